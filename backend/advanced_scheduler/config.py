@@ -1,0 +1,73 @@
+"""Owns the settings: the only module that reads the environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, from keywords or from ``ADVANCED_SCHEDULER_*``; durations in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ADVANCED_SCHEDULER_", frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    store: str = "memory://"
+    """URL of the store: ``memory://`` or ``sqlite:///file.db``."""
+    redis_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("ADVANCED_SCHEDULER_REDIS_URL", "REDIS_URL")
+    )
+    """Where locks live; without it they live in the store, or in this process."""
+    redis_password: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ADVANCED_SCHEDULER_REDIS_PASSWORD", "REDIS_PASSWORD"),
+    )
+    lease_seconds: float = Field(default=30, gt=0)
+    """How long a node may keep an execution without renewing."""
+    renewal_seconds: float = Field(default=0, ge=0)
+    """How often it renews; 0 means a third of the lease."""
+    poll_seconds: float = Field(default=1, gt=0, le=60)
+    """How often a node looks for work that nobody told it of."""
+    lock_wait_seconds: float = Field(default=3, gt=0)
+    """The deadline of one command to the lock server."""
+    lock_outage: Literal["wait", "fail", "store_lock"] = "wait"
+    """What a task that needs a lock does while the lock server is down."""
+    drain_seconds: float = Field(default=30, ge=0)
+    """How long ``stop(wait=True)`` lets running work finish."""
+    clock_offset_seconds: float = 0
+    max_crashes: int = Field(default=3, ge=0)
+    """How many lost leases an execution survives."""
+    history_limit: int = Field(default=1000, ge=0)
+    """How many ended executions are kept."""
+    history_days: float = Field(default=30, gt=0)
+    """How long an ended execution is kept."""
+    history_grace_seconds: float = Field(default=5, ge=0)
+    """How long an ended execution stays readable even beyond ``history_limit``."""
+    result_limit_bytes: int = Field(default=1024 * 1024, gt=0)
+    arguments_limit_bytes: int = Field(default=1024 * 1024, gt=0)
+    strict_arguments: bool = False
+    """Whether the memory store, too, refuses arguments that would not come back equal."""
+
+    @field_validator("store")
+    @classmethod
+    def _has_a_scheme(cls, value: str) -> str:
+        if "://" not in value:
+            raise ValueError(f"store={value!r} is not a URL; try memory:// or sqlite:///file.db")
+        return value
+
+    @model_validator(mode="after")
+    def _renewal_fits_the_lease(self) -> Settings:
+        if self.renewal_seconds >= self.lease_seconds:
+            raise ValueError(
+                f"renewal_seconds={self.renewal_seconds} must be less than "
+                f"lease_seconds={self.lease_seconds}, or every lease runs out"
+            )
+        return self
+
+    @property
+    def renewal(self) -> float:
+        """Seconds between two renewals of a lease."""
+        return self.renewal_seconds or self.lease_seconds / 3

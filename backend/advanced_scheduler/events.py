@@ -1,0 +1,72 @@
+"""Tells whoever listens in this process what happened to executions, ticks and locks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from .models import TaskExecution
+
+logger = logging.getLogger(__name__)
+
+
+class EventType(StrEnum):
+    """What can be heard.  ``data`` of each is given here."""
+
+    SCHEDULED = "execution.scheduled"  # {}
+    STARTED = "execution.started"  # {"queue_wait": seconds}
+    ATTEMPT_FAILED = "execution.attempt_failed"  # {"duration": seconds}; before RETRYING/FINISHED
+    RETRYING = "execution.retrying"  # {"delay": seconds}
+    GIVEN_BACK = "execution.given_back"  # {"reason": text}
+    RECOVERED = "execution.recovered"  # {"node": the lost one}
+    FINISHED = "execution.finished"  # {"duration": seconds of the last attempt, or None}
+    TICK = "schedule.tick"  # {"tick": Tick}
+    LOCK = "lock"  # {"result": acquired|contended|timeout|error, "wait": seconds}
+    LOCK_RELEASED = "lock.released"  # {"held": seconds}
+    LOCK_LOST = "lock.lost"  # {"task_id": str}
+    STORE_ERROR = "store.error"  # {"operation": str, "error": text}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; ``execution`` is the row as it stands after it."""
+
+    type: EventType
+    time: datetime
+    execution: TaskExecution | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+class EventBus:
+    """Calls every listener for every event, in the thread that publishes.
+
+    Listeners must be quick and thread-safe. One that raises is logged and stays.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener; answers the call that takes it off again."""
+        self._listeners = (*self._listeners, listener)
+
+        def unsubscribe() -> None:
+            # Equality, not identity: each access makes a new bound method.
+            self._listeners = tuple(one for one in self._listeners if one != listener)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Tell all listeners; never raises."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("a listener failed on %s", event.type)

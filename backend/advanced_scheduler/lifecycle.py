@@ -1,0 +1,222 @@
+"""The state machine of an execution: the one place where a status is chosen.
+
+A store never decides.  It applies a :class:`Transition` if, and only if, the stored row is
+still in one of its ``sources`` and holds its ``fence``, the number of claims so far; so a
+node that lost its lease can never overwrite the one that took over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from .errors import IllegalTransition
+from .models import TaskExecution, TaskStatus
+
+_S = TaskStatus
+
+NEXT: Final[Mapping[TaskStatus, frozenset[TaskStatus]]] = {
+    _S.PENDING: frozenset({_S.PENDING, _S.RUNNING, _S.CANCELLED, _S.SKIPPED}),
+    _S.RUNNING: frozenset({_S.COMPLETED, _S.FAILED, _S.RETRYING, _S.CANCELLED, _S.PENDING}),
+    _S.RETRYING: frozenset({_S.RUNNING, _S.CANCELLED}),
+    _S.COMPLETED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.SKIPPED: frozenset(),
+}
+FINAL: Final = frozenset(status for status, after in NEXT.items() if not after)
+CLAIMABLE: Final = frozenset(status for status, after in NEXT.items() if _S.RUNNING in after)
+
+_RUNNING: Final = frozenset({_S.RUNNING})
+_PENDING: Final = frozenset({_S.PENDING})
+_OPEN: Final = CLAIMABLE | _RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A guarded change of one execution; made by the functions below, one for each arrow.
+
+    ``fence=None`` accepts any holder. ``unblocks`` are keys to take off ``blocked_by``: a
+    difference, not a value, so that two nodes that settle two dependencies both count.
+    """
+
+    execution_id: str
+    fence: int | None
+    sources: frozenset[TaskStatus]
+    target: TaskStatus
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    unblocks: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for source in self.sources:
+            if self.target not in NEXT[source]:
+                raise IllegalTransition(
+                    f"no arrow leads from {source} to {self.target} "
+                    f"(execution {self.execution_id})"
+                )
+
+    def fits(self, status: TaskStatus, fence: int) -> bool:
+        """Whether a row with this status and fence may take the change."""
+        return status in self.sources and (self.fence is None or self.fence == fence)
+
+    def on(self, row: TaskExecution) -> TaskExecution:
+        """The row after the change."""
+        changes = {"status": self.target, **self.changes}
+        if self.unblocks:
+            changes["blocked_by"] = row.blocked_by - self.unblocks
+        return row.with_changes(changes)
+
+
+_NOBODY: Final = {"node": None, "lease_until": None}
+
+
+def _leave(row: TaskExecution, target: TaskStatus, changes: Mapping[str, Any]) -> Transition:
+    """RUNNING -> target, by the holder of the fence alone."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=row.fence,
+        sources=_RUNNING,
+        target=target,
+        changes={**_NOBODY, **changes},
+    )
+
+
+def claim(
+    row: TaskExecution, *, node: str, now: datetime, lease_until: datetime
+) -> Mapping[str, Any]:
+    """PENDING or RETRYING -> RUNNING: the one change that stores make by themselves."""
+    return {
+        "status": _S.RUNNING,
+        "attempt": row.attempt + 1,
+        "fence": row.fence + 1,
+        "node": node,
+        "lease_until": lease_until,
+        "started_time": now,
+        "reason": None,
+    }
+
+
+def complete(
+    row: TaskExecution, *, result: Any, metrics: Mapping[str, Any], now: datetime
+) -> Transition:
+    """RUNNING -> COMPLETED."""
+    return _leave(
+        row,
+        _S.COMPLETED,
+        {"result": result, "metrics": metrics, "completed_time": now, "unique_key": None,
+         "error": None, "traceback_str": None},
+    )
+
+
+def fail(
+    row: TaskExecution,
+    *,
+    error: str,
+    traceback_str: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Transition:
+    """RUNNING -> FAILED."""
+    cause = f"task {row.task_id!r} (execution {row.execution_id}) failed: {error}"
+    return _leave(
+        row,
+        _S.FAILED,
+        {"error": error, "traceback_str": traceback_str, "metrics": metrics or row.metrics,
+         "completed_time": now, "unique_key": None, "cause": cause},
+    )
+
+
+def retry(
+    row: TaskExecution,
+    *,
+    error: str,
+    traceback_str: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> Transition:
+    """RUNNING -> RETRYING: a new attempt of the same execution, due ``at``."""
+    return _leave(
+        row,
+        _S.RETRYING,
+        {"error": error, "traceback_str": traceback_str, "metrics": metrics or row.metrics,
+         "due_time": at, "retry_count": row.attempt,
+         "reason": f"retry {row.attempt} after: {error}"},
+    )
+
+
+def give_back(row: TaskExecution, *, due: datetime, reason: str) -> Transition:
+    """RUNNING -> PENDING with the attempt refunded: shutdown, a busy lock, a limit."""
+    return _leave(
+        row,
+        _S.PENDING,
+        {"attempt": row.attempt - 1, "due_time": due, "reason": reason},
+    )
+
+
+def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transition:
+    """RUNNING -> PENDING, or FAILED past the cap: the lease ran out under a lost node."""
+    lost = f"node {row.node} was lost during attempt {row.attempt} (its lease ran out)"
+    crashes = row.crashes + 1
+    if crashes > max_crashes:
+        end = fail(row, error=f"{lost}; {crashes} crashes exceed max_crashes={max_crashes}", now=now)
+        return _leave(row, _S.FAILED, {**end.changes, "crashes": crashes})
+    return _leave(
+        row,
+        _S.PENDING,
+        {"crashes": crashes, "retry_count": row.attempt, "due_time": now, "reason": lost},
+    )
+
+
+def cancel(row: TaskExecution, *, now: datetime, reason: str = "cancelled by a caller") -> Transition:
+    """PENDING, RUNNING or RETRYING -> CANCELLED, whoever holds it."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=None,
+        sources=_OPEN,
+        target=_S.CANCELLED,
+        changes={
+            **_NOBODY,
+            "completed_time": now,
+            "unique_key": None,
+            "reason": reason,
+            "cause": f"task {row.task_id!r} (execution {row.execution_id}) was cancelled",
+        },
+        unblocks=row.blocked_by,
+    )
+
+
+def skip(row: TaskExecution, *, reason: str, cause: str, now: datetime) -> Transition:
+    """PENDING -> SKIPPED: a dependency can no longer be met; ``cause`` names the root."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=None,
+        sources=_PENDING,
+        target=_S.SKIPPED,
+        changes={"reason": reason, "error": reason, "cause": cause, "completed_time": now,
+                 "unique_key": None},
+        unblocks=row.blocked_by,
+    )
+
+
+def unblock(row: TaskExecution, *, settled: frozenset[str]) -> Transition:
+    """PENDING -> PENDING: some of its dependencies are met; safe to repeat."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=None,
+        sources=_PENDING,
+        target=_S.PENDING,
+        unblocks=settled,
+    )
+
+
+def expedite(row: TaskExecution, *, due: datetime) -> Transition:
+    """PENDING -> PENDING: what it waited for is free now."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=row.fence,
+        sources=_PENDING,
+        target=_S.PENDING,
+        changes={"due_time": due},
+    )

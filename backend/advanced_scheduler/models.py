@@ -1,0 +1,300 @@
+"""The nouns of the scheduler: immutable values without decisions and without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from operator import attrgetter
+from typing import Any, Final, Literal
+
+
+class TaskPriority(IntEnum):
+    """Five levels; the lower number runs first."""
+
+    CRITICAL = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+    BACKGROUND = 4
+
+
+class TaskStatus(StrEnum):
+    """Where an execution stands; ``lifecycle`` has the arrows between them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RETRYING = "retrying"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class RetryStrategy(StrEnum):
+    """How the delay grows with the number of retries."""
+
+    EXPONENTIAL = "exponential"
+    LINEAR = "linear"
+    FIXED = "fixed"
+    NONE = "none"
+
+
+DependencyType = Literal["completion", "success", "failure"]
+DEPENDENCY_TYPES: Final[tuple[DependencyType, ...]] = ("completion", "success", "failure")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDependency:
+    """One edge of the graph: ``task_id`` must have ended as ``dependency_type`` says.
+
+    ``timeout`` is in seconds from the moment the dependent was scheduled; when it passes, the
+    dependent is skipped. ``execution_id`` is the run that counts, once that is known.
+    """
+
+    task_id: str
+    dependency_type: DependencyType = "completion"
+    timeout: float | None = None
+    execution_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dependency_type not in DEPENDENCY_TYPES:
+            raise ValueError(
+                f"dependency_type={self.dependency_type!r} of the dependency on {self.task_id!r} "
+                f"is unknown; use one of {', '.join(DEPENDENCY_TYPES)}"
+            )
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(
+                f"timeout={self.timeout!r} of the dependency on {self.task_id!r} must be more "
+                "than 0 seconds, or None to wait without a limit"
+            )
+
+    @property
+    def key(self) -> str:
+        """What the dependent waits for: an execution id, or the next run of the task."""
+        return self.execution_id or task_key(self.task_id)
+
+
+def task_key(task_id: str) -> str:
+    """The name under which a dependent waits for the next run of a task, whichever it is."""
+    return f"task:{task_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """When to try again, and after how long.  Delays are in seconds.
+
+    ``max_attempts`` is the number of retries allowed after the first run. ``retry_on`` and
+    ``give_up_on`` are exception types; ``give_up_on`` wins. ``wait``, ``stop`` and ``retry``
+    take any tenacity object of that kind, which then replaces the fields it speaks for.
+    """
+
+    strategy: RetryStrategy = RetryStrategy.EXPONENTIAL
+    max_attempts: int = 3
+    initial_delay: float = 60
+    max_delay: float = 3600
+    backoff_multiplier: float = 2.0
+    jitter: bool = True
+    retry_on: tuple[type[BaseException], ...] = ()
+    give_up_on: tuple[type[BaseException], ...] = ()
+    wait: Callable[[Any], float] | None = None
+    stop: Callable[[Any], bool] | None = None
+    retry: Callable[[Any], bool] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", RetryStrategy(self.strategy))
+        for name in ("max_attempts", "initial_delay", "max_delay", "backoff_multiplier"):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ValueError(f"{name}={value!r} of a RetryConfig must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """Something that can be run.
+
+    ``func_path`` is a dotted path (``pkg.mod.func`` or ``pkg.mod:func``) or a callable.
+    ``lock_timeout`` and ``timeout`` are in seconds; ``timeout=None`` means no limit.
+    ``executor`` is ``auto`` (coroutines on the loop, plain functions in threads), ``thread``
+    or ``process``.
+    """
+
+    task_id: str
+    task_name: str
+    func_path: str | Callable[..., Any]
+    priority: TaskPriority = TaskPriority.NORMAL
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    retry_config: RetryConfig | None = None
+    dependencies: Sequence[TaskDependency] = ()
+    require_lock: bool = False
+    lock_timeout: float = 300
+    timeout: float | None = None
+    tags: Sequence[str] = ()
+    executor: Literal["auto", "thread", "process"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleOptions:
+    """How one call of ``schedule_task`` differs from the definition.
+
+    ``at`` is an aware datetime, ``delay`` a number of seconds; at most one of them. ``after``
+    names execution ids that must have completed (whether they succeeded or not) first.
+    ``unique`` is a key: while an execution with it has not ended, scheduling again answers
+    that execution's id. ``workflow_id`` puts the execution into a workflow run.
+    """
+
+    at: datetime | None = None
+    delay: float | None = None
+    priority: TaskPriority | None = None
+    after: Sequence[str] = ()
+    unique: str | None = None
+    timeout: float | None = None
+    tags: Sequence[str] = ()
+    workflow_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskExecution:
+    """One run of a task, from the moment it is scheduled until it has ended.
+
+    The first block are the fields that users see; the second is what the state machine
+    needs. All datetimes are aware, in UTC; durations are seconds.
+    """
+
+    execution_id: str
+    task_id: str
+    task_name: str
+    status: TaskStatus = TaskStatus.PENDING
+    priority: TaskPriority = TaskPriority.NORMAL
+    scheduled_time: datetime
+    started_time: datetime | None = None
+    completed_time: datetime | None = None
+    result: Any = None
+    error: str | None = None
+    traceback_str: str | None = None
+    retry_count: int = 0
+    lock_id: str | None = None
+    dependencies: tuple[TaskDependency, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    created_time: datetime | None = None
+    due_time: datetime | None = None  # claimable from here on; None means scheduled_time
+    attempt: int = 0  # calls of the function that count against the retry limit
+    fence: int = 0  # claims ever made; never goes back
+    crashes: int = 0  # leases that ran out under this execution
+    node: str | None = None
+    lease_until: datetime | None = None
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    tags: tuple[str, ...] = ()
+    unique_key: str | None = None
+    workflow_id: str | None = None
+    schedule_id: str | None = None
+    blocked_by: frozenset[str] = frozenset()  # keys of dependencies that have not settled
+    wait_until: datetime | None = None  # the earliest time-out of a dependency
+    reason: str | None = None  # why it waits, or why it did not run
+    cause: str | None = None  # the failure at the root of a chain of skipped executions
+
+    @property
+    def due(self) -> datetime:
+        """The instant from which the execution may be claimed."""
+        return self.due_time or self.scheduled_time
+
+    def with_changes(self, changes: Mapping[str, Any]) -> TaskExecution:
+        """A copy with some fields changed; a third of the cost of ``dataclasses.replace``."""
+        copy = object.__new__(TaskExecution)
+        for write, value in zip(_WRITE, _READ(self), strict=True):
+            write(copy, value)
+        for name, value in changes.items():
+            object.__setattr__(copy, name, value)
+        return copy
+
+
+EXECUTION_FIELDS: Final = tuple(item.name for item in fields(TaskExecution))
+_READ: Final = attrgetter(*EXECUTION_FIELDS)
+_WRITE: Final = tuple(getattr(TaskExecution, name).__set__ for name in EXECUTION_FIELDS)
+
+
+class MisfirePolicy(StrEnum):
+    """What to do about instants that passed while nobody looked."""
+
+    SKIP = "skip"
+    RUN_LATEST = "run_latest"
+    RUN_ALL = "run_all"
+
+
+class OverlapPolicy(StrEnum):
+    """What to do when a schedule is due and its last execution has not ended."""
+
+    SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    QUEUE_ALL = "queue_all"
+    CANCEL_RUNNING = "cancel_running"
+    ALLOW = "allow"
+
+
+class TickOutcome(StrEnum):
+    """What became of one instant at which a schedule was due."""
+
+    FIRED = "fired"
+    COALESCED = "coalesced"
+    MISFIRED = "misfired"
+    OVERLAP = "overlap"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Trigger, task, arguments and policies; ``trigger`` is what the trigger says of itself.
+
+    ``grace_seconds=None`` means half the time to the next tick. ``version`` counts edits.
+    """
+
+    schedule_id: str
+    task_id: str
+    trigger: Mapping[str, Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    priority: TaskPriority | None = None
+    next_fire_time: datetime | None = None
+    paused: bool = False
+    version: int = 1
+    misfire: MisfirePolicy = MisfirePolicy.RUN_LATEST
+    max_catch_up: int = 10
+    grace_seconds: float | None = None
+    overlap: OverlapPolicy = OverlapPolicy.ALLOW
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The one record of one instant at which a schedule was due."""
+
+    schedule_id: str
+    instant: datetime
+    version: int
+    outcome: TickOutcome
+    execution_id: str | None = None
+    reason: str | None = None
+    recorded_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions ``find`` answers, and in what order.
+
+    ``order`` is ``newest`` (by id, the latest first) or ``claim`` (priority, due time,
+    arrival). ``cursor`` is the id after which a page of ``newest`` begins.
+    """
+
+    statuses: frozenset[TaskStatus] | None = None
+    task_id: str | None = None
+    workflow_id: str | None = None
+    schedule_id: str | None = None
+    priority: TaskPriority | None = None
+    order: Literal["newest", "claim"] = "newest"
+    cursor: str | None = None
+    limit: int = 100

@@ -1,0 +1,1 @@
+"""Where executions, schedules, ticks and locks live; ``open_store`` picks one by URL."""

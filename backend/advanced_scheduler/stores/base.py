@@ -1,0 +1,224 @@
+"""What a store must do.  Nothing here, nor in any backend, chooses a status.
+
+Every call is synchronous and thread-safe; every write takes a batch and is atomic; time is
+always an argument. A store that cannot be reached raises ``StoreUnavailable`` and has then
+done nothing, or (when a commit went unanswered) all of it: every write is safe to repeat,
+since adding tests for the id and a transition for state and fence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ..lifecycle import Transition
+from ..models import (
+    ExecutionFilter,
+    Schedule,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    Tick,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who wants work, how much, and until when the lease is to last.
+
+    ``exclude`` are task ids that the node cannot run; their executions stay for others.
+    """
+
+    node: str
+    limit: int
+    now: datetime
+    lease_until: datetime
+    exclude: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one round trip of the dispatcher brought.
+
+    ``applied`` says for each transition whether it was applied; ``claimed`` are the rows that
+    are now this node's; ``waiting`` are the rows blocked by an execution that this very call
+    brought to an end (or by ``task:<id>`` of its task).
+    """
+
+    applied: Sequence[bool]
+    claimed: Sequence[TaskExecution]
+    waiting: Sequence[TaskExecution]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One step of a schedule: from the due time that was seen to the next, with its ticks.
+
+    Applied only if the stored schedule is not paused and still has ``version`` and
+    ``expected``, its next fire time as the node saw it.
+    """
+
+    schedule_id: str
+    version: int
+    expected: datetime
+    next_fire_time: datetime | None
+    ticks: Sequence[Tick]
+    executions: Sequence[TaskExecution]
+
+
+class ExecutionStore(Protocol):
+    """Executions: section 3 of the design, applied with compare-and-set."""
+
+    def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
+        """Insert; False where the id exists, or the unique key on one that has not ended."""
+        ...
+
+    def get(self, ids: Collection[str]) -> list[TaskExecution]:
+        """The rows with these ids, in the order of ``ids``; unknown ids are left out."""
+        ...
+
+    def by_unique_key(self, key: str) -> TaskExecution | None:
+        """The execution that holds this unique key and has not ended."""
+        ...
+
+    def find(self, query: ExecutionFilter) -> list[TaskExecution]:
+        """A page of at most ``query.limit`` rows."""
+        ...
+
+    def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
+        """For each task id, the execution with the highest id; tasks without one are left out."""
+        ...
+
+    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+        """How many rows there are; combinations without a row may be left out."""
+        ...
+
+    def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
+        """Delete ended rows, oldest first, at most ``limit``; answer how many went.
+
+        A row goes if it ended before ``older_than``, or if it ended before ``before`` and more
+        than ``keep`` ended rows are there. Rows that have not ended never go.
+        """
+        ...
+
+    def claim(self, claim: Claim) -> list[TaskExecution]:
+        """Take due, unblocked rows by priority, due time, id; set what ``lifecycle.claim`` says."""
+        ...
+
+    def apply(self, transitions: Sequence[Transition]) -> list[bool]:
+        """Apply each transition whose row is in its sources and holds its fence, in order."""
+        ...
+
+    def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+        """``apply``, then ``claim``, in one transaction."""
+        ...
+
+    def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
+        """Renew the leases of ``{execution id: fence}``; answer the ids that are still held."""
+        ...
+
+    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """RUNNING rows whose lease ran out at or before ``now``, the oldest lease first."""
+        ...
+
+    def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
+        """Rows that one of these keys blocks."""
+        ...
+
+    def stranded(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """Blocked rows to look at again: an upstream has ended, is gone, or ``wait_until`` passed.
+
+        For a key ``task:<id>`` an upstream has ended when an ended execution of that task has
+        a higher id than the blocked row.
+        """
+        ...
+
+    def next_due(self) -> datetime | None:
+        """The earliest due time of an unblocked PENDING or RETRYING row, past or future."""
+        ...
+
+
+class ScheduleStore(Protocol):
+    """Schedules and the tick ledger."""
+
+    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
+        """Insert (``expected_version=None``: False if the id exists) or replace that version."""
+        ...
+
+    def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
+        """These schedules, or all, by id."""
+        ...
+
+    def remove(self, schedule_id: str) -> bool:
+        """Delete the schedule; its ticks stay."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[Schedule]:
+        """Schedules that are not paused and due at or before ``now``, the earliest first."""
+        ...
+
+    def next_fire(self) -> datetime | None:
+        """The earliest next fire time of a schedule that is not paused."""
+        ...
+
+    def fire(self, firings: Sequence[Firing]) -> list[bool]:
+        """Advance each schedule, write its ticks and add its executions, in one step each."""
+        ...
+
+    def ticks(
+        self, schedule_id: str, start: datetime, end: datetime, limit: int = 1000
+    ) -> list[Tick]:
+        """The ledger from ``start`` up to, without, ``end``, by instant."""
+        ...
+
+
+class LockStore(Protocol):
+    """Locks with fencing, on stores that several processes share."""
+
+    def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
+        """The fence (it grows with every grant of the key, for ever), or None if held."""
+        ...
+
+    def extend_lock(self, key: str, token: str, now: datetime, until: datetime) -> bool:
+        """Replace the end of a lock that is still ours; False if it is not."""
+        ...
+
+    def release_lock(self, key: str, token: str | None, now: datetime) -> bool:
+        """Free a lock that is still ours (``token=None``: whoever holds it)."""
+        ...
+
+    def lock_until(self, key: str, now: datetime) -> datetime | None:
+        """When the lock will run out, or None if it is free."""
+        ...
+
+    def lock_fence(self, key: str) -> int:
+        """The fence of the last grant; 0 if there was none."""
+        ...
+
+
+class Store(ExecutionStore, ScheduleStore, Protocol):
+    """All that the engine needs."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether rows outlive this process, and so must be JSON."""
+        ...
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a call may wait for a disk or a network, and so belongs in a thread."""
+        ...
+
+    def open(self) -> None:
+        """Make the store ready; safe to repeat, also after ``close``."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; safe to repeat."""
+        ...
+
+    def ping(self) -> None:
+        """Raise ``StoreUnavailable`` if the store does not answer."""
+        ...
