@@ -1,0 +1,57 @@
+"""Owns the fixtures that more than one suite needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from hypothesis import settings
+
+from advanced_scheduler.clock import ManualClock
+from tests.support.servers import REDIS_URL_VARIABLE, RedisServer
+
+settings.register_profile("laptop", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "laptop")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at the first of January 2030, UTC, until the test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis that the whole session shares; tests must not stop it."""
+    if given := os.environ.get(REDIS_URL_VARIABLE):
+        yield given
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    try:
+        yield server.start().url
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of the shared Redis, whose database is empty."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def private_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A running Redis that belongs to one test, to be killed, paused and started again."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(folder, persistent=True)
+    try:
+        yield server.start()
+    finally:
+        server.kill()

@@ -1,0 +1,41 @@
+"""Owns waiting in tests: poll until something is true, or say what never was."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PAUSE = 0.01
+
+
+def eventually(check: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+    """Call ``check`` until it answers something true, and return that.
+
+    ``timeout`` is in seconds; after it an AssertionError names ``what`` and the last answer.
+    What ``check`` raises is not caught.
+    """
+    deadline = time.monotonic() + timeout
+    while not (answer := check()):
+        if time.monotonic() > deadline:
+            raise _never(check, answer, timeout, what)
+        time.sleep(_PAUSE)
+    return answer
+
+
+async def eventually_async(check: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+    """``eventually`` for a test that is on an event loop, which goes on meanwhile."""
+    deadline = time.monotonic() + timeout
+    while not (answer := check()):
+        if time.monotonic() > deadline:
+            raise _never(check, answer, timeout, what)
+        await asyncio.sleep(_PAUSE)
+    return answer
+
+
+def _never(check: Callable[[], object], answer: object, timeout: float, what: str) -> Exception:
+    name = what or getattr(check, "__name__", repr(check))
+    return AssertionError(f"not within {timeout} s: {name}; last answer {answer!r}")
