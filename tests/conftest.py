@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import redis
 from hypothesis import settings
 
 from advanced_scheduler.clock import ManualClock
-from tests.support.servers import REDIS_URL_VARIABLE, RedisServer
+from tests.support.servers import REDIS_URL_VARIABLE, RedisServer, unavailable
 
 settings.register_profile("laptop", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -55,3 +56,10 @@ def private_redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server.start()
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' own checker: ``PROMTOOL`` in the environment, or on PATH."""
+    found = os.environ.get("PROMTOOL") or shutil.which("promtool")
+    return Path(found) if found else unavailable("no promtool on PATH and no PROMTOOL")

