@@ -1,0 +1,75 @@
+"""What is declared, documented and shipped."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def name_of(requirement: str) -> str:
+    """``sqlalchemy`` of ``sqlalchemy>=2,<3; marker``."""
+    return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
+
+
+def declared() -> set[str]:
+    """Every package that pyproject.toml asks for."""
+    extras = PROJECT["optional-dependencies"].values()
+    asked = [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
+    return {name_of(line) for line in asked} - {PROJECT["name"]}
+
+
+def test_every_dependency_has_its_reason_and_no_reason_is_left_over() -> None:
+    page = (ROOT / "backend/docs/dependencies.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE)) == declared()
+
+
+def test_the_lock_pins_every_dependency_and_names_no_index() -> None:
+    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    assert [line for line in lines if not re.match(r"[\w.-]+==[\w.+]+( ; .+)?$", line)] == []
+    pinned = {name_of(line).replace("_", "-") for line in lines}
+    assert declared() <= pinned, f"not pinned: {declared() - pinned}; run make lock"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
+    """The names of the files in a wheel built from this tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    built = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return frozenset(archive.namelist())
+
+
+def test_the_wheel_carries_every_file_of_the_package(wheel: frozenset[str]) -> None:
+    files = (path for path in (ROOT / "backend/advanced_scheduler").rglob("*") if path.is_file())
+    names = {path.relative_to(ROOT / "backend").as_posix() for path in files}
+    ours = {name for name in names if "__pycache__" not in name}
+    assert "advanced_scheduler/py.typed" in ours
+    assert ours <= wheel, f"not in the wheel: {ours - wheel}"
+
+
+def test_the_wheel_carries_nothing_beside_the_package(wheel: frozenset[str]) -> None:
+    tops = {name.split("/", 1)[0] for name in wheel}
+    assert tops == {"advanced_scheduler", f"advanced_scheduler-{PROJECT['version']}.dist-info"}
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(group, name) for group, table in PROJECT["entry-points"].items() for name in table],
+)
+def test_an_entry_point_leads_to_a_class(group: str, name: str) -> None:
+    (found,) = entry_points(group=group, name=name)
+    assert isinstance(found.load(), type)
