@@ -1,0 +1,116 @@
+"""A plug-in for APScheduler 3: priorities, dependencies, locks, retries, durable state, health."""
+
+from __future__ import annotations
+
+from .clock import Clock, ManualClock, SystemClock
+from .config import Settings
+from .context import TaskContext, current_execution
+from .dag import TaskDependencyGraph
+from .errors import (
+    CircularDependency,
+    ConfigurationError,
+    ExecutionNotFound,
+    IllegalTransition,
+    InvalidArguments,
+    InvalidCronExpression,
+    InvalidTask,
+    InvalidTrigger,
+    LockError,
+    LockLost,
+    LockUnavailable,
+    NotStorable,
+    ResultTimeout,
+    ScheduleNotFound,
+    SchedulerError,
+    SchedulerStateError,
+    StoreError,
+    StoreUnavailable,
+    TaskAlreadyRegistered,
+    TaskFailed,
+    TaskInUse,
+    TaskNotRegistered,
+    UnknownDependency,
+)
+from .events import Event, EventBus, EventType
+from .health import SchedulerHealthMonitor
+from .locks import DistributedTaskLock
+from .models import (
+    MisfirePolicy,
+    OverlapPolicy,
+    RetryConfig,
+    RetryStrategy,
+    Schedule,
+    ScheduleOptions,
+    TaskDefinition,
+    TaskDependency,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+)
+from .queue import PriorityTaskQueue
+from .retry import TaskRetryManager
+from .scheduler import AdvancedTaskScheduler, TaskHandle, get_advanced_scheduler
+from .triggers import CronTrigger, OneTimeTrigger, IntervalTrigger
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdvancedTaskScheduler",
+    "CircularDependency",
+    "Clock",
+    "ConfigurationError",
+    "CronTrigger",
+    "OneTimeTrigger",
+    "DistributedTaskLock",
+    "Event",
+    "EventBus",
+    "EventType",
+    "ExecutionNotFound",
+    "IllegalTransition",
+    "IntervalTrigger",
+    "InvalidArguments",
+    "InvalidCronExpression",
+    "InvalidTask",
+    "InvalidTrigger",
+    "LockError",
+    "LockLost",
+    "LockUnavailable",
+    "ManualClock",
+    "MisfirePolicy",
+    "NotStorable",
+    "OverlapPolicy",
+    "PriorityTaskQueue",
+    "ResultTimeout",
+    "RetryConfig",
+    "RetryStrategy",
+    "Schedule",
+    "ScheduleNotFound",
+    "ScheduleOptions",
+    "SchedulerError",
+    "SchedulerHealthMonitor",
+    "SchedulerStateError",
+    "Settings",
+    "StoreError",
+    "StoreUnavailable",
+    "SystemClock",
+    "TaskAlreadyRegistered",
+    "TaskContext",
+    "TaskDefinition",
+    "TaskDependency",
+    "TaskDependencyGraph",
+    "TaskExecution",
+    "TaskFailed",
+    "TaskHandle",
+    "TaskInUse",
+    "TaskNotRegistered",
+    "TaskPriority",
+    "TaskRetryManager",
+    "TaskStatus",
+    "Tick",
+    "TickOutcome",
+    "UnknownDependency",
+    "current_execution",
+    "get_advanced_scheduler",
+]

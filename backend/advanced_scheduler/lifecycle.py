@@ -8,7 +8,7 @@ node that lost its lease can never overwrite the one that took over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class Transition:
 
     def on(self, row: TaskExecution) -> TaskExecution:
         """The row after the change."""
-        changes = {"status": self.target, **self.changes}
+        changes = {**self.changes, "status": self.target}
         if self.unblocks:
             changes["blocked_by"] = row.blocked_by - self.unblocks
         return row.with_changes(changes)
@@ -220,3 +220,8 @@ def expedite(row: TaskExecution, *, due: datetime) -> Transition:
         target=_S.PENDING,
         changes={"due_time": due},
     )
+
+
+def annotate(transition: Transition, **columns: Any) -> Transition:
+    """The same arrow, writing some more columns (never the status)."""
+    return replace(transition, changes={**transition.changes, **columns})

@@ -230,9 +230,6 @@ class OverlapPolicy(StrEnum):
     """What to do when a schedule is due and its last execution has not ended."""
 
     SKIP = "skip"
-    QUEUE_ONE = "queue_one"
-    QUEUE_ALL = "queue_all"
-    CANCEL_RUNNING = "cancel_running"
     ALLOW = "allow"
 
 

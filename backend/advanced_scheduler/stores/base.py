@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..lifecycle import Transition
 from ..models import (
@@ -174,6 +174,7 @@ class ScheduleStore(Protocol):
         ...
 
 
+@runtime_checkable
 class LockStore(Protocol):
     """Locks with fencing, on stores that several processes share."""
 

@@ -1,0 +1,1 @@
+"""The only asynchronous code of the core: claims, runs and settles executions, fires schedules."""

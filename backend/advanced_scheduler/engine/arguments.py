@@ -1,0 +1,56 @@
+"""Stands between a caller's arguments and the form in which the store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..registry import RegisteredTask
+from ..serialization import ArgumentCodec, clip_result, pack_result
+
+
+class Arguments:
+    """Checks arguments when a task is scheduled, and rebuilds them when it runs.
+
+    With ``as_json`` (a durable store) arguments must come back equal in value and type;
+    without it any object is kept as it is.
+    """
+
+    def __init__(self, *, as_json: bool, check: bool, limit_bytes: int, result_limit: int) -> None:
+        self._as_json = as_json
+        self._check = check or as_json
+        self._limit = limit_bytes
+        self._result_limit = result_limit
+        self._codecs: dict[Callable[..., Any], ArgumentCodec] = {}
+
+    def store(
+        self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """What the row keeps; raises ``InvalidArguments`` naming the argument."""
+        bound_args, bound_kwargs = task.bind(args, kwargs)
+        if not self._check or not (bound_args or bound_kwargs):
+            return bound_args, bound_kwargs
+        packed = self._codec(task).pack(bound_args, bound_kwargs)
+        return packed if self._as_json else (bound_args, bound_kwargs)
+
+    def load(
+        self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """What the function is called with; raises ``InvalidArguments`` if it changed since."""
+        if not self._as_json or not (args or kwargs):
+            return args, kwargs
+        return self._codec(task).unpack(args, kwargs)
+
+    def result(self, value: Any) -> Any:
+        """What the row keeps of a result; a marker if it is too large or cannot be kept."""
+        if value is None:
+            return None
+        return (pack_result if self._as_json else clip_result)(value, self._result_limit)
+
+    def _codec(self, task: RegisteredTask) -> ArgumentCodec:
+        codec = self._codecs.get(task.function)
+        if codec is None:
+            skip = frozenset(filter(None, [task.context_parameter]))
+            codec = ArgumentCodec(task.function, skip=skip, limit_bytes=self._limit)
+            self._codecs[task.function] = codec
+        return codec

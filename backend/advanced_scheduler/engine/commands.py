@@ -1,0 +1,153 @@
+"""What the facade does to tasks, executions and schedules; checks first, stores then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from .. import lifecycle
+from ..errors import InvalidArguments, InvalidTrigger, TaskInUse
+from ..lifecycle import FINAL
+from ..models import (
+    ExecutionFilter,
+    Schedule,
+    ScheduleOptions,
+    TaskDefinition,
+    TaskStatus,
+    task_key,
+)
+from ..registry import RegisteredTask, definition_for
+from ..triggers import CronTrigger
+from .intake import Request
+from .parts import Parts
+from .settler import Change
+
+_OPEN: Final = frozenset(TaskStatus) - FINAL
+_DEFAULTS: Final = ScheduleOptions()
+Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
+
+
+class Commands:
+    """The verbs behind ``AdvancedTaskScheduler``, with no idea of a running engine."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def register(self, definition: TaskDefinition) -> RegisteredTask:
+        """Into the registry and the graph, or into neither."""
+        task = self._parts.registry.register(definition)
+        try:
+            self._parts.graph.add_task(task.definition.task_id, task.definition.dependencies)
+        except ValueError:
+            self._parts.registry.unregister(task.definition.task_id)
+            raise
+        return task
+
+    def unregister(self, task_id: str) -> None:
+        """Out of both, unless executions wait for one of its executions."""
+        self._parts.registry.get(task_id)
+        store = self._parts.store
+        open_ones = store.find(ExecutionFilter(task_id=task_id, statuses=_OPEN, limit=10_000))
+        waiting = store.dependents({task_key(task_id), *(row.execution_id for row in open_ones)})
+        if waiting:
+            raise TaskInUse(
+                f"task {task_id!r} cannot be unregistered: {len(waiting)} executions wait for it, "
+                f"such as {waiting[0].execution_id} of task {waiting[0].task_id!r}; cancel them, "
+                "or let them end"
+            )
+        self._parts.registry.unregister(task_id)
+        self._parts.graph.remove_task(task_id)
+
+    def schedule(
+        self,
+        task: str | Callable[..., Any],
+        calls: Sequence[Arguments],
+        options: ScheduleOptions | None,
+        scheduled_time: datetime | None,
+    ) -> list[str]:
+        """One execution for each call; answers the ids."""
+        options = _DEFAULTS if options is None else options
+        if scheduled_time is not None:
+            if options.at is not None:
+                raise InvalidArguments(
+                    f"scheduled_time={scheduled_time} and options.at={options.at} say the same "
+                    "thing; give one of them"
+                )
+            options = replace(options, at=scheduled_time)
+        known = self._task(task)
+        return self._parts.intake.submit(
+            [Request(known, args, kwargs, options) for args, kwargs in calls]
+        )
+
+    def schedule_workflow(
+        self, task_ids: Sequence[str], arguments: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, str]:
+        """One execution for each task, upstream ones first, bound to each other."""
+        strangers = sorted(set(arguments) - set(task_ids))
+        if strangers:
+            raise InvalidArguments(f"arguments for {strangers[0]!r}, which is not in the workflow")
+        tasks = {task_id: self._parts.registry.get(task_id) for task_id in task_ids}
+        options = ScheduleOptions(workflow_id=uuid4().hex)
+        ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
+        requests = [
+            Request(tasks[one], (), arguments.get(one, {}), options) for one in ordered
+        ]
+        return dict(zip(ordered, self._parts.intake.submit(requests), strict=True))
+
+    def schedule_cron(
+        self,
+        task_id: str,
+        expression: str,
+        timezone: str,
+        start_time: datetime | None,
+        end_time: datetime | None,
+    ) -> str:
+        """Store the schedule unless it is there; answers its id."""
+        task = self._parts.registry.get(task_id)
+        task.bind((), {})
+        trigger = CronTrigger(
+            expression, timezone=timezone, start_time=start_time, end_time=end_time
+        )
+        first = trigger.get_next_fire_time(None, self._parts.clock.now())
+        if first is None:
+            raise InvalidTrigger(
+                f"{expression!r} never fires from now on; start_time={start_time}, "
+                f"end_time={end_time}"
+            )
+        state = trigger.to_json()
+        schedule_id = f"{task_id}@{_digest(state)}"
+        schedule = Schedule(
+            schedule_id=schedule_id, task_id=task_id, trigger=state, next_fire_time=first
+        )
+        self._parts.store.put(schedule, expected_version=None)
+        return schedule_id
+
+    def cancel(self, execution_id: str) -> bool:
+        """Cancel it and skip what depends on it; False if it had ended or is unknown."""
+        now = self._parts.clock.now()
+        rows = self._parts.store.get([execution_id])
+        changes = [Change(row, lifecycle.cancel(row, now=now)) for row in rows]
+        return any(self._parts.settler.settle(changes)) if changes else False
+
+    def _task(self, task: str | Callable[..., Any]) -> RegisteredTask:
+        if not callable(task):
+            return self._parts.registry.get(task)
+        definition = definition_for(task)
+        if definition.task_id not in self._parts.registry:
+            return self.register(definition)
+        known = self._parts.registry.get(definition.task_id)
+        if known.function is not task:
+            raise InvalidArguments(
+                f"another function is registered as {definition.task_id!r}; register this one "
+                "under an id of its own and schedule that"
+            )
+        return known
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    text = repr(sorted(state.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,224 @@
+"""Claims due executions, starts them, and settles what has ended, a batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from .. import lifecycle
+from ..clock import Clock
+from ..context import TaskContext
+from ..lifecycle import Transition
+from ..models import TaskExecution, TaskStatus
+from ..registry import TaskRegistry
+from ..stores.base import Claim, ExecutionStore
+from .loop import Loop
+from .offload import Offload
+from .runner import Run, Runner, Stop
+from .settler import Change, Settler
+
+INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
+
+
+class Dispatcher:
+    """Keeps at most ``limit`` executions running; a claim never exceeds the free slots."""
+
+    def __init__(
+        self,
+        *,
+        store: ExecutionStore,
+        registry: TaskRegistry,
+        runner: Runner,
+        settler: Settler,
+        clock: Clock,
+        node: str,
+        limit: int,
+        lease: timedelta,
+        poll_seconds: float,
+        offload: Offload,
+    ) -> None:
+        self.running: dict[str, Run] = {}
+        self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
+        self.accepting = True
+        self.loop: Loop | None = None
+        self.last_pass: float | None = None
+        self._store = store
+        self._registry = registry
+        self._runner = runner
+        self._settler = settler
+        self._clock = clock
+        self._node = node
+        self._limit = limit
+        self._lease = lease
+        self._poll = poll_seconds
+        self._offload = offload
+        self._outbox: list[Change] = []
+        self._unknown: set[str] = set()
+        self._exchanging = False
+        self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
+        self._lock_queue: dict[str, list[tuple[str, TaskExecution]]] = {}
+
+    async def work(self) -> float:
+        """One pass: store what ended, claim what fits; answers how long it may wait."""
+        changes, self._outbox = self._outbox, []
+        free = self._limit - len(self.running) if self.accepting else 0
+        claimed = 0
+        if changes or free > 0:
+            try:
+                claimed = await self._exchange(changes, free)
+            except BaseException:
+                self._outbox[:0] = changes
+                raise
+        self.last_pass = self._clock.monotonic()
+        if self._outbox or (claimed and not self.running):
+            return 0.0
+        return await self._idle_seconds() if claimed < free else self._poll
+
+    async def step(self) -> int:
+        """Claim once, run it all, settle it: for tests and scripts; answers how many ran."""
+        await self.work()
+        started = list(self.running.values())
+        while self.running:
+            await asyncio.wait({run.job for run in self.running.values() if run.job})
+            await asyncio.sleep(0)  # the done-callbacks fill the outbox
+        self.accepting = False
+        while self._outbox:
+            await self.work()
+        self.accepting = True
+        return len(started)
+
+    async def drain(self, seconds: float) -> None:
+        """Claim no more; let running work end within ``seconds``, then give the rest back."""
+        self.accepting = False
+        await self._wait_for_running(seconds)
+        for run in list(self.running.values()):
+            run.interrupt(Stop.SHUTDOWN)
+        await self._wait_for_running(INTERRUPT_SECONDS)
+        for run in list(self.running.values()):  # a coroutine that will not let go
+            self._settle(run, self._runner.interrupted(run))
+        while self._outbox:
+            await self.work()
+
+    def interrupt(self, execution_id: str, why: Stop, fence: int | None = None) -> None:
+        """Stop a run of this node, if it is (still) here under this fence."""
+        run = self.running.get(execution_id)
+        if run is None:
+            if self._exchanging and fence is None:
+                self._early[execution_id] = why
+        elif fence in (None, run.row.fence):
+            run.interrupt(why)
+
+    def wake(self) -> None:
+        """Ask for a pass; safe from any thread."""
+        if self.loop is not None:
+            self.loop.wake()
+
+    async def _exchange(self, changes: list[Change], free: int) -> int:
+        now = self._clock.now()
+        claim = Claim(
+            node=self._node,
+            limit=free,
+            now=now,
+            lease_until=now + self._lease,
+            exclude=frozenset(one for one in self._unknown if one not in self._registry),
+        )
+        transitions = [change.transition for change in changes]
+        self._exchanging = True
+        try:
+            exchange = await self._offload(self._store.exchange, transitions, claim)
+        finally:
+            self._exchanging = False
+            early, self._early = self._early, {}
+        for change in changes:
+            if self.held.get(change.row.execution_id) == change.row.fence:
+                del self.held[change.row.execution_id]
+        for row in exchange.claimed:
+            self._start(row)
+        for execution_id, why in early.items():
+            self.interrupt(execution_id, why)
+        self._outbox += self._settler.consequences(changes, exchange.applied, exchange.waiting)
+        return len(exchange.claimed)
+
+    async def _idle_seconds(self) -> float:
+        due = await self._offload(self._store.next_due)
+        if due is None:
+            return self._poll
+        wait = (due - self._clock.now()).total_seconds()
+        # What is due and was not claimed is not for this node: look again after a poll.
+        return min(wait, self._poll) if wait > 0 else self._poll
+
+    def _start(self, row: TaskExecution) -> None:
+        older = self.running.get(row.execution_id)
+        if older is not None:  # its lease ran out, and the row has come back to this node
+            older.interrupt(Stop.LEASE_LOST)
+        self.held[row.execution_id] = row.fence
+        if row.task_id not in self._registry:
+            self._unknown.add(row.task_id)
+            reason = f"parked: task {row.task_id!r} is not registered on node {self._node}"
+            self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
+            return
+        started = self._clock.now()
+        context = TaskContext(
+            execution=row,
+            node=self._node,
+            started=started,
+            deadline=None if row.timeout is None else started + timedelta(seconds=row.timeout),
+            load_results=partial(self._results_of, row),
+        )
+        run = Run(row, self._registry.get(row.task_id), context)
+        self.running[row.execution_id] = run
+        run.job = asyncio.create_task(self._runner.run(run))
+        run.job.add_done_callback(partial(self._finished, run))
+
+    def _finished(self, run: Run, job: asyncio.Task[Transition]) -> None:
+        # A task that is cancelled before its first step never reaches a try block of its own.
+        transition: Transition | None
+        if job.cancelled():
+            transition = self._runner.interrupted(run)
+        elif (error := job.exception()) is not None:
+            transition = self._runner.after_failure(run, error)
+        else:
+            transition = job.result()
+        self._settle(run, transition)
+
+    def _settle(self, run: Run, transition: Transition | None) -> None:
+        row = run.row
+        if self.running.get(row.execution_id) is not run:
+            return  # settled before, while the body would not let go
+        del self.running[row.execution_id]
+        if transition is None:
+            if self.held.get(row.execution_id) == row.fence:
+                del self.held[row.execution_id]
+        else:
+            self._outbox.append(Change(row, transition))
+            if run.task.definition.require_lock:
+                self._queue_for_lock(run, transition)
+        self.wake()
+
+    def _queue_for_lock(self, run: Run, transition: Transition) -> None:
+        """Whoever found the lock busy asks again by itself; a release here calls the oldest."""
+        queue = self._lock_queue.setdefault(run.row.task_id, [])
+        if run.grant is not None:
+            if queue:
+                _, waiting = heapq.heappop(queue)
+                due = self._clock.now()
+                self._outbox.append(Change(waiting, lifecycle.expedite(waiting, due=due)))
+        elif transition.target is TaskStatus.PENDING:
+            after = transition.on(run.row)
+            heapq.heappush(queue, (f"{after.execution_id}:{after.fence}", after))
+
+    def _results_of(self, row: TaskExecution) -> Mapping[str, Any]:
+        ids = [one.execution_id for one in row.dependencies if one.execution_id is not None]
+        return {found.task_id: found.result for found in self._store.get(ids)}
+
+    async def _wait_for_running(self, seconds: float) -> None:
+        home = asyncio.get_running_loop()
+        end = home.time() + seconds
+        while self.running and (left := end - home.time()) > 0:
+            jobs = {run.job for run in self.running.values() if run.job is not None}
+            await asyncio.wait(jobs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)

@@ -1,0 +1,108 @@
+"""Takes, keeps and gives back the lock of an execution, without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from ..clock import Clock
+from ..errors import LockUnavailable
+from ..events import Event, EventBus, EventType
+from ..locks import DistributedTaskLock, Grant
+from .offload import Offload
+
+Outage = Literal["wait", "fail", "store_lock"]
+
+
+class Guard:
+    """The locks of this node, with the policy for a lock server that is away.
+
+    ``fallback`` is asked instead, if the policy is ``store_lock``. ``last_error`` is what the
+    last command met, for the health report; None when the server answers.
+    """
+
+    def __init__(
+        self,
+        locks: DistributedTaskLock,
+        *,
+        fallback: DistributedTaskLock | None,
+        outage: Outage,
+        offload: Offload,
+        events: EventBus,
+        clock: Clock,
+    ) -> None:
+        self.outage = outage
+        self.last_error: str | None = None
+        self._locks = locks
+        self._fallback = fallback if outage == "store_lock" else None
+        self._offload = offload
+        self._events = events
+        self._clock = clock
+        self._from_fallback: set[str] = set()
+
+    async def take(self, task_id: str, timeout: float) -> Grant | None:
+        """One try; None if somebody else holds it, ``LockUnavailable`` if nobody knows."""
+        before = self._clock.monotonic()
+        try:
+            grant = await self._try(self._locks, task_id, timeout)
+            self.last_error = None
+        except LockUnavailable as error:
+            self.last_error = str(error)
+            self._tell(EventType.LOCK, result="error", wait=self._clock.monotonic() - before)
+            if self._fallback is None:
+                raise
+            grant = await self._try(self._fallback, task_id, timeout)
+            if grant is not None:
+                self._from_fallback.add(grant.lock_id)
+        result = "contended" if grant is None else "acquired"
+        self._tell(EventType.LOCK, result=result, wait=self._clock.monotonic() - before)
+        return grant
+
+    async def _try(self, locks: DistributedTaskLock, task_id: str, timeout: float) -> Grant | None:
+        """A cancelled caller must not leave a lock behind that the thread took after it left."""
+        attempt = asyncio.ensure_future(self._offload(locks.try_acquire, task_id, timeout))
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            attempt.add_done_callback(lambda done: self._return_late(locks, done))
+            raise
+
+    def _return_late(
+        self, locks: DistributedTaskLock, attempt: asyncio.Future[Grant | None]
+    ) -> None:
+        if not attempt.cancelled() and attempt.exception() is None and (grant := attempt.result()):
+            locks.keep(grant, lambda _: None)
+            asyncio.ensure_future(self._offload(locks.let_go, grant))
+
+    def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
+        """Renew the lock until it is given back; ``on_lost`` is called from another thread."""
+
+        def lost(grant: Grant) -> None:
+            self._tell(EventType.LOCK_LOST, task_id=grant.task_id)
+            on_lost(grant)
+
+        self._holder(grant).keep(grant, lost)
+
+    async def give_back(self, grant: Grant, held_since: float) -> bool:
+        """Release; False if the lock was no longer ours, so that the work does not count."""
+        try:
+            ours = bool(await self._offload(self._holder(grant).let_go, grant))
+        except LockUnavailable as error:
+            self.last_error = str(error)
+            ours = False  # nobody can say that it was ours to the end
+        self._from_fallback.discard(grant.lock_id)
+        self._tell(EventType.LOCK_RELEASED, held=self._clock.monotonic() - held_since)
+        return ours
+
+    def leave(self, grant: Grant) -> None:
+        """Stop renewing without a release: a thread that nobody can stop is still at work."""
+        self._holder(grant).abandon(grant)
+
+    def _holder(self, grant: Grant) -> DistributedTaskLock:
+        if self._fallback is not None and grant.lock_id in self._from_fallback:
+            return self._fallback
+        return self._locks
+
+    def _tell(self, type_: EventType, **data: object) -> None:
+        self._events.publish(Event(type_, self._clock.now(), None, data))

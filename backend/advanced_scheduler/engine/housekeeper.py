@@ -1,0 +1,91 @@
+"""Looks after what nobody else will: lost leases, stranded dependents, old history."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+from .. import lifecycle
+from ..clock import Clock
+from ..config import Settings
+from ..events import Event, EventBus, EventType
+from ..models import TaskExecution
+from ..stores.base import ExecutionStore
+from .intake import Intake
+from .settler import Change, Settler
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+class Housekeeper:
+    """One ``sweep`` is one round of each chore; any node may do it, at any time, twice."""
+
+    def __init__(
+        self,
+        *,
+        store: ExecutionStore,
+        intake: Intake,
+        settler: Settler,
+        events: EventBus,
+        clock: Clock,
+        settings: Settings,
+        held_here: Callable[[], Collection[str]],
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._settler = settler
+        self._events = events
+        self._clock = clock
+        self._settings = settings
+        self._held_here = held_here
+
+    def sweep(self) -> int:
+        """Do every chore once; answers how many executions were rescued."""
+        rescued = self._rescue()
+        self._settle_stranded()
+        self._prune()
+        return rescued
+
+    def _rescue(self) -> int:
+        """Executions whose lease ran out: to be run again, or failed past the cap of crashes.
+
+        One that this very process is running is late in renewing, not lost.
+        """
+        now = self._clock.now()
+        here = self._held_here()
+        late = [
+            row
+            for row in self._store.expired(now, BATCH + len(here))
+            if row.execution_id not in here
+        ]
+        cap = self._settings.max_crashes
+        changes = [Change(row, lifecycle.recover(row, now=now, max_crashes=cap)) for row in late]
+        done = self._settler.settle(changes) if changes else []
+        for change, applied in zip(changes, done, strict=True):
+            if applied:
+                self._tell(change.row, change.transition.on(change.row))
+        return sum(done)
+
+    def _tell(self, row: TaskExecution, after: TaskExecution) -> None:
+        logger.warning("execution %s of task %s: %s", row.execution_id, row.task_id, after.reason)
+        data = {"node": row.node}
+        self._events.publish(Event(EventType.RECOVERED, self._clock.now(), after, data))
+
+    def _settle_stranded(self) -> None:
+        """Dependents that a crash between two steps left behind, and waits that timed out."""
+        rows = self._store.stranded(self._clock.now(), BATCH)
+        if rows:
+            self._settler.settle(self._intake.due_changes(rows))
+
+    def _prune(self) -> None:
+        now, settings = self._clock.now(), self._settings
+        while self._store.prune(
+            keep=settings.history_limit,
+            before=now - timedelta(seconds=settings.history_grace_seconds),
+            older_than=now - timedelta(days=settings.history_days),
+            limit=BATCH,
+        ):
+            pass

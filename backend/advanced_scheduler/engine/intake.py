@@ -1,0 +1,246 @@
+"""Turns a wish to run a task into stored executions, with their dependencies bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..clock import Clock
+from ..dag import resolve
+from ..errors import ExecutionNotFound, InvalidArguments, StoreError, UnknownDependency
+from ..events import Event, EventBus, EventType
+from ..lifecycle import FINAL
+from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution
+from ..registry import RegisteredTask, TaskRegistry
+from ..stores.base import Store
+from .arguments import Arguments
+from .ids import ExecutionIds
+from .settler import Change, Settler
+
+_DEFAULTS = ScheduleOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One wish: this task, with these arguments, under these options."""
+
+    task: RegisteredTask
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    options: ScheduleOptions = _DEFAULTS
+    schedule_id: str | None = None
+
+
+class Intake:
+    """Checks everything first; only then is anything stored."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: TaskRegistry,
+        arguments: Arguments,
+        settler: Settler,
+        events: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._arguments = arguments
+        self._settler = settler
+        self._events = events
+        self._clock = clock
+        self._ids = ExecutionIds()
+
+    def submit(self, requests: Sequence[Request]) -> list[str]:
+        """Store one execution for each request, all or none; answers their ids in order.
+
+        Raises ``InvalidArguments``, ``UnknownDependency`` and ``ExecutionNotFound`` before
+        anything is stored. A request whose ``unique`` key is taken answers the holder's id.
+        """
+        now = self._clock.now()
+        rows = self.prepare(requests, now)
+        added = self._store.add(rows)
+        for row, new in zip(rows, added, strict=True):
+            if new:
+                self._events.publish(Event(EventType.SCHEDULED, now, row))
+        self.recheck([row for row, new in zip(rows, added, strict=True) if new and row.blocked_by])
+        return [
+            row.execution_id if new else self._holder(row)
+            for row, new in zip(rows, added, strict=True)
+        ]
+
+    def prepare(self, requests: Sequence[Request], now: datetime) -> list[TaskExecution]:
+        """The rows that ``submit`` would store; nothing is stored."""
+        rows: list[TaskExecution] = []
+        siblings: dict[tuple[str | None, str], TaskExecution] = {}
+        for request in requests:
+            row = self._row(request, now, siblings)
+            siblings[row.workflow_id, row.task_id] = row
+            rows.append(row)
+        return rows
+
+    def recheck(self, rows: Sequence[TaskExecution]) -> None:
+        """Settle rows whose dependencies had ended before, or while, the rows were stored.
+
+        Whoever ends an execution looks for the rows that wait for it; a row that is stored
+        a moment later would be missed, so each side looks after it has written.
+        """
+        if rows:
+            self._settler.settle(self.due_changes(rows))
+
+    def due_changes(self, rows: Sequence[TaskExecution]) -> list[Change]:
+        """What the present state of the upstreams makes of these blocked rows."""
+        keys = {dependency.key: dependency for row in rows for dependency in row.dependencies}
+        bound = [d.execution_id for d in keys.values() if d.execution_id is not None]
+        loose = [d.task_id for d in keys.values() if d.execution_id is None]
+        known = {row.execution_id: row for row in self._store.get(bound)}
+        newest = self._store.newest(loose) if loose else {}
+        now = self._clock.now()
+        changes: list[Change] = []
+        for row in rows:
+            ended: dict[str, TaskExecution | None] = {}
+            for key in row.blocked_by:
+                upstream = known.get(key) or newest.get(keys[key].task_id)
+                if upstream is None and keys[key].execution_id is not None:
+                    ended[key] = None  # trimmed from the history before this row saw its end
+                elif upstream is not None and upstream.status in FINAL and (
+                    key in known or upstream.execution_id > row.execution_id
+                ):
+                    ended[key] = upstream
+            if (transition := resolve(row, ended, now)) is not None:
+                changes.append(Change(row, transition))
+        return changes
+
+    def _row(
+        self,
+        request: Request,
+        now: datetime,
+        siblings: Mapping[tuple[str | None, str], TaskExecution],
+    ) -> TaskExecution:
+        task, options = request.task, request.options
+        definition = task.definition
+        args, kwargs = self._arguments.store(task, request.args, request.kwargs)
+        due = _due(options, now)
+        dependencies = self._bind(definition.dependencies, options, siblings)
+        blocked_by, wait_until = frozenset[str](), None
+        if dependencies:
+            blocked_by = frozenset(dependency.key for dependency in dependencies)
+            limits = [d.timeout for d in dependencies if d.timeout is not None]
+            wait_until = now + timedelta(seconds=min(limits)) if limits else None
+        return TaskExecution(
+            execution_id=self._ids.make(now),
+            task_id=definition.task_id,
+            task_name=definition.task_name,
+            priority=definition.priority if options.priority is None else options.priority,
+            scheduled_time=due,
+            created_time=now,
+            due_time=due,
+            dependencies=dependencies,
+            args=args,
+            kwargs=kwargs,
+            timeout=definition.timeout if options.timeout is None else options.timeout,
+            tags=(*definition.tags, *options.tags),
+            unique_key=options.unique,
+            workflow_id=options.workflow_id,
+            schedule_id=request.schedule_id,
+            blocked_by=blocked_by,
+            wait_until=wait_until,
+            reason=_waiting_for(dependencies),
+        )
+
+    def _bind(
+        self,
+        dependencies: Sequence[TaskDependency],
+        options: ScheduleOptions,
+        siblings: Mapping[tuple[str | None, str], TaskExecution],
+    ) -> tuple[TaskDependency, ...]:
+        if not dependencies and not options.after:
+            return ()
+        unknown = [d.task_id for d in dependencies if d.task_id not in self._registry]
+        if unknown:
+            raise UnknownDependency(
+                f"the dependency {unknown[0]!r} is not registered; register that task first, "
+                "or take the dependency out of the definition"
+            )
+        return (
+            *(self._bound(one, options.workflow_id, siblings) for one in dependencies),
+            *self._after(options.after),
+        )
+
+    def _bound(
+        self,
+        dependency: TaskDependency,
+        workflow_id: str | None,
+        siblings: Mapping[tuple[str | None, str], TaskExecution],
+    ) -> TaskDependency:
+        """The run of the same workflow counts; else the newest one of that task; else the next."""
+        upstream = siblings.get((workflow_id, dependency.task_id))
+        if upstream is None:
+            upstream = self._newest(dependency.task_id, workflow_id)
+        return TaskDependency(
+            dependency.task_id,
+            dependency.dependency_type,
+            dependency.timeout,
+            upstream.execution_id if upstream else None,
+        )
+
+    def _newest(self, task_id: str, workflow_id: str | None) -> TaskExecution | None:
+        if workflow_id is not None:
+            same_run = ExecutionFilter(workflow_id=workflow_id, task_id=task_id, limit=1)
+            for row in self._store.find(same_run):
+                return row
+        return self._store.newest([task_id]).get(task_id)
+
+    def _after(self, ids: Iterable[str]) -> list[TaskDependency]:
+        wanted = list(ids)
+        if not wanted:
+            return []
+        found = {row.execution_id: row for row in self._store.get(wanted)}
+        for execution_id in wanted:
+            if execution_id not in found:
+                raise ExecutionNotFound(
+                    f"after={execution_id!r}: no such execution; it never existed, or it was "
+                    "trimmed from the history"
+                )
+        return [TaskDependency(found[one].task_id, execution_id=one) for one in wanted]
+
+    def _holder(self, row: TaskExecution) -> str:
+        if row.unique_key is None:
+            raise StoreError(f"the store refused execution {row.execution_id} as known")
+        holder = self._store.by_unique_key(row.unique_key)
+        if holder is not None:
+            return holder.execution_id
+        if self._store.add([row]) == [True]:  # the holder ended in between
+            self._events.publish(Event(EventType.SCHEDULED, self._clock.now(), row))
+            self.recheck([row] if row.blocked_by else [])
+            return row.execution_id
+        return self._holder(row)
+
+
+def _due(options: ScheduleOptions, now: datetime) -> datetime:
+    if options.at is not None and options.delay is not None:
+        raise InvalidArguments(
+            f"at={options.at} and delay={options.delay} exclude each other; give one of them"
+        )
+    if options.delay is not None:
+        if not options.delay >= 0:
+            raise InvalidArguments(f"delay={options.delay!r} must be 0 or more seconds")
+        return now + timedelta(seconds=options.delay)
+    if options.at is None:
+        return now
+    if options.at.tzinfo is None:
+        raise InvalidArguments(f"at={options.at!r} has no time zone; give an aware datetime")
+    return options.at.astimezone(now.tzinfo)
+
+
+def _waiting_for(dependencies: Sequence[TaskDependency]) -> str | None:
+    if not dependencies:
+        return None
+    names = ", ".join(repr(dependency.task_id) for dependency in dependencies[:5])
+    more = f" and {len(dependencies) - 5} more" if len(dependencies) > 5 else ""
+    return f"waits for {names}{more}"
+
+

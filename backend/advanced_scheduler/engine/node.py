@@ -1,0 +1,212 @@
+"""One running scheduler process: puts the parts of the engine together, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from ..errors import StoreError
+from ..events import Event, EventType
+from ..executors import Executor, LoopExecutor, ProcessExecutor, ThreadExecutor
+from .dispatcher import Dispatcher
+from .guard import Guard
+from .heartbeat import Heartbeat
+from .housekeeper import Housekeeper
+from .loop import Loop
+from .offload import InThreads, Offload, inline
+from .parts import Parts
+from .pulse import Pulse
+from .runner import Runner, Stop
+from .timer import Host, Timer
+
+logger = logging.getLogger(__name__)
+
+
+class Node:
+    """From ``start`` to ``stop``; a scheduler that starts again makes a new one."""
+
+    def __init__(self, parts: Parts, *, name: str, limit: int) -> None:
+        settings = parts.settings
+        self.id = f"{name}:{secrets.token_hex(4)}"  # the name may be used twice; the boot id not
+        self.draining = False
+        self.home: asyncio.AbstractEventLoop | None = None
+        self.timer: Timer | None = None
+        self.heartbeat: Heartbeat | None = None
+        self.pulse = Pulse(parts.clock)
+        self._parts = parts
+        self._threads = InThreads(4, "advanced-scheduler-store")
+        self._processes = ProcessExecutor(limit)
+        self.executors: Mapping[str, Executor] = {
+            "loop": LoopExecutor(),
+            "thread": ThreadExecutor(limit),
+            "process": self._processes,
+        }
+        offload: Offload = self._threads if parts.store.blocking else inline
+        self.guard = Guard(
+            parts.locks,
+            fallback=parts.fallback_locks,
+            outage=settings.lock_outage,
+            offload=inline if parts.locks.kind == "process" else self._threads,
+            events=parts.events,
+            clock=parts.clock,
+        )
+        self._lease = timedelta(seconds=settings.lease_seconds)
+        self.dispatcher = Dispatcher(
+            store=parts.store,
+            registry=parts.registry,
+            runner=Runner(
+                clock=parts.clock,
+                events=parts.events,
+                arguments=parts.arguments,
+                retries=parts.retries,
+                executors=self.executors,
+                guard=self.guard,
+                busy_seconds=min(0.5, settings.poll_seconds),
+            ),
+            settler=parts.settler,
+            clock=parts.clock,
+            node=self.id,
+            limit=limit,
+            lease=self._lease,
+            poll_seconds=settings.poll_seconds,
+            offload=offload,
+        )
+        self.housekeeper = Housekeeper(
+            store=parts.store,
+            intake=parts.intake,
+            settler=parts.settler,
+            events=parts.events,
+            clock=parts.clock,
+            settings=settings,
+            held_here=lambda: self.dispatcher.held.copy().keys(),
+        )
+        self._offload = offload
+        self._loops: list[asyncio.Task[None]] = []
+        self._sweeping: Loop | None = None
+        self._unsubscribe = parts.events.subscribe(self._hear)
+
+    async def start(self, apscheduler: Host) -> None:
+        """Run on the caller's event loop from now on."""
+        self.home = asyncio.get_running_loop()
+        poll = self._parts.settings.poll_seconds
+        self._start_executors()
+        self.dispatcher.loop = Loop("dispatcher", self.dispatcher.work, retry_seconds=poll)
+        self._sweeping = Loop("housekeeper", self._sweep, retry_seconds=poll)
+        self.heartbeat = self._make_heartbeat()
+        self.heartbeat.start()
+        self.pulse.start()
+        self._loops = [
+            asyncio.create_task(self.dispatcher.loop.run(), name="advanced-scheduler-dispatcher"),
+            asyncio.create_task(self._sweeping.run(), name="advanced-scheduler-housekeeper"),
+        ]
+        self.timer = Timer(
+            apscheduler=apscheduler,
+            tick=self._tick,
+            failed=lambda error: self._store_failed("fire", error),
+            clock=self._parts.clock,
+            poll_seconds=poll,
+        )
+        self.timer.start()
+        self.timer.wake()
+        logger.info("node %s started", self.id)
+
+    async def stop(self, *, wait: bool) -> None:
+        """Claim no more; let running work end (``wait``) or give it back; then end all threads."""
+        self.draining = True
+        seconds = self._parts.settings.drain_seconds if wait else 0.0
+        if self.timer is not None:
+            await asyncio.to_thread(self.timer.stop)
+        await self._drain(seconds)
+        for loop in (self.dispatcher.loop, self._sweeping):
+            if loop is not None:
+                loop.stop()
+        await asyncio.gather(*self._loops)
+        if self.heartbeat is not None:
+            await asyncio.to_thread(self.heartbeat.stop)
+        self.pulse.stop()
+        self.close()
+        logger.info("node %s stopped", self.id)
+
+    async def step(self) -> int:
+        """Sweep, tick, claim, run and settle once, with no thread but those of the tasks."""
+        self._start_executors()
+        await self._offload(self.housekeeper.sweep)
+        await self._offload(self._tick)
+        return await self.dispatcher.step()
+
+    def close(self) -> None:
+        """Release the threads and processes; running bodies are not waited for."""
+        self._unsubscribe()
+        for executor in self.executors.values():
+            executor.shutdown()
+        self._threads.close()
+
+    def interrupt(self, execution_id: str, why: Stop, fence: int | None = None) -> None:
+        """Stop a run of this node; safe from any thread."""
+        if self.home is not None and not self.home.is_closed():
+            with suppress(RuntimeError):  # the loop was closed in between
+                self.home.call_soon_threadsafe(
+                    self.dispatcher.interrupt, execution_id, why, fence
+                )
+
+    def is_home(self) -> bool:
+        """Whether the caller is on the event loop that runs this node."""
+        try:
+            return asyncio.get_running_loop() is self.home
+        except RuntimeError:
+            return False
+
+    @property
+    def abandoned(self) -> int:
+        """How many bodies are still at work that nobody waits for."""
+        return sum(executor.abandoned for executor in self.executors.values())
+
+    def _start_executors(self) -> None:
+        for executor in self.executors.values():
+            executor.start()
+
+    def _make_heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            store=self._parts.store,
+            clock=self._parts.clock,
+            node=self.id,
+            lease=self._lease,
+            every=self._parts.settings.renewal,
+            held=lambda: self.dispatcher.held.copy(),
+            lost=self._lost,
+        )
+
+    async def _drain(self, seconds: float) -> None:
+        """What cannot be stored now runs out with its lease, and another node takes it."""
+        try:
+            await self.dispatcher.drain(seconds)
+        except StoreError as error:
+            logger.warning("node %s stops without giving its work back: %s", self.id, error)
+
+    async def _sweep(self) -> float:
+        if await self._offload(self.housekeeper.sweep):
+            self.dispatcher.wake()
+        return self._parts.settings.poll_seconds
+
+    def _tick(self) -> datetime | None:
+        return self._parts.ticker.tick()
+
+    def _lost(self, gone: Collection[tuple[str, int]]) -> None:
+        """Called by the heartbeat's thread."""
+        for execution_id, fence in gone:
+            self.interrupt(execution_id, Stop.LEASE_LOST, fence)
+
+    def _hear(self, event: Event) -> None:
+        """New work, from any thread of this process."""
+        if event.type in (EventType.SCHEDULED, EventType.RECOVERED):
+            self.dispatcher.wake()
+
+    def _store_failed(self, operation: str, error: Exception) -> None:
+        data = {"operation": operation, "error": str(error)}
+        self._parts.events.publish(
+            Event(EventType.STORE_ERROR, self._parts.clock.now(), None, data)
+        )

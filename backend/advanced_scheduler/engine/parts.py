@@ -1,0 +1,115 @@
+"""What the parts of one scheduler are, and how they are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ..clock import Clock
+from ..config import Settings
+from ..dag import TaskDependencyGraph
+from ..events import EventBus
+from ..health import SchedulerHealthMonitor
+from ..locks import DistributedTaskLock
+from ..registry import TaskRegistry
+from ..retry import TaskRetryManager
+from ..stores import open_store
+from ..stores.base import LockStore, Store
+from .arguments import Arguments
+from .intake import Intake
+from .settler import Settler
+from .ticker import Ticker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a scheduler has whether it runs or not; ``Node`` adds what runs."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    events: EventBus
+    registry: TaskRegistry
+    graph: TaskDependencyGraph
+    retries: TaskRetryManager
+    monitor: SchedulerHealthMonitor
+    locks: DistributedTaskLock
+    fallback_locks: DistributedTaskLock | None
+    arguments: Arguments
+    settler: Settler
+    intake: Intake
+    ticker: Ticker
+
+    def close(self) -> None:
+        """Release what is held of servers and files."""
+        self.locks.close()
+        if self.fallback_locks is not None:
+            self.fallback_locks.close()
+        self.store.close()
+
+
+def assemble(
+    redis_client: Any, *, store: str | Store | None, settings: Settings, clock: Clock
+) -> Parts:
+    """Make all parts; the store is open afterwards."""
+    if store is None or isinstance(store, str):
+        store = open_store(store or settings.store)
+    store.open()
+    events, registry = EventBus(), TaskRegistry()
+    monitor = SchedulerHealthMonitor(clock)
+    events.subscribe(monitor.listen)
+    settler = Settler(store, events, clock)
+    arguments = Arguments(
+        as_json=store.durable,
+        check=settings.strict_arguments,
+        limit_bytes=settings.arguments_limit_bytes,
+        result_limit=settings.result_limit_bytes,
+    )
+    intake = Intake(
+        store=store,
+        registry=registry,
+        arguments=arguments,
+        settler=settler,
+        events=events,
+        clock=clock,
+    )
+    locks, fallback = _locks(redis_client, store, settings, clock)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        store=store,
+        events=events,
+        registry=registry,
+        graph=TaskDependencyGraph(),
+        retries=TaskRetryManager(),
+        monitor=monitor,
+        locks=locks,
+        fallback_locks=fallback,
+        arguments=arguments,
+        settler=settler,
+        intake=intake,
+        ticker=Ticker(store=store, registry=registry, intake=intake, events=events, clock=clock),
+    )
+
+
+def _locks(
+    redis_client: Any, store: Store, settings: Settings, clock: Clock
+) -> tuple[DistributedTaskLock, DistributedTaskLock | None]:
+    """On Redis if there is one, else in the store if others may share it, else in process."""
+    client = redis_client if redis_client is not None else _redis_url(settings)
+    lock_store = store if isinstance(store, LockStore) else None
+    deadline = settings.lock_wait_seconds
+    beside = DistributedTaskLock(store=lock_store, clock=clock, command_deadline=deadline)
+    if client is None:
+        return beside, None
+    return DistributedTaskLock(client, clock=clock, command_deadline=deadline), beside
+
+
+def _redis_url(settings: Settings) -> str | None:
+    """The address with the password put in, unless the address has one."""
+    url, password = settings.redis_url, settings.redis_password
+    if url is None or password is None or "@" in url:
+        return url
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://:{quote(password.get_secret_value(), safe='')}@{rest}"

@@ -1,0 +1,83 @@
+"""Collects what the health of this node is judged by, and the report that users read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import LockError, StoreError
+from ..health import HealthFacts, HealthStatus, assess
+from ..models import TaskPriority
+from .node import Node
+from .parts import Parts
+from .views import TaskQueueView
+
+
+def facts_of(parts: Parts, node: Node | None) -> HealthFacts:
+    """Ask the store and the lock server whether they answer, and the engine how it is."""
+    now = parts.clock.monotonic()
+    running = node is not None and node.home is not None
+    passed = node.dispatcher.last_pass if node is not None else None
+    beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
+    return HealthFacts(
+        started=running,
+        draining=node is not None and node.draining,
+        store_error=_store_error(parts),
+        lock_error=_lock_error(parts),
+        lock_required=parts.locks.kind == "redis",
+        seconds_since_pass=None if passed is None else now - passed,
+        seconds_since_heartbeat=None if beat is None else now - beat,
+        renewal_seconds=parts.settings.renewal,
+        loop_lag=node.pulse.lag if node is not None else 0.0,
+        abandoned_threads=node.abandoned if node is not None else 0,
+        undrained=0,
+        locks_waiting=0,
+        timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
+        ledger_gap=0,
+    )
+
+
+def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> dict[str, Any]:
+    """The keys of document 003, and ``reasons`` when the status is not ``healthy``."""
+    facts = facts_of(parts, node)
+    report = parts.monitor.get_health_status()
+    status, reasons = assess(facts)
+    if status is HealthStatus.HEALTHY and report["status"] != HealthStatus.HEALTHY:
+        status = HealthStatus(report["status"])
+        reasons = list(report.get("reasons", ()))
+    return {
+        **report,
+        "status": status.value,
+        "reasons": reasons,
+        "queue_stats": _queue_stats(parts, reachable=facts.store_error is None),
+        "running_tasks": running,
+        "max_concurrent_tasks": limit,
+    }
+
+
+def _queue_stats(parts: Parts, *, reachable: bool) -> dict[str, Any]:
+    waiting: dict[TaskPriority, int] = {}
+    if reachable:
+        try:
+            waiting = TaskQueueView(parts.store).by_priority()
+        except StoreError:
+            pass  # it went away in between; the next report says so
+    return {
+        "total_queued": sum(waiting.values()),
+        "by_priority": {one.name: waiting.get(one, 0) for one in TaskPriority},
+    }
+
+
+def _store_error(parts: Parts) -> str | None:
+    try:
+        parts.store.ping()
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _lock_error(parts: Parts) -> str | None:
+    try:
+        parts.locks.ping()
+    except LockError as error:
+        return str(error)
+    return None

@@ -1,0 +1,206 @@
+"""Runs one claimed execution, and says in exactly one transition what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from .. import lifecycle
+from ..clock import Clock
+from ..context import TaskContext
+from ..errors import InvalidArguments, LockLost, LockUnavailable
+from ..events import Event, EventBus, EventType
+from ..executors import Call, Executor, Outcome
+from ..lifecycle import Transition
+from ..locks import Grant
+from ..models import TaskExecution
+from ..registry import RegisteredTask
+from ..retry import TaskRetryManager
+from ..serialization import describe_error, describe_traceback
+from .arguments import Arguments
+from .guard import Guard
+
+
+class Stop(StrEnum):
+    """Why the engine interrupts a run."""
+
+    CANCELLED = "cancelled"
+    LEASE_LOST = "lease lost"
+    LOCK_LOST = "lock lost"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An execution while this node runs it."""
+
+    row: TaskExecution
+    task: RegisteredTask
+    context: TaskContext
+    stop: Stop | None = None
+    job: asyncio.Task[Transition] | None = field(default=None, repr=False)
+    grant: Grant | None = None
+    left_behind: bool = False
+    """A thread that was interrupted is still at work: it cannot be stopped from outside."""
+
+    def interrupt(self, why: Stop) -> None:
+        """Tell the body, and cancel its coroutine, abandon its thread or kill its process."""
+        if self.stop is None and self.job is not None and not self.job.done():
+            self.stop = why
+            if why is Stop.LOCK_LOST:
+                self.context.lock_lost.set()
+            self.context.cancelled.set()
+            self.job.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Everything that a run needs; holds no state of its own."""
+
+    clock: Clock
+    events: EventBus
+    arguments: Arguments
+    retries: TaskRetryManager
+    executors: Mapping[str, Executor]
+    guard: Guard
+    busy_seconds: float = 0.5
+    """How long an execution that found its lock taken waits before it asks again."""
+
+    async def run(self, run: Run) -> Transition:
+        """Call the function; raises nothing but ``CancelledError``, after an interrupt."""
+        if not run.task.definition.require_lock:
+            return await self._attempt(run)
+        try:
+            grant = await self.guard.take(run.row.task_id, run.task.definition.lock_timeout)
+        except LockUnavailable as error:
+            return self._without_server(run, error)
+        if grant is None:
+            reason = f"waits for the lock of task {run.row.task_id!r}, which somebody holds"
+            return self._later(run.row, self.busy_seconds, reason)
+        return await self._locked(run, grant)
+
+    async def _locked(self, run: Run, grant: Grant) -> Transition:
+        """Hold the lock from before the body's first step until after its last."""
+        home = asyncio.get_running_loop()
+        since = self.clock.monotonic()
+
+        def lost(_: Grant) -> None:
+            if not home.is_closed():
+                home.call_soon_threadsafe(run.interrupt, Stop.LOCK_LOST)
+
+        run.grant = grant
+        run.row = run.row.with_changes({"lock_id": grant.lock_id})
+        run.context = replace(run.context, lock_fence=grant.fence)
+        self.guard.keep(grant, lost)
+        transition: Transition | None = None
+        try:
+            transition = await self._attempt(run)
+        finally:
+            ours = True
+            if run.left_behind:
+                self.guard.leave(grant)
+            else:
+                ours = await self.guard.give_back(grant, since)
+        return transition if ours else self._lock_lost(run)
+
+    def _without_server(self, run: Run, error: LockUnavailable) -> Transition:
+        if self.guard.outage == "fail":
+            return self.after_failure(run, error)
+        reason = f"waits for the lock server: {error}"
+        return self._later(run.row, self.busy_seconds * 2, reason)
+
+    async def _attempt(self, run: Run) -> Transition:
+        row, begun = run.row, self.clock.monotonic()
+        try:
+            args, kwargs = self.arguments.load(run.task, row.args, row.kwargs)
+        except InvalidArguments as error:
+            return self.after_failure(run, error)
+        started = run.context.started
+        queue_wait = max((started - row.due).total_seconds(), 0.0)
+        self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
+        if run.task.context_parameter is not None:
+            kwargs = {**kwargs, run.task.context_parameter: run.context}
+        call = Call(run.task.function, args, kwargs, run.context)
+        outcome = await self._call(run, call)
+        metrics = {
+            "execution_time": self.clock.monotonic() - begun,
+            "queue_wait": queue_wait,
+        }
+        if outcome.error is not None:
+            return self.after_failure(run, outcome.error, metrics)
+        result = self.arguments.result(outcome.value)
+        return _with_lock(
+            lifecycle.complete(row, result=result, metrics=metrics, now=self.clock.now()), run
+        )
+
+    async def _call(self, run: Run, call: Call) -> Outcome:
+        definition = run.task.definition
+        kind = definition.executor
+        if kind == "auto":
+            kind = "loop" if run.task.is_async else "thread"
+        executor, limit = self.executors[kind], run.row.timeout
+        try:
+            if limit is None:
+                return await executor.run(call)
+            try:
+                async with asyncio.timeout(limit) as timer:
+                    outcome = await executor.run(call)
+                if not timer.expired():
+                    return outcome
+            except TimeoutError:
+                pass
+            run.context.cancelled.set()
+            run.left_behind = kind == "thread"
+            return Outcome(error=TimeoutError(f"did not end within its timeout of {limit:g} s"))
+        except asyncio.CancelledError:
+            run.left_behind = kind == "thread"
+            raise
+
+    def after_failure(
+        self, run: Run, error: BaseException, metrics: Mapping[str, Any] | None = None
+    ) -> Transition:
+        """Retry while the configuration allows it, else fail for good."""
+        row, config = run.row, run.task.definition.retry_config
+        text, trace = describe_error(error), describe_traceback(error)
+        now = self.clock.now()
+        if config is not None and self.retries.should_retry(row, config, error):
+            delay = self.retries.calculate_delay(row, config)
+            self.retries.record_retry(row.task_id)
+            transition = lifecycle.retry(
+                row, error=text, traceback_str=trace, metrics=metrics,
+                at=now + timedelta(seconds=delay),
+            )
+        else:
+            transition = lifecycle.fail(
+                row, error=text, traceback_str=trace, metrics=metrics, now=now
+            )
+        return _with_lock(transition, run)
+
+    def interrupted(self, run: Run) -> Transition | None:
+        """What a cancelled run comes to; None if the execution is no longer this node's."""
+        if run.stop in (Stop.CANCELLED, Stop.LEASE_LOST):
+            return None
+        if run.stop is Stop.LOCK_LOST:
+            return self._lock_lost(run)
+        reason = f"given back by node {run.context.node}, which is stopping"
+        return lifecycle.give_back(run.row, due=run.row.due, reason=reason)
+
+    def _lock_lost(self, run: Run) -> Transition:
+        run.context.lock_lost.set()
+        text = f"the lock of task {run.row.task_id!r} was lost during attempt {run.row.attempt}"
+        return self.after_failure(run, LockLost(text))
+
+    def _later(self, row: TaskExecution, seconds: float, reason: str) -> Transition:
+        due = self.clock.now() + timedelta(seconds=seconds)
+        return lifecycle.give_back(row, due=due, reason=reason)
+
+
+def _with_lock(transition: Transition, run: Run) -> Transition:
+    """Record which lock the attempt ran under."""
+    if run.grant is None:
+        return transition
+    return lifecycle.annotate(transition, lock_id=run.grant.lock_id)

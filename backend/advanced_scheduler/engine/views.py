@@ -1,0 +1,80 @@
+"""How executions and the queue look from outside: plain dicts and counts, read from the store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ..lifecycle import CLAIMABLE
+from ..models import ExecutionFilter, TaskExecution, TaskPriority
+from ..stores.base import ExecutionStore
+
+
+def status_of(row: TaskExecution) -> dict[str, Any]:
+    """An execution as ``get_task_status`` answers it: JSON but for the result; times ISO 8601."""
+    return {
+        "execution_id": row.execution_id,
+        "task_id": row.task_id,
+        "task_name": row.task_name,
+        "status": row.status.value,
+        "priority": row.priority,
+        "scheduled_time": _iso(row.scheduled_time),
+        "due_time": _iso(row.due),
+        "started_time": _iso(row.started_time),
+        "completed_time": _iso(row.completed_time),
+        "retry_count": row.retry_count,
+        "attempt": row.attempt,
+        "node": row.node,
+        "error": row.error,
+        "traceback": row.traceback_str,
+        "reason": row.reason,
+        "result": row.result,
+        "metrics": dict(row.metrics),
+    }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
+
+
+class TaskQueueView:
+    """The priority queue over all that waits, asked of the store: which never forgets.
+
+    Executions that wait for a dependency, a retry or a later hour count as well; the order is
+    priority, due time, arrival.
+    """
+
+    def __init__(self, store: ExecutionStore) -> None:
+        self._store = store
+
+    def size(self, priority: TaskPriority | None = None) -> int:
+        """How many executions wait, in all or at one priority."""
+        by_priority = self.by_priority()
+        return sum(by_priority.values()) if priority is None else by_priority[priority]
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return self.size() == 0
+
+    def peek(self) -> TaskExecution | None:
+        """The execution that is first in line; None if nothing waits."""
+        return next(iter(self._waiting(limit=1)), None)
+
+    def get_tasks_by_priority(
+        self, priority: TaskPriority, limit: int = 1000
+    ) -> list[TaskExecution]:
+        """At most ``limit`` executions that wait at one priority, in order."""
+        return self._waiting(priority=priority, limit=limit)
+
+    def by_priority(self) -> dict[TaskPriority, int]:
+        """How many wait at each of the five priorities."""
+        waiting = dict.fromkeys(TaskPriority, 0)
+        for (status, priority), count in self._store.counts().items():
+            if status in CLAIMABLE:
+                waiting[priority] += count
+        return waiting
+
+    def _waiting(self, *, limit: int, priority: TaskPriority | None = None) -> list[TaskExecution]:
+        return self._store.find(
+            ExecutionFilter(statuses=CLAIMABLE, priority=priority, order="claim", limit=limit)
+        )

@@ -1,0 +1,76 @@
+"""Lets a thread wait for the end of an execution, whichever node runs it."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+
+from ..clock import SystemClock
+from ..errors import ExecutionNotFound
+from ..events import Event, EventBus, EventType
+from ..lifecycle import FINAL
+from ..models import TaskExecution
+from ..stores.base import ExecutionStore
+
+
+class Waiters:
+    """Woken at once by what ends on this node; looks into the store for the rest."""
+
+    def __init__(self, store: ExecutionStore, events: EventBus, poll_seconds: float) -> None:
+        self._store = store
+        self._poll = poll_seconds
+        self._clock = SystemClock()  # a waiting thread waits in real time
+        self._lock = threading.Lock()
+        self._waiting: defaultdict[str, list[threading.Event]] = defaultdict(list)
+        self._ended: dict[str, TaskExecution] = {}
+        events.subscribe(self._hear)
+
+    def wait(self, execution_id: str, timeout: float | None) -> TaskExecution | None:
+        """The ended row; None if ``timeout`` seconds pass first.
+
+        Raises ``ExecutionNotFound`` for an id that the store does not know.
+        """
+        end = None if timeout is None else self._clock.monotonic() + timeout
+        woken = threading.Event()
+        with self._lock:
+            self._waiting[execution_id].append(woken)
+        try:
+            while True:
+                row = self._row(execution_id)
+                if row.status in FINAL:
+                    return row
+                left = self._poll if end is None else end - self._clock.monotonic()
+                if left <= 0:
+                    return None
+                woken.wait(min(left, self._poll))
+        finally:
+            self._leave(execution_id, woken)
+
+    def _row(self, execution_id: str) -> TaskExecution:
+        heard = self._ended.get(execution_id)
+        if heard is not None:
+            return heard
+        for row in self._store.get([execution_id]):
+            return row
+        raise ExecutionNotFound(
+            f"no execution {execution_id!r}: it never existed, or it was trimmed from the history "
+            "(see the settings history_limit and history_days)"
+        )
+
+    def _leave(self, execution_id: str, woken: threading.Event) -> None:
+        with self._lock:
+            self._waiting[execution_id].remove(woken)
+            if not self._waiting[execution_id]:
+                del self._waiting[execution_id]
+                self._ended.pop(execution_id, None)
+
+    def _hear(self, event: Event) -> None:
+        if event.type is not EventType.FINISHED or event.execution is None or not self._waiting:
+            return
+        row = event.execution
+        with self._lock:
+            waiting = self._waiting.get(row.execution_id)
+            if waiting:
+                self._ended[row.execution_id] = row
+                for woken in waiting:
+                    woken.set()

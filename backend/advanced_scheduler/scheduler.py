@@ -1,0 +1,434 @@
+"""The face of the package: every question and command is a plain call; the engine does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import update_wrapper
+from pkgutil import resolve_name
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
+
+from .clock import Clock, SystemClock
+from .config import Settings
+from .dag import TaskDependencyGraph
+from .engine.commands import Commands
+from .engine.node import Node
+from .engine.parts import Parts, assemble
+from .engine.report import facts_of, health_report
+from .engine.runner import Stop
+from .engine.views import TaskQueueView, status_of
+from .engine.waiters import Waiters
+from .errors import ConfigurationError, ResultTimeout, SchedulerStateError, TaskFailed
+from .events import EventBus
+from .health import HealthFacts, SchedulerHealthMonitor
+from .locks import DistributedTaskLock
+from .models import (
+    RetryConfig,
+    Schedule,
+    ScheduleOptions,
+    TaskDefinition,
+    TaskDependency,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+)
+from .retry import TaskRetryManager
+from .stores.base import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TaskHandle(Generic[P, R]):
+    """A function that is registered as a task: call it as before, or schedule it."""
+
+    def __init__(
+        self, scheduler: AdvancedTaskScheduler, task_id: str, function: Callable[P, R]
+    ) -> None:
+        self.task_id = task_id
+        self._scheduler = scheduler
+        self._function = function
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, without the scheduler."""
+        return self._function(*args, **kwargs)
+
+    def schedule(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Schedule one execution; answers its id."""
+        return self._scheduler.schedule_task(self.task_id, *args, **kwargs)
+
+    def cron(self, expression: str, *, timezone: str | None = None) -> str:
+        """Schedule executions by cron text; answers the id of the schedule."""
+        return self._scheduler.schedule_cron_task(self.task_id, expression, timezone=timezone)
+
+
+class AdvancedTaskScheduler:
+    """Wraps APScheduler: priorities, dependencies, locks, retries, durable state, health.
+
+    ``redis_client`` (a ``redis.Redis`` or a URL) is where locks live; without it they live in
+    the store, or in this process. ``store`` is a URL such as ``sqlite:///jobs.db``, or a
+    store; the default is the setting ``store``, in memory. ``apscheduler`` is a scheduler of
+    APScheduler 3 that the application already has; the default is one of our own.
+
+    Every plain method is thread-safe and works before ``start``. Raises ``ValueError`` for a
+    setting that cannot work and ``StoreUnavailable`` if the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        redis_client: Any = None,
+        max_concurrent_tasks: int = 10,
+        *,
+        store: str | Store | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        apscheduler: BaseScheduler | None = None,
+        name: str | None = None,
+    ) -> None:
+        if not isinstance(max_concurrent_tasks, int) or max_concurrent_tasks < 1:
+            raise ConfigurationError(
+                f"max_concurrent_tasks={max_concurrent_tasks!r} must be a whole number, 1 or more"
+            )
+        settings = settings or Settings()
+        self.settings = settings
+        self.name = name or f"{platform.node()}-{os.getpid()}"
+        self.max_concurrent_tasks = max_concurrent_tasks
+        self.apscheduler = apscheduler or BackgroundScheduler(timezone="UTC")
+        self._parts: Parts = assemble(
+            redis_client,
+            store=store,
+            settings=settings,
+            clock=clock or SystemClock(settings.clock_offset_seconds),
+        )
+        self.clock: Clock = self._parts.clock
+        self.events: EventBus = self._parts.events
+        self.store: Store = self._parts.store
+        self.dependency_graph: TaskDependencyGraph = self._parts.graph
+        self.retry_manager: TaskRetryManager = self._parts.retries
+        self.lock_manager: DistributedTaskLock = self._parts.locks
+        self.health_monitor: SchedulerHealthMonitor = self._parts.monitor
+        self.task_queue = TaskQueueView(self.store)
+        self._commands = Commands(self._parts)
+        self._waiters = Waiters(self.store, self.events, settings.poll_seconds)
+        self._node: Node | None = None
+        self._stepper: Node | None = None
+        self._servers: list[Any] = []
+
+    @property
+    def task_definitions(self) -> Mapping[str, TaskDefinition]:
+        """The registered definitions by task id: live, and read-only."""
+        return self._parts.registry.definitions
+
+    @property
+    def running_tasks(self) -> int:
+        """How many executions run on this node now."""
+        node = self._node or self._stepper
+        return 0 if node is None else len(node.dispatcher.running)
+
+    def register_task(self, task_def: TaskDefinition) -> None:
+        """Make a task known.
+
+        Raises ``ValueError``: "already registered", a function that cannot be imported or
+        called with the definition's arguments, "circular dependency" with its path.
+        """
+        self._commands.register(task_def)
+        if self._node is not None:
+            self._node.dispatcher.wake()
+
+    def unregister_task(self, task_id: str) -> None:
+        """Forget a task.
+
+        Raises ``TaskNotRegistered``, and ``TaskInUse`` while executions wait for one of its
+        executions to end. What is stored stays, and waits for a node that knows the task.
+        """
+        self._commands.unregister(task_id)
+
+    def task(
+        self,
+        *,
+        task_id: str | None = None,
+        name: str | None = None,
+        priority: TaskPriority = TaskPriority.NORMAL,
+        retry: RetryConfig | None = None,
+        lock: bool = False,
+        lock_timeout: float = 300,
+        timeout: float | None = None,
+        after: Sequence[str | TaskDependency] = (),
+        tags: Sequence[str] = (),
+    ) -> Callable[[Callable[P, R]], TaskHandle[P, R]]:
+        """Register the decorated function, under its dotted name unless ``task_id`` is given."""
+
+        def register(function: Callable[P, R]) -> TaskHandle[P, R]:
+            chosen = task_id or f"{function.__module__}.{function.__qualname__}"
+            self.register_task(
+                TaskDefinition(
+                    task_id=chosen,
+                    task_name=name or function.__name__,
+                    func_path=function,
+                    priority=priority,
+                    retry_config=retry,
+                    require_lock=lock,
+                    lock_timeout=lock_timeout,
+                    timeout=timeout,
+                    dependencies=[
+                        one if isinstance(one, TaskDependency) else TaskDependency(one)
+                        for one in after
+                    ],
+                    tags=tags,
+                )
+            )
+            return TaskHandle(self, chosen, function)
+
+        return register
+
+    def schedule_task(
+        self,
+        task: str | Callable[..., Any],
+        /,
+        *args: Any,
+        options: ScheduleOptions | None = None,
+        scheduled_time: datetime | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Schedule one execution of ``task`` with these arguments; answers the execution id.
+
+        ``task`` is a registered id, or a callable (registered on the way). ``scheduled_time``
+        (aware) is short for ``options.at``. On a durable store the execution is durable when
+        this returns. Raises ``ValueError`` before anything is stored: "not registered",
+        arguments that do not fit, a dependency that nobody registered.
+        """
+        calls = [(args, kwargs)]
+        return self._commands.schedule(task, calls, options, scheduled_time)[0]
+
+    def schedule_task_many(
+        self,
+        task: str | Callable[..., Any],
+        calls: Iterable[Sequence[Any] | Mapping[str, Any]],
+        *,
+        options: ScheduleOptions | None = None,
+    ) -> list[str]:
+        """Schedule one execution for each of ``calls``, all or none, in one write.
+
+        A call is a sequence of positional arguments, or a mapping of keyword arguments.
+        Answers the execution ids in the order of the calls.
+        """
+        split = [
+            ((), one) if isinstance(one, Mapping) else (tuple(one), {}) for one in calls
+        ]
+        return self._commands.schedule(task, split, options, None)
+
+    def schedule_workflow(
+        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, str]:
+        """Schedule these tasks together, as one workflow run; answers {task id: execution id}.
+
+        Dependencies among them are bound within the run. ``arguments`` are keyword arguments
+        by task id.
+        """
+        return self._commands.schedule_workflow(list(task_ids), arguments or {})
+
+    def schedule_cron_task(
+        self,
+        task_id: str,
+        cron_expression: str,
+        *,
+        timezone: str | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+    ) -> str:
+        """Run a task by cron text, in UTC unless ``timezone`` says otherwise.
+
+        Answers the id of the schedule. The id follows from the arguments: an application that
+        says the same again after a restart gets the schedule that it has, which also knows the
+        instants that were missed. Raises ``ValueError``: "Invalid cron expression" with field
+        and token, "not registered".
+        """
+        schedule_id = self._commands.schedule_cron(
+            task_id, cron_expression, timezone or "UTC", start_time, end_time
+        )
+        if self._node is not None and self._node.timer is not None:
+            self._node.timer.wake()
+        return schedule_id
+
+    def get_schedules(self) -> list[Schedule]:
+        """All schedules of the store, by id."""
+        return self.store.schedules()
+
+    def remove_schedule(self, schedule_id: str) -> bool:
+        """Delete a schedule; its ledger stays. False if there is no such schedule."""
+        return self.store.remove(schedule_id)
+
+    def cancel_task(self, execution_id: str) -> bool:
+        """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
+
+        A coroutine is cancelled and a process killed. A thread cannot be stopped: its context
+        is told, and whatever it still answers does not count.
+        """
+        cancelled = self._commands.cancel(execution_id)
+        if cancelled and self._node is not None:
+            self._node.interrupt(execution_id, Stop.CANCELLED)
+        return cancelled
+
+    def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
+        """An execution as a dict, times in ISO 8601; None for an unknown id."""
+        for row in self.store.get([execution_id]):
+            return status_of(row)
+        return None
+
+    def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
+        """The result once the execution has ended.
+
+        None if ``timeout`` seconds pass first, or if it ended without a result; ``result``
+        tells these apart. Raises ``ExecutionNotFound``.
+        """
+        row = self._wait(execution_id, timeout)
+        return None if row is None or row.status is not TaskStatus.COMPLETED else row.result
+
+    def result(self, execution_id: str, timeout: float | None = None) -> Any:
+        """The result once the execution has ended.
+
+        Raises ``ResultTimeout`` after ``timeout`` seconds, ``TaskFailed`` if it failed or was
+        cancelled or skipped, ``ExecutionNotFound``.
+        """
+        row = self._wait(execution_id, timeout)
+        if row is None:
+            raise ResultTimeout(f"execution {execution_id} did not end within {timeout} s")
+        if row.status is not TaskStatus.COMPLETED:
+            why = row.error or row.reason
+            raise TaskFailed(f"task {row.task_id!r} (execution {execution_id}) {row.status}: {why}")
+        return row.result
+
+    def get_health_status(self) -> dict[str, Any]:
+        """Document 003's report: status, rates, queue, running tasks, and reasons when not healthy."""
+        return health_report(self._parts, self._node, self.running_tasks, self.max_concurrent_tasks)
+
+    def health_facts(self) -> HealthFacts:
+        """What the health of this node is judged by."""
+        return facts_of(self._parts, self._node)
+
+    def serve_metrics(self, port: int = 9464, host: str = "127.0.0.1") -> Any:
+        """Answer ``/metrics`` and ``/health`` on a thread of its own; ``close()`` ends it.
+
+        Port 0 takes a free one, see ``port`` of what is answered.
+        """
+        # A way in stands above this layer: it is loaded by name, and only when asked for.
+        server = resolve_name("advanced_scheduler.metrics:serve")(self, port, host)
+        self._servers.append(server)
+        return server
+
+    async def start(self) -> None:
+        """Run on the caller's event loop; does nothing if it runs there already."""
+        if self._node is not None:
+            if self._node.home is not asyncio.get_running_loop():
+                raise SchedulerStateError("the scheduler runs on another event loop; stop it first")
+            return
+        self._end_stepper()
+        node = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
+        self._node = node
+        try:
+            await node.start(self.apscheduler)
+        except BaseException:
+            self._node = None
+            node.close()
+            raise
+
+    async def stop(self, wait: bool = True) -> None:
+        """Claim no more, then let running work end within ``drain_seconds`` (``wait=True``) or
+        give it back for other nodes at once; does nothing if it has stopped.
+        """
+        node = self._node
+        if node is None or node.draining:
+            return
+        try:
+            await node.stop(wait=wait)
+        finally:
+            self._node = None
+
+    @contextmanager
+    def running(self) -> Iterator[AdvancedTaskScheduler]:
+        """Host the engine in a thread, for programs that have no event loop."""
+        started, leaving = threading.Event(), threading.Event()
+        failure: list[BaseException] = []
+
+        async def host() -> None:
+            try:
+                await self.start()
+            except BaseException as error:
+                failure.append(error)
+                return
+            finally:
+                started.set()
+            await asyncio.to_thread(leaving.wait)
+            await self.stop()
+
+        thread = threading.Thread(
+            target=asyncio.run, args=(host(),), name="advanced-scheduler", daemon=True
+        )
+        thread.start()
+        started.wait()
+        if failure:
+            thread.join()
+            raise failure[0]
+        try:
+            yield self
+        finally:
+            leaving.set()
+            thread.join()
+
+    async def run_due(self) -> int:
+        """Fire due schedules, then claim, run and settle once; answers how many executions ran.
+
+        For tests, with a ``ManualClock``: at most ``max_concurrent_tasks`` run in one call,
+        and what they unblock runs in the next.
+        """
+        if self._node is not None:
+            raise SchedulerStateError("run_due() is for a scheduler that was not started")
+        if self._stepper is None:
+            self._stepper = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
+        return await self._stepper.step()
+
+    def close(self) -> None:
+        """Release the store, the locks and the metrics servers of a scheduler that has stopped."""
+        if self._node is not None:
+            raise SchedulerStateError("close() on a running scheduler; await stop() first")
+        self._end_stepper()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        self._parts.close()
+
+    def _end_stepper(self) -> None:
+        if self._stepper is not None:
+            self._stepper.close()
+            self._stepper = None
+
+    def _wait(self, execution_id: str, timeout: float | None) -> TaskExecution | None:
+        node = self._node
+        if node is not None and node.is_home():
+            raise SchedulerStateError(
+                "waiting here would block the event loop that runs the tasks; "
+                "use await asyncio.to_thread(scheduler.result, execution_id)"
+            )
+        return self._waiters.wait(execution_id, timeout)
+
+
+_shared: AdvancedTaskScheduler | None = None
+_shared_lock = threading.Lock()
+
+
+def get_advanced_scheduler() -> AdvancedTaskScheduler:
+    """The scheduler that this process shares; made at the first call, from the settings."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = AdvancedTaskScheduler()
+        return _shared
