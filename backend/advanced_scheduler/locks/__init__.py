@@ -1,0 +1,6 @@
+"""Locks with fencing tokens: on Redis, in a store, or within this process."""
+
+from .base import Grant, LockStore
+from .lock import DistributedTaskLock
+
+__all__ = ["DistributedTaskLock", "Grant", "LockStore"]

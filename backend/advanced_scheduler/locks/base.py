@@ -1,0 +1,111 @@
+"""What a place where locks live must do, and the grant that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..clock import Clock
+
+Kind = Literal["redis", "store", "process"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One acquisition of one lock; ``timeout`` is its time to live in seconds.
+
+    ``fence`` grows with every grant of the same lock: hand it to whatever the work writes to,
+    and let that refuse a smaller one. ``sent`` is the monotonic moment right before the
+    request, so the lock is ours until ``sent + timeout`` at least.
+    """
+
+    task_id: str
+    lock_id: str
+    fence: int
+    timeout: float
+    sent: float
+
+
+class Extension(NamedTuple):
+    """The wish that a lock shall live ``timeout`` seconds from now, if ``token`` holds it."""
+
+    task_id: str
+    token: str
+    timeout: float
+
+
+class Backend(Protocol):
+    """Where locks live. Every call is one step there, thread-safe, and safe to repeat.
+
+    Raises ``LockUnavailable`` when there was no answer; the step may then have been done.
+    """
+
+    @property
+    def kind(self) -> Kind:
+        """Where that is."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock whose ``monotonic`` measures how long a lock has lived."""
+        ...
+
+    def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
+        """The fence if the lock is now the token's (or was already), None if it is another's."""
+        ...
+
+    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+        """Replace times to live: True done, False not the token's, None refused unexpectedly."""
+        ...
+
+    def release(self, task_id: str, token: str | None) -> bool:
+        """Free the lock if the token holds it (None: whoever does); False if nothing changed."""
+        ...
+
+    def ttl(self, task_id: str) -> float | None:
+        """Seconds that the lock still lives, None if it is free."""
+        ...
+
+    def fence(self, task_id: str) -> int:
+        """The fence of the last grant, 0 if there was none."""
+        ...
+
+    def ping(self) -> None:
+        """Raise ``LockUnavailable`` if nothing answers."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back; the next call opens new ones."""
+        ...
+
+
+class RedisClient(Protocol):
+    """A ``redis.Redis``, named so that the package runs where redis-py is not installed."""
+
+    connection_pool: Any
+
+
+class LockStore(Protocol):
+    """What a store offers to keep locks in: the lock verbs of the store protocol."""
+
+    def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
+        """The fence (it grows with every grant of the key, for ever), or None if held."""
+        ...
+
+    def extend_lock(self, key: str, token: str, now: datetime, until: datetime) -> bool:
+        """Replace the end of a lock that is still ours; False if it is not."""
+        ...
+
+    def release_lock(self, key: str, token: str | None, now: datetime) -> bool:
+        """Free a lock that is still ours (``token=None``: whoever holds it)."""
+        ...
+
+    def lock_until(self, key: str, now: datetime) -> datetime | None:
+        """When the lock will run out, or None if it is free."""
+        ...
+
+    def lock_fence(self, key: str) -> int:
+        """The fence of the last grant; 0 if there was none."""
+        ...

@@ -1,0 +1,75 @@
+"""Locks among the threads of one process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from ..clock import Clock
+from .base import Extension
+
+
+class ProcessLocks:
+    """Locks in two dicts; they run out by the clock and are gone with the process."""
+
+    kind: Final = "process"
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._mutex = threading.Lock()
+        self._held: dict[str, tuple[str, float]] = {}
+        self._fences: dict[str, int] = {}
+
+    def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
+        """See ``Backend.acquire``."""
+        with self._mutex:
+            if self._holder(task_id) not in (None, token):
+                return None
+            self._held[task_id] = token, self.clock.monotonic() + timeout
+            self._fences[task_id] = self._fences.get(task_id, 0) + 1
+            return self._fences[task_id]
+
+    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+        """See ``Backend.extend``."""
+        return [self._extend(*extension) for extension in wanted]
+
+    def release(self, task_id: str, token: str | None) -> bool:
+        """See ``Backend.release``."""
+        with self._mutex:
+            holder = self._holder(task_id)
+            if holder is None or token not in (None, holder):
+                return False
+            del self._held[task_id]
+            return True
+
+    def ttl(self, task_id: str) -> float | None:
+        """See ``Backend.ttl``."""
+        with self._mutex:
+            if self._holder(task_id) is None:
+                return None
+            return self._held[task_id][1] - self.clock.monotonic()
+
+    def fence(self, task_id: str) -> int:
+        """See ``Backend.fence``."""
+        return self._fences.get(task_id, 0)
+
+    def ping(self) -> None:
+        """This process answers."""
+
+    def close(self) -> None:
+        """Nothing to give back: locks outlive a pause of the scheduler."""
+
+    def _extend(self, task_id: str, token: str, timeout: float) -> bool:
+        with self._mutex:
+            if self._holder(task_id) != token:
+                return False
+            self._held[task_id] = token, self.clock.monotonic() + timeout
+            return True
+
+    def _holder(self, task_id: str) -> str | None:
+        token, until = self._held.get(task_id, ("", 0.0))
+        if token and until > self.clock.monotonic():
+            return token
+        self._held.pop(task_id, None)
+        return None

@@ -1,0 +1,69 @@
+"""Locks in the store, for processes that share a store and have no Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+
+from ..clock import Clock
+from ..errors import LockUnavailable, StoreError
+from .base import Extension, LockStore
+
+
+class StoreLocks:
+    """The lock verbs of a store; they run out by the clocks of the nodes, so keep those equal."""
+
+    kind: Final = "store"
+
+    def __init__(self, store: LockStore, clock: Clock) -> None:
+        self.clock = clock
+        self._store = store
+
+    def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
+        """See ``Backend.acquire``."""
+        now = self.clock.now()
+        with _answering():
+            return self._store.acquire_lock(task_id, token, now, now + timedelta(seconds=timeout))
+
+    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+        """See ``Backend.extend``."""
+        return [self._extend(*extension) for extension in wanted]
+
+    def release(self, task_id: str, token: str | None) -> bool:
+        """See ``Backend.release``."""
+        with _answering():
+            return self._store.release_lock(task_id, token, self.clock.now())
+
+    def ttl(self, task_id: str) -> float | None:
+        """See ``Backend.ttl``."""
+        now = self.clock.now()
+        with _answering():
+            until = self._store.lock_until(task_id, now)
+        return None if until is None else (until - now).total_seconds()
+
+    def fence(self, task_id: str) -> int:
+        """See ``Backend.fence``."""
+        with _answering():
+            return self._store.lock_fence(task_id)
+
+    def ping(self) -> None:
+        """Read something, since a ping is not among the lock verbs."""
+        self.fence("")
+
+    def close(self) -> None:
+        """The store belongs to whoever opened it."""
+
+    def _extend(self, task_id: str, token: str, timeout: float) -> bool:
+        now = self.clock.now()
+        with _answering():
+            return self._store.extend_lock(task_id, token, now, now + timedelta(seconds=timeout))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise LockUnavailable(f"the store that keeps the locks did not answer: {error}") from error

@@ -1,0 +1,87 @@
+"""Tokens whose last command went unanswered, so that they may hold a lock without an owner."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import LockUnavailable
+from .base import Backend
+
+_PAUSE_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Doubt:
+    task_id: str
+    adoptable: bool
+
+
+class Unsettled:
+    """Remembers such tokens, and releases them from a thread once the server answers again.
+
+    The thread lives as long as there is something to settle.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._changed = threading.Condition()
+        self._doubts: dict[str, _Doubt] = {}
+        self._thread: threading.Thread | None = None
+
+    def remember(self, task_id: str, token: str, *, adoptable: bool) -> None:
+        """The token may hold the lock of the task; ``adoptable``: nobody asked to release it."""
+        with self._changed:
+            self._doubts[token] = _Doubt(task_id, adoptable)
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="lock-settler", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def adopt(self, task_id: str) -> str | None:
+        """A token to try again with, which is then the caller's.
+
+        Never one that was to be released: that command may still be on its way, and would free
+        the lock under its new owner.
+        """
+        with self._changed:
+            for token, doubt in self._doubts.items():
+                if doubt.adoptable and doubt.task_id == task_id:
+                    del self._doubts[token]
+                    return token
+            return None
+
+    def close(self) -> None:
+        """Forget everything: what is held runs out by itself."""
+        with self._changed:
+            self._doubts.clear()
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if self._doubts:
+                    self._changed.wait(_PAUSE_SECONDS)
+                if not self._doubts:
+                    self._thread = None
+                    return
+            with suppress(LockUnavailable):  # reported where it hurt
+                self._backend.ping()  # first, so that tokens stay adoptable throughout an outage
+                self._settle()
+
+    def _settle(self) -> None:
+        for token, doubt in self._snapshot():
+            with self._changed:
+                if token not in self._doubts:
+                    continue
+                doubt.adoptable = False
+            with suppress(LockUnavailable):  # one that fails must not keep the others waiting
+                self._backend.release(doubt.task_id, token)
+                with self._changed:
+                    self._doubts.pop(token, None)
+
+    def _snapshot(self) -> list[tuple[str, _Doubt]]:
+        with self._changed:
+            return list(self._doubts.items())

@@ -1,0 +1,144 @@
+"""How the keeper renews, and when it gives a lock up."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+
+import pytest
+import redis
+
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.locks import DistributedTaskLock, Grant
+from advanced_scheduler.locks.keeper import Keeper
+from advanced_scheduler.locks.process import ProcessLocks
+from tests.support.waiting import eventually
+
+TASK = "report"
+HOUR = 3600.0
+
+
+def granted(locks: ProcessLocks, task_id: str = TASK, timeout: float = HOUR) -> Grant:
+    fence = locks.acquire(task_id, f"token of {task_id}", timeout)
+    assert fence
+    return Grant(task_id, f"token of {task_id}", fence, timeout, locks.clock.monotonic())
+
+
+@pytest.fixture
+def locks(clock: ManualClock) -> ProcessLocks:
+    return ProcessLocks(clock)
+
+
+@pytest.fixture
+def keeper(locks: ProcessLocks) -> Keeper:
+    """Its own thread sleeps for twenty minutes of real time: the tests tend it."""
+    return Keeper(locks)
+
+
+def test_a_hundred_renewals_never_add_up(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    lost: list[Grant] = []
+    keeper.keep(granted(locks), lost.append)
+
+    for _ in range(100):
+        clock.advance(seconds=HOUR / 3)
+        keeper.tend()
+        eventually(lambda: locks.ttl(TASK) == HOUR, what="renewed to the timeout, no more")
+
+    assert lost == []
+    keeper.close()
+
+
+def test_nothing_is_renewed_before_a_third_of_the_time_to_live(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    keeper.keep(granted(locks), lambda _: None)
+
+    assert keeper.tend() == pytest.approx(HOUR / 3)
+    clock.advance(seconds=600)
+    assert keeper.tend() == pytest.approx(HOUR / 3 - 600)
+    keeper.close()
+
+
+def test_grants_of_one_length_come_to_share_a_round(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    keeper.keep(granted(locks, "first"), lambda _: None)
+    clock.advance(seconds=60)
+    keeper.keep(granted(locks, "second"), lambda _: None)
+
+    clock.advance(seconds=HOUR / 3 - 60)
+    keeper.tend()
+
+    eventually(lambda: locks.ttl("first") == locks.ttl("second") == HOUR, what="both are renewed")
+    keeper.close()
+
+
+def test_the_owner_is_told_once_when_the_time_has_run_out(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    lost: list[Grant] = []
+    grant = granted(locks)
+    keeper.keep(grant, lost.append)
+
+    clock.advance(seconds=HOUR)
+    keeper.tend()
+    keeper.tend()
+
+    assert lost == [grant]
+    assert keeper.drop(grant) is False
+
+
+def test_a_dropped_grant_is_neither_renewed_nor_told(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    lost: list[Grant] = []
+    grant = granted(locks)
+    keeper.keep(grant, lost.append)
+
+    assert keeper.drop(grant) is True
+    clock.advance(seconds=HOUR)
+    keeper.tend()
+
+    assert lost == []
+    assert locks.ttl(TASK) is None
+
+
+def test_an_owner_that_fails_does_not_keep_the_news_from_others(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost: list[Grant] = []
+
+    def fail(grant: Grant) -> None:
+        raise RuntimeError(f"not now, {grant.task_id}")
+
+    keeper.keep(granted(locks, "first"), fail)
+    keeper.keep(granted(locks, "second"), lost.append)
+    clock.advance(seconds=HOUR)
+
+    with caplog.at_level(logging.ERROR):
+        keeper.tend()
+
+    assert [grant.task_id for grant in lost] == ["second"]
+    assert "not now, first" in caplog.text
+
+
+def test_a_kept_lock_outlives_its_time_to_live(redis_client: redis.Redis) -> None:
+    lock = DistributedTaskLock(redis_client)
+    lost: list[Grant] = []
+    grant = lock.try_acquire(TASK, timeout=1)
+    assert grant
+    ttls = [1.0]
+
+    def renewed_six_times() -> bool:
+        ttls.append(lock.get_lock_ttl(TASK) or 0.0)
+        return sum(later > earlier for earlier, later in pairwise(ttls)) >= 6
+
+    lock.keep(grant, lost.append)
+    eventually(renewed_six_times, what="six renewals")
+
+    assert min(ttls) > 0
+    assert max(ttls) <= 1
+    assert lost == []
+    assert lock.let_go(grant) is True
