@@ -30,7 +30,7 @@ bench: $(READY) $(BENCH_READY) ## measure speed, side by side with the peers
 lint: $(READY) ## check style and layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 types: $(READY) ## check the types of package, tests and examples
 	$(BIN)/mypy
@@ -47,7 +47,7 @@ lock: ## pin the newest releases that pyproject.toml admits
 
 clean: ## remove environments, caches and what was built
 	rm -rf .venv .venv-* .tools .demo build dist
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find backend tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
