@@ -113,6 +113,13 @@ class DistributedTaskLock:
         kept = self._keeper.drop(grant)
         return self.release(grant.task_id, grant.lock_id) and kept
 
+    def abandon(self, grant: Grant) -> None:
+        """Stop renewing without a release: the lock runs out by itself.
+
+        For work that was given up but cannot be stopped, such as a thread past its time-out.
+        """
+        self._keeper.drop(grant)
+
     def release(self, task_id: str, lock_id: str) -> bool:
         """Free the lock if it is still this acquisition's.
 
