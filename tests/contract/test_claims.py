@@ -1,0 +1,150 @@
+"""Who gets which execution, and when."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from advanced_scheduler import lifecycle
+from advanced_scheduler.models import TaskPriority, TaskStatus
+from advanced_scheduler.stores.base import Store
+
+from .rows import DAY, MINUTE, NOW, SECOND, blocked, by, done, execution, finish, ids, one, start
+
+
+def test_a_claim_writes_what_the_state_machine_says(store: Store) -> None:
+    store.add([execution("a", reason="waits for 'u'")])
+    (row,) = store.claim(by("n1"))
+    assert row == one(store, "a")
+    assert row == execution("a").with_changes(
+        lifecycle.claim(execution("a"), node="n1", now=NOW, lease_until=NOW + MINUTE)
+    )
+
+
+def test_claims_go_by_priority_then_due_time_then_id(store: Store) -> None:
+    store.add(
+        [
+            execution("low", priority=TaskPriority.LOW, scheduled_time=NOW - DAY),
+            execution("b"),
+            execution("a"),
+            execution("older", due_time=NOW - MINUTE),
+            execution("critical", priority=TaskPriority.CRITICAL),
+            execution("later", priority=TaskPriority.CRITICAL, due_time=NOW + MINUTE),
+        ]
+    )
+    assert ids(store.claim(by(limit=4))) == ["critical", "older", "a", "b"]
+    assert ids(store.claim(by())) == ["low"]
+    assert store.claim(by()) == []
+    assert ids(store.claim(by(now=NOW + MINUTE))) == ["later"]
+
+
+def test_due_time_overrides_the_scheduled_time(store: Store) -> None:
+    store.add([execution("a", scheduled_time=NOW - DAY, due_time=NOW + SECOND)])
+    assert store.claim(by()) == []
+    assert ids(store.claim(by(now=NOW + SECOND))) == ["a"]
+
+
+def test_a_claim_of_nothing_takes_nothing(store: Store) -> None:
+    store.add([execution("a")])
+    assert store.claim(by(limit=0)) == []
+    assert one(store, "a").status is TaskStatus.PENDING
+
+
+def test_blocked_rows_are_not_claimed(store: Store) -> None:
+    store.add([blocked("a", "x")])
+    assert store.claim(by()) == []
+
+
+def test_excluded_tasks_stay_for_other_nodes(store: Store) -> None:
+    store.add([execution("a", task_id="gone"), execution("b"), execution("c", task_id="gone")])
+    assert ids(store.claim(by("n1", exclude=frozenset({"gone"})))) == ["b"]
+    assert ids(store.claim(by("n2", limit=1))) == ["a"]
+    assert ids(store.claim(by("n2"))) == ["c"]
+
+
+def test_excluded_tasks_do_not_use_up_the_limit(store: Store) -> None:
+    store.add([execution(f"a{n}", task_id="gone") for n in range(20)] + [execution("b")])
+    assert ids(store.claim(by(limit=1, exclude=frozenset({"gone", "other"})))) == ["b"]
+
+
+def test_many_delayed_rows_do_not_hide_a_due_one(store: Store) -> None:
+    store.add(
+        [
+            execution(f"a{n:03}", priority=TaskPriority.CRITICAL, due_time=NOW + DAY)
+            for n in range(300)
+        ]
+    )
+    store.add([execution("b", priority=TaskPriority.BACKGROUND)])
+    assert ids(store.claim(by(limit=1))) == ["b"]
+
+
+def test_two_nodes_never_claim_the_same_row(store: Store) -> None:
+    store.add([execution(f"e{n:03}") for n in range(200)])
+
+    def work(node: str) -> list[str]:
+        taken: list[str] = []
+        while rows := store.claim(by(node, limit=7)):
+            taken += ids(rows)
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [one_id for part in pool.map(work, "abcd") for one_id in part]
+    assert sorted(taken) == [f"e{n:03}" for n in range(200)]
+
+
+def test_exchanges_of_many_threads_complete_each_row_once(store: Store) -> None:
+    store.add([execution(f"e{n:03}") for n in range(200)])
+
+    def work(node: str) -> int:
+        applied = 0
+        rows = store.claim(by(node, limit=5))
+        while rows:
+            exchange = store.exchange([done(row) for row in rows], by(node, limit=5))
+            applied += sum(exchange.applied)
+            rows = list(exchange.claimed)
+        return applied
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, "abcd")) == 200
+    assert {row.attempt for row in store.get([f"e{n:03}" for n in range(200)])} == {1}
+
+
+def test_next_due_is_the_earliest_unblocked_row_past_or_future(store: Store) -> None:
+    assert store.next_due() is None
+    store.add(
+        [
+            blocked("a", "x", scheduled_time=NOW - DAY),
+            execution("b", scheduled_time=NOW + DAY),
+            execution("c", priority=TaskPriority.LOW, due_time=NOW + MINUTE),
+        ]
+    )
+    assert store.next_due() == NOW + MINUTE
+    store.claim(by(now=NOW + MINUTE))
+    assert store.next_due() == NOW + DAY
+    store.apply([lifecycle.cancel(one(store, "b"), now=NOW)])
+    assert store.next_due() is None
+
+
+def test_a_retry_is_claimed_at_its_time(store: Store) -> None:
+    (row,) = start(store, execution("a"))
+    store.apply([lifecycle.retry(row, error="boom", at=NOW + MINUTE)])
+    assert store.claim(by()) == []
+    assert store.next_due() == NOW + MINUTE
+    (again,) = store.claim(by(now=NOW + MINUTE))
+    assert (again.attempt, again.fence, again.error) == (2, 2, "boom")
+
+
+def test_a_row_that_was_given_back_keeps_its_fence_but_not_its_attempt(store: Store) -> None:
+    (row,) = start(store, execution("a"))
+    store.apply([lifecycle.give_back(row, due=NOW + MINUTE, reason="the lock is busy")])
+    assert store.claim(by()) == []
+    (again,) = store.claim(by(now=NOW + MINUTE))
+    assert (again.attempt, again.fence) == (1, 2)
+    assert finish(store, [row]) == [False]
+
+
+def test_a_row_whose_due_time_moves_back_and_forth_is_claimed_once(store: Store) -> None:
+    store.add([execution("a")])
+    for due in (NOW + DAY, NOW, NOW + DAY, NOW):
+        store.apply([lifecycle.expedite(one(store, "a"), due=due)])
+    assert ids(store.claim(by())) == ["a"]
+    assert store.claim(by()) == []

@@ -1,0 +1,193 @@
+"""Schedules, the ledger of their ticks, and the one step that advances both."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from advanced_scheduler.models import (
+    ExecutionFilter,
+    MisfirePolicy,
+    OverlapPolicy,
+    Schedule,
+    TaskPriority,
+    TickOutcome,
+)
+from advanced_scheduler.stores.base import Store
+
+from .rows import DAY, MINUTE, NOW, SECOND, execution, firing, ids, schedule, tick
+
+
+def names(schedules: list[Schedule]) -> list[str]:
+    """The schedule ids, in order."""
+    return [one.schedule_id for one in schedules]
+
+
+def test_a_schedule_comes_back_equal_in_every_field(store: Store) -> None:
+    full = schedule(
+        "full",
+        trigger={"type": "cron", "expression": "* * * * *", "n": [1, {"x": None}]},
+        args=(1, "two"),
+        kwargs={"three": 3},
+        priority=TaskPriority.CRITICAL,
+        next_fire_time=None,
+        paused=True,
+        version=7,
+        misfire=MisfirePolicy.RUN_ALL,
+        max_catch_up=3,
+        grace_seconds=1.5,
+        overlap=OverlapPolicy.SKIP,
+        tags=("x",),
+    )
+    plain = schedule("plain")
+    assert store.put(plain, expected_version=None)
+    assert store.put(full, expected_version=None)
+    assert store.schedules() == [full, plain]
+    (stored,) = store.schedules(["full", "unknown"])
+    assert [type(getattr(stored, name)) for name in Schedule.__slots__] == [
+        type(getattr(full, name)) for name in Schedule.__slots__
+    ]
+
+
+def test_a_schedule_is_put_once_and_replaced_by_version(store: Store) -> None:
+    assert store.put(schedule(), expected_version=None)
+    assert not store.put(schedule(task_id="u"), expected_version=None)
+    assert not store.put(schedule(version=3), expected_version=2)
+    assert not store.put(schedule("unknown", version=2), expected_version=1)
+    assert store.put(schedule(task_id="v", version=2), expected_version=1)
+    assert [(one.task_id, one.version) for one in store.schedules()] == [("v", 2)]
+
+
+def test_removing_a_schedule_leaves_its_ticks(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    store.fire([firing()])
+    assert store.remove("s")
+    assert not store.remove("s")
+    assert store.schedules() == []
+    assert store.ticks("s", NOW, NOW + DAY) == [tick()]
+
+
+def test_due_are_the_earliest_schedules_that_are_not_paused(store: Store) -> None:
+    for one in (
+        schedule("b", next_fire_time=NOW),
+        schedule("a", next_fire_time=NOW),
+        schedule("early", next_fire_time=NOW - MINUTE),
+        schedule("late", next_fire_time=NOW + MINUTE),
+        schedule("paused", next_fire_time=NOW - DAY, paused=True),
+        schedule("over", next_fire_time=None),
+    ):
+        store.put(one, expected_version=None)
+    assert names(store.due(NOW, 10)) == ["early", "a", "b"]
+    assert names(store.due(NOW, 2)) == ["early", "a"]
+    assert store.next_fire() == NOW - MINUTE
+
+
+def test_without_a_schedule_nothing_fires_next(store: Store) -> None:
+    store.put(schedule(paused=True), expected_version=None)
+    assert store.next_fire() is None
+
+
+def test_a_firing_advances_records_and_adds_in_one_step(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    fired = tick(execution_id="a", reason="because")
+    assert store.fire([firing(ticks=[fired], executions=[execution("a")])]) == [True]
+    assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE)]
+    assert store.ticks("s", NOW, NOW + SECOND) == [fired]
+    assert ids(store.get(["a"])) == ["a"]
+
+
+def test_the_last_firing_ends_a_schedule(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    assert store.fire([firing(next_fire_time=None)]) == [True]
+    assert store.schedules()[0].next_fire_time is None
+    assert store.due(NOW + DAY, 10) == []
+
+
+def test_a_firing_is_refused_when_the_schedule_is_not_as_seen(store: Store) -> None:
+    for one in (
+        schedule("other-time", next_fire_time=NOW + SECOND),
+        schedule("edited", version=2),
+        schedule("paused", paused=True),
+        schedule("good"),
+    ):
+        store.put(one, expected_version=None)
+    before = store.schedules(["other-time", "edited", "paused"])
+    steps = [
+        firing(name, executions=[execution(name)])
+        for name in ("other-time", "edited", "paused", "gone", "good")
+    ]
+    assert store.fire(steps) == [False, False, False, False, True]
+    assert store.schedules(["other-time", "edited", "paused"]) == before
+    assert ids(store.find(ExecutionFilter())) == ["good"]
+    assert store.ticks("edited", NOW, NOW + DAY) == []
+
+
+def test_firings_of_one_schedule_in_a_batch_are_steps_of_a_sequence(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    steps = [firing(), firing(), firing(expected=NOW + MINUTE)]
+    assert store.fire(steps) == [True, False, True]
+    assert store.ticks("s", NOW, NOW + DAY) == [tick(), tick(instant=NOW + MINUTE)]
+
+
+def test_an_instant_that_is_in_the_ledger_is_never_fired_again(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    store.fire([firing()])
+    edited = schedule(version=2, next_fire_time=NOW)
+    store.put(edited, expected_version=1)
+    again = firing(
+        version=2, executions=[execution("a")], ticks=[tick(instant=NOW - SECOND), tick(version=2)]
+    )
+    assert store.fire([again]) == [False]
+    assert store.schedules() == [edited]
+    assert store.ticks("s", NOW - DAY, NOW + DAY) == [tick()]
+    assert store.get(["a"]) == []
+
+
+def test_a_firing_whose_execution_exists_is_refused_as_a_whole(store: Store) -> None:
+    store.add([execution("a"), execution("b", unique_key="key")])
+    store.put(schedule("s"), expected_version=None)
+    store.put(schedule("u"), expected_version=None)
+    taken = [
+        firing("s", executions=[execution("a")]),
+        firing("u", executions=[execution("c", unique_key="key")]),
+    ]
+    assert store.fire(taken) == [False, False]
+    assert names(store.due(NOW, 10)) == ["s", "u"]
+    assert store.get(["c"]) == []
+
+
+def test_eight_threads_fire_each_tick_once(store: Store) -> None:
+    for n in range(20):
+        store.put(schedule(f"s{n:02}"), expected_version=None)
+
+    def work(node: int) -> int:
+        steps = [
+            firing(one.schedule_id, executions=[execution(f"{one.schedule_id}-{node}")])
+            for one in store.due(NOW, 100)
+        ]
+        return sum(store.fire(steps)) + sum(store.fire([step])[0] for step in steps)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(work, range(8))) == 20
+    assert len(store.find(ExecutionFilter(limit=1000))) == 20
+    assert all(len(store.ticks(f"s{n:02}", NOW, NOW + DAY)) == 1 for n in range(20))
+
+
+def test_the_ledger_is_read_by_instant_from_start_up_to_end(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    ticks = [
+        tick(instant=NOW + n * MINUTE, outcome=outcome) for n, outcome in enumerate(TickOutcome)
+    ]
+    store.fire([firing(ticks=list(reversed(ticks)))])
+    assert store.ticks("s", NOW, NOW + DAY) == ticks
+    assert store.ticks("s", NOW + MINUTE, NOW + 3 * MINUTE) == ticks[1:3]
+    assert store.ticks("s", NOW, NOW + DAY, limit=2) == ticks[:2]
+    assert store.ticks("other", NOW, NOW + DAY) == []
+
+
+def test_an_edit_while_a_node_holds_the_old_due_time_wins(store: Store) -> None:
+    store.put(schedule(), expected_version=None)
+    (seen,) = store.due(NOW, 1)
+    store.put(replace(seen, version=2, next_fire_time=NOW + DAY), expected_version=1)
+    assert store.fire([firing(executions=[execution("a")])]) == [False]
+    assert store.next_fire() == NOW + DAY
