@@ -1,1 +1,28 @@
 """Where executions, schedules, ticks and locks live; ``open_store`` picks one by URL."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError
+from .base import Store
+from .memory import MemoryStore
+
+__all__ = ["open_store"]
+
+
+def open_store(url: str) -> Store:
+    """The store that ``url`` names; the caller opens it.
+
+    ``memory://`` keeps everything in this process; ``sqlite:///file.db`` in a file, with
+    ``?synchronous=normal`` to survive a crash of the process but not the loss of power.
+    Raises ``ConfigurationError`` for any other URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "memory" and not rest:
+        return MemoryStore()
+    if separator and scheme == "sqlite":
+        from .sql import SqlStore  # SQLAlchemy takes longer to import than all the rest
+
+        return SqlStore(url)
+    raise ConfigurationError(
+        f"store={url!r} names no store that exists; use memory:// or sqlite:///file.db"
+    )

@@ -1,0 +1,280 @@
+"""A store in this process's memory: the reference for all the others, and the fastest."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from heapq import nlargest, nsmallest
+from operator import attrgetter
+from typing import Final
+
+from .. import lifecycle
+from ..lifecycle import FINAL, Transition
+from ..models import (
+    ExecutionFilter,
+    Schedule,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    Tick,
+    task_key,
+)
+from .base import Claim, Exchange, Firing
+from .memory_rows import MemoryRows
+
+TICKS_KEPT: Final = 10_000
+"""How many ticks of one schedule are remembered, whatever their age."""
+
+_BY_ID: Final = attrgetter("execution_id")
+_BY_CLAIM: Final = attrgetter("priority", "due", "execution_id")
+_BY_FIRE_TIME: Final = attrgetter("next_fire_time", "schedule_id")
+_BY_INSTANT: Final = attrgetter("instant")
+
+
+class MemoryStore:
+    """Keeps whatever objects it is given; what ``Store`` says, with one lock around each verb."""
+
+    durable = False
+    blocking = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows = MemoryRows()
+        self._schedules: dict[str, Schedule] = {}
+        self._ticks: defaultdict[str, list[Tick]] = defaultdict(list)  # by instant
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to release; the rows stay for the next ``open``."""
+
+    def ping(self) -> None:
+        """Always answers."""
+
+    # --- executions ---------------------------------------------------------------------
+
+    def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
+        """Insert; False where the id or the unique key is taken."""
+        with self._lock:
+            return [self._rows.insert(row) for row in executions]
+
+    def get(self, ids: Collection[str]) -> list[TaskExecution]:
+        """The rows with these ids, in the order of ``ids``."""
+        by_id = self._rows.by_id
+        with self._lock:
+            return [by_id[one] for one in ids if one in by_id]
+
+    def by_unique_key(self, key: str) -> TaskExecution | None:
+        """The execution that holds this unique key."""
+        with self._lock:
+            return self._rows.by_id.get(self._rows.holders.get(key, ""))
+
+    def find(self, query: ExecutionFilter) -> list[TaskExecution]:
+        """A page of rows."""
+        with self._lock:
+            rows = [row for row in self._rows.candidates(query) if _matches(row, query)]
+        if query.order == "claim":
+            return nsmallest(query.limit, rows, _BY_CLAIM)
+        return nlargest(query.limit, rows, _BY_ID)
+
+    def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
+        """The row with the highest id of each task."""
+        with self._lock:
+            found = {task_id: self._rows.newest(task_id) for task_id in task_ids}
+        return {task_id: row for task_id, row in found.items() if row is not None}
+
+    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+        """How many rows there are of each status and priority."""
+        with self._lock:
+            return {key: number for key, number in self._rows.counts.items() if number}
+
+    def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
+        """Delete ended rows, oldest first; ticks go by age alone."""
+        rows, pruned = self._rows, 0
+        with self._lock:
+            while pruned < limit and (ended := rows.oldest_ended()) is not None:
+                if not (ended < older_than or (ended < before and rows.ended() > keep)):
+                    break
+                rows.delete_oldest_ended()
+                pruned += 1
+            for ticks in self._ticks.values():
+                del ticks[: bisect_left(ticks, older_than, key=_BY_INSTANT)]
+        return pruned
+
+    def claim(self, claim: Claim) -> list[TaskExecution]:
+        """Take due rows by priority, due time, id."""
+        with self._lock:
+            return self._claim(claim)
+
+    def apply(self, transitions: Sequence[Transition]) -> list[bool]:
+        """Apply what fits, in order."""
+        with self._lock:
+            return [self._apply(transition) is not None for transition in transitions]
+
+    def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+        """``apply``, then ``claim``."""
+        with self._lock:
+            applied = [self._apply(transition) for transition in transitions]
+            ended = [row for row in applied if row is not None and row.status in FINAL]
+            keys = {key for row in ended for key in (row.execution_id, task_key(row.task_id))}
+            return Exchange(
+                applied=[row is not None for row in applied],
+                claimed=self._claim(claim),
+                waiting=self._rows.waiters(keys),
+            )
+
+    def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
+        """Renew leases; answer the ids that are still held."""
+        by_id, kept = self._rows.by_id, set()
+        with self._lock:
+            for one in self._rows.running & held.keys():
+                row = by_id[one]
+                if row.node == node and row.fence == held[one]:
+                    by_id[one] = row.with_changes({"lease_until": lease_until})
+                    kept.add(one)
+        return kept
+
+    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """Running rows whose lease ran out, the oldest lease first."""
+        by_id = self._rows.by_id
+        with self._lock:
+            leases = ((by_id[one].lease_until, one) for one in self._rows.running)
+            late = [(lease, one) for lease, one in leases if lease is not None and lease <= now]
+            return [by_id[one] for _, one in nsmallest(limit, late)]
+
+    def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
+        """Rows that one of these keys blocks, by id."""
+        with self._lock:
+            return self._rows.waiters(keys)
+
+    def stranded(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """Blocked rows to look at again, by id."""
+        rows = self._rows
+        with self._lock:
+            blocked = [rows.by_id[one] for one in rows.blocked]
+            found = [
+                row
+                for row in blocked
+                if (row.wait_until is not None and row.wait_until <= now)
+                or any(rows.is_over(key, row.execution_id) for key in row.blocked_by)
+            ]
+        return nsmallest(limit, found, _BY_ID)
+
+    def next_due(self) -> datetime | None:
+        """The earliest due time of a row that may be claimed then."""
+        with self._lock:
+            return self._rows.next_due()
+
+    # --- schedules and ticks --------------------------------------------------------------
+
+    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
+        """Insert, or replace that version."""
+        with self._lock:
+            known = self._schedules.get(schedule.schedule_id)
+            if (known.version if known else None) != expected_version:
+                return False
+            self._schedules[schedule.schedule_id] = schedule
+            return True
+
+    def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
+        """These schedules, or all, by id."""
+        with self._lock:
+            known = self._schedules
+            return [known[one] for one in sorted(known if ids is None else known.keys() & ids)]
+
+    def remove(self, schedule_id: str) -> bool:
+        """Delete the schedule; its ticks stay."""
+        with self._lock:
+            return self._schedules.pop(schedule_id, None) is not None
+
+    def due(self, now: datetime, limit: int) -> list[Schedule]:
+        """Schedules that are due, the earliest first."""
+        with self._lock:
+            due = [
+                one
+                for one in self._schedules.values()
+                if one.next_fire_time is not None and one.next_fire_time <= now and not one.paused
+            ]
+        return nsmallest(limit, due, _BY_FIRE_TIME)
+
+    def next_fire(self) -> datetime | None:
+        """The earliest next fire time of a schedule that is not paused."""
+        with self._lock:
+            times = (one.next_fire_time for one in self._schedules.values() if not one.paused)
+            return min((time for time in times if time is not None), default=None)
+
+    def fire(self, firings: Sequence[Firing]) -> list[bool]:
+        """Advance each schedule, write its ticks and add its executions, in one step each."""
+        with self._lock:
+            return [self._fire(firing) for firing in firings]
+
+    def ticks(
+        self, schedule_id: str, start: datetime, end: datetime, limit: int = 1000
+    ) -> list[Tick]:
+        """The ledger from ``start`` up to, without, ``end``, by instant."""
+        with self._lock:
+            ticks = self._ticks.get(schedule_id, [])
+            first = bisect_left(ticks, start, key=_BY_INSTANT)
+            last = bisect_left(ticks, end, key=_BY_INSTANT)
+            return ticks[first : min(last, first + limit)]
+
+    # --- with the lock held ---------------------------------------------------------------
+
+    def _claim(self, claim: Claim) -> list[TaskExecution]:
+        claimed = []
+        for row in self._rows.take(claim):
+            taken = row.with_changes(
+                lifecycle.claim(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+            )
+            self._rows.update(row, taken)
+            claimed.append(taken)
+        return claimed
+
+    def _apply(self, transition: Transition) -> TaskExecution | None:
+        row = self._rows.by_id.get(transition.execution_id)
+        if row is None or not transition.fits(row.status, row.fence):
+            return None
+        after = transition.on(row)
+        self._rows.update(row, after)
+        return after
+
+    def _fire(self, firing: Firing) -> bool:
+        known = self._schedules.get(firing.schedule_id)
+        if (
+            known is None
+            or known.paused
+            or known.version != firing.version
+            or known.next_fire_time != firing.expected
+            or any(self._has(tick) for tick in firing.ticks)
+            or not all(self._rows.fits(row) for row in firing.executions)
+        ):
+            return False
+        self._schedules[firing.schedule_id] = replace(known, next_fire_time=firing.next_fire_time)
+        for row in firing.executions:
+            self._rows.insert(row)
+        for tick in firing.ticks:
+            ticks = self._ticks[tick.schedule_id]
+            ticks.insert(bisect_left(ticks, tick.instant, key=_BY_INSTANT), tick)
+            del ticks[:-TICKS_KEPT]
+        return True
+
+    def _has(self, tick: Tick) -> bool:
+        ticks = self._ticks.get(tick.schedule_id, [])
+        at = bisect_left(ticks, tick.instant, key=_BY_INSTANT)
+        return at < len(ticks) and ticks[at].instant == tick.instant
+
+
+def _matches(row: TaskExecution, query: ExecutionFilter) -> bool:
+    return (
+        (query.statuses is None or row.status in query.statuses)
+        and (query.task_id is None or row.task_id == query.task_id)
+        and (query.workflow_id is None or row.workflow_id == query.workflow_id)
+        and (query.schedule_id is None or row.schedule_id == query.schedule_id)
+        and (query.priority is None or row.priority == query.priority)
+        and (query.cursor is None or query.order == "claim" or row.execution_id < query.cursor)
+    )

@@ -1,0 +1,192 @@
+"""The executions of the memory store with their indexes: plain data, no lock, no decisions."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from ..lifecycle import CLAIMABLE, FINAL
+from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
+from .base import Claim
+
+_TASK_PREFIX: Final = task_key("")
+_STALE_SLACK: Final = 1024
+_Entry = tuple[datetime, str]  # an instant and the execution id
+
+
+class MemoryRows:
+    """Rows by id, and for every question of the protocol the index that answers it."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, TaskExecution] = {}
+        self.counts: Counter[tuple[TaskStatus, TaskPriority]] = Counter()
+        self.running: set[str] = set()
+        self.blocked: set[str] = set()
+        self.holders: dict[str, str] = {}  # unique key -> execution id
+        self._waiters: dict[str, set[str]] = {}  # key -> ids of the rows that it blocks
+        self._groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
+        self._ended: list[_Entry] = []  # heap by the time of the end
+        self._lanes: tuple[list[_Entry], ...] = tuple([] for _ in TaskPriority)  # heaps by due time
+
+    def fits(self, row: TaskExecution) -> bool:
+        """Whether the row's id and unique key are free."""
+        return row.execution_id not in self.by_id and (
+            row.unique_key is None or row.unique_key not in self.holders
+        )
+
+    def insert(self, row: TaskExecution) -> bool:
+        """Add a row; False if its id or its unique key is taken."""
+        if not self.fits(row):
+            return False
+        one, task = row.execution_id, row.task_id
+        for key in _groups(row):
+            self._groups[key].add(one)
+        newest = self._newest.get(task)
+        if (one > newest) if newest else len(self._groups["task_id", task]) == 1:
+            self._newest[task] = one
+        if row.unique_key is not None:
+            self.holders[row.unique_key] = one
+        if row.blocked_by:
+            self.blocked.add(one)
+            for name in row.blocked_by:
+                self._waiters.setdefault(name, set()).add(one)
+        self._write(row)
+        return True
+
+    def update(self, old: TaskExecution, new: TaskExecution) -> None:
+        """Put ``new`` in the place of ``old``."""
+        self.counts[old.status, old.priority] -= 1
+        if old.status is TaskStatus.RUNNING:
+            self.running.discard(old.execution_id)
+        if old.unique_key is not None and new.unique_key is None:
+            del self.holders[old.unique_key]
+        if old.blocked_by:
+            self._unblock(new, old.blocked_by - new.blocked_by)
+        self._write(new)
+
+    def delete_oldest_ended(self) -> None:
+        """Forget the row that ended first."""
+        _, one = heappop(self._ended)
+        row = self.by_id.pop(one)
+        self.counts[row.status, row.priority] -= 1
+        for key in _groups(row):
+            self._groups[key].discard(one)
+            if not self._groups[key]:
+                del self._groups[key]
+        if self._newest.get(row.task_id) == one:
+            del self._newest[row.task_id]
+
+    def oldest_ended(self) -> datetime | None:
+        """When the row that ended first did so."""
+        return self._ended[0][0] if self._ended else None
+
+    def ended(self) -> int:
+        """How many ended rows there are."""
+        return len(self._ended)
+
+    def newest(self, task_id: str) -> TaskExecution | None:
+        """The row with the highest id of this task."""
+        if task_id not in self._newest and (group := self._groups.get(("task_id", task_id))):
+            self._newest[task_id] = max(group)
+        return self.by_id.get(self._newest.get(task_id, ""))
+
+    def waiters(self, keys: Iterable[str]) -> list[TaskExecution]:
+        """Rows that one of these keys blocks, by id."""
+        found = {one for key in keys for one in self._waiters.get(key, ())}
+        return [self.by_id[one] for one in sorted(found)]
+
+    def is_over(self, key: str, blocked_id: str) -> bool:
+        """Whether what the row waits for under this key has ended, or is gone."""
+        if not key.startswith(_TASK_PREFIX):
+            row = self.by_id.get(key)
+            return row is None or row.status in FINAL
+        group = self._groups.get(("task_id", key.removeprefix(_TASK_PREFIX)), ())
+        return any(one > blocked_id and self.by_id[one].status in FINAL for one in group)
+
+    def candidates(self, query: ExecutionFilter) -> Iterable[TaskExecution]:
+        """The smallest set of rows that an index knows to hold all matches."""
+        wanted = [self._groups.get(key, set()) for key in _groups(query)]
+        if query.statuses == frozenset({TaskStatus.RUNNING}):
+            wanted.append(self.running)
+        if not wanted:
+            return self.by_id.values()
+        return (self.by_id[one] for one in min(wanted, key=len))
+
+    def take(self, claim: Claim) -> Iterator[TaskExecution]:
+        """Due, unblocked rows of the wanted tasks, in order; each must be updated at once."""
+        left = claim.limit
+        for priority, lane in enumerate(self._lanes):
+            passed = []
+            while left > 0 and lane and lane[0][0] <= claim.now:
+                entry = heappop(lane)
+                if (row := self._waiting(entry, priority)) is None:
+                    continue
+                if row.task_id in claim.exclude:
+                    passed.append(entry)
+                    continue
+                left -= 1
+                yield row
+            for entry in passed:
+                heappush(lane, entry)
+
+    def next_due(self) -> datetime | None:
+        """The earliest due time of a row that may be claimed then."""
+        for priority, lane in enumerate(self._lanes):
+            while lane and self._waiting(lane[0], priority) is None:
+                heappop(lane)
+        return min((lane[0][0] for lane in self._lanes if lane), default=None)
+
+    def _write(self, row: TaskExecution) -> None:
+        status = row.status
+        self.by_id[row.execution_id] = row
+        self.counts[status, row.priority] += 1
+        if status in CLAIMABLE:
+            if not row.blocked_by:
+                self._queue(row)
+        elif status is TaskStatus.RUNNING:
+            self.running.add(row.execution_id)
+        elif row.completed_time is not None:
+            heappush(self._ended, (row.completed_time, row.execution_id))
+
+    def _unblock(self, row: TaskExecution, keys: Iterable[str]) -> None:
+        for key in keys:
+            waiters = self._waiters[key]
+            waiters.discard(row.execution_id)
+            if not waiters:
+                del self._waiters[key]
+        if not row.blocked_by:
+            self.blocked.discard(row.execution_id)
+
+    def _queue(self, row: TaskExecution) -> None:
+        lane, priority = self._lanes[row.priority], row.priority
+        heappush(lane, (row.due, row.execution_id))
+        waiting = sum(self.counts[status, priority] for status in CLAIMABLE)
+        if len(lane) > 2 * waiting + _STALE_SLACK:
+            lane[:] = {entry for entry in lane if self._waiting(entry, priority)}
+            heapify(lane)
+
+    def _waiting(self, entry: _Entry, priority: int) -> TaskExecution | None:
+        """The row of an entry; None if it was cancelled, claimed or moved since."""
+        row = self.by_id.get(entry[1])
+        if (
+            row is not None
+            and row.status in CLAIMABLE
+            and not row.blocked_by
+            and row.priority == priority
+            and row.due == entry[0]
+        ):
+            return row
+        return None
+
+
+def _groups(item: TaskExecution | ExecutionFilter) -> Iterator[tuple[str, str]]:
+    if item.task_id is not None:
+        yield "task_id", item.task_id
+    if item.workflow_id is not None:
+        yield "workflow_id", item.workflow_id
+    if item.schedule_id is not None:
+        yield "schedule_id", item.schedule_id

@@ -1,0 +1,17 @@
+"""A durable store in any database that SQLAlchemy Core speaks to; today that is SQLite."""
+
+from __future__ import annotations
+
+from .sql_executions import SqlExecutions
+from .sql_locks import SqlLocks
+from .sql_schedules import SqlSchedules
+
+
+class SqlStore(SqlExecutions, SqlSchedules, SqlLocks):
+    """``Store`` and ``LockStore`` on ``sqlite:///file.db``; several processes may share it.
+
+    Raises ``ConfigurationError`` for a URL that cannot work.
+    """
+
+    durable = True
+    blocking = True

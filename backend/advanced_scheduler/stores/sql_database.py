@@ -1,0 +1,165 @@
+"""The database of the SQL store: connections, transactions, and what their errors mean."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from ..clock import Clock, SystemClock
+from ..errors import ConfigurationError, StoreError, StoreUnavailable
+from .sql_schema import SCHEMA_VERSION, meta, metadata
+
+T = TypeVar("T")
+
+BUSY_SECONDS: Final = 30
+"""How long a call waits for the write lock of SQLite, which other processes may hold."""
+
+CHUNK: Final = 450
+"""How many values one statement may name: old builds of SQLite take 999, some values are pairs."""
+
+_SQLITE_BUSY_CODES: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
+_SYNCHRONOUS: Final = ("full", "normal")
+_PAUSE_SECONDS: Final = 0.01
+_PAUSE: Final = threading.Event()  # never set
+
+
+class SqlDatabase:
+    """One database, and the transactions that the parts of the store run in.
+
+    Raises ``ConfigurationError`` for a URL that cannot work.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url, synchronous = _parsed(url)
+        self._engine: Engine = sa.create_engine(
+            self._url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
+        self._driver: Any = self._engine.dialect.loaded_dbapi
+        self._clock: Clock = SystemClock()
+        self._write_lock = threading.Lock()  # threads queue here; SQLite itself would poll
+        _prepare_connections(self._engine, synchronous)
+
+    def open(self) -> None:
+        """Make the tables that are missing.
+
+        Raises ``ConfigurationError`` if the folder does not exist, ``StoreError`` if the
+        tables are of a newer version of this package.
+        """
+        folder = Path(self._url.database or "").absolute().parent
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"store={self._shown}: the folder {folder} does not exist; create it first"
+            )
+        self._write(self._make_tables)
+
+    def close(self) -> None:
+        """Release connections; safe to repeat."""
+        self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raise ``StoreUnavailable`` if the database does not answer."""
+        self._read(lambda db: db.execute(sa.select(meta.c.value)).first())
+
+    @property
+    def _shown(self) -> str:
+        return self._url.render_as_string(hide_password=True)
+
+    def _make_tables(self, db: Connection) -> None:
+        if sa.inspect(db).has_table(meta.name):
+            found = db.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+            if found != str(SCHEMA_VERSION):
+                raise StoreError(
+                    f"store={self._shown} has schema version {found}; this version of "
+                    f"advanced-scheduler reads {SCHEMA_VERSION}: upgrade it, or use another file"
+                )
+        else:
+            metadata.create_all(db)
+            db.execute(sa.insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` reads, all of it as of one instant."""
+        return self._run("BEGIN", work)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in one transaction; it may be run again if the database was busy."""
+        # WAL refuses a reader that wants to write after somebody else has: lock before reading.
+        with self._write_lock:
+            return self._run("BEGIN IMMEDIATE", work)
+
+    def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
+        started = self._clock.monotonic()
+        while True:
+            try:
+                with self._engine.connect() as db:
+                    db.exec_driver_sql(begin)
+                    result = work(db)
+                    db.commit()
+                    return result
+            except (sa.exc.SQLAlchemyError, self._driver.Error) as error:
+                waited = self._clock.monotonic() - started
+                if not _is_busy(error) or waited > BUSY_SECONDS:
+                    raise self._explained(error) from error
+
+                _PAUSE.wait(_PAUSE_SECONDS)
+
+    def _explained(self, error: Exception) -> StoreError:
+        cause = getattr(error, "orig", None) or error
+        if isinstance(cause, self._driver.OperationalError | sa.exc.TimeoutError):
+            return StoreUnavailable(f"store={self._shown} cannot be reached: {cause}")
+        return StoreError(f"store={self._shown} failed: {cause}")
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """The values in lists that fit into one statement."""
+    left = iter(values)
+    while chunk := list(islice(left, CHUNK)):
+        yield chunk
+
+
+def _parsed(url: str) -> tuple[URL, str]:
+    """The URL without our own options, and how SQLite is to write to the disk."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(f"store={url!r} is not a URL: {error}") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError(f"store={url!r}: use sqlite:///file.db")
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            f"store={url!r} names no file; use sqlite:///file.db, or memory:// to keep nothing"
+        )
+    options = dict(parsed.query)
+    synchronous = options.pop("synchronous", "full")
+    if options or synchronous not in _SYNCHRONOUS:
+        raise ConfigurationError(
+            f"store={url!r}: the only option is synchronous=full (the default) or normal"
+        )
+    return parsed.set(query={}), str(synchronous)
+
+
+def _prepare_connections(engine: Engine, synchronous: str) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves
+        connection.text_factory = _text
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def _text(raw: bytes) -> str | bytes:
+    """One damaged text must not make its whole result set unreadable."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _is_busy(error: Exception) -> bool:
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & 0xFF in _SQLITE_BUSY_CODES

@@ -1,0 +1,298 @@
+"""The executions of the SQL store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from .. import lifecycle
+from ..lifecycle import FINAL, Transition
+from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
+from . import sql_statements as statements
+from .base import Claim, Exchange
+from .sql_database import SqlDatabase, chunks
+from .sql_rows import EXECUTION, Fetched, Reader, instant, micros, write
+from .sql_schema import edges, executions, ticks
+from .sql_statements import ROWS, without_skipped
+
+_e = executions.c
+_Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
+
+
+class SqlExecutions(SqlDatabase):
+    """``ExecutionStore`` on a SQL database."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._executions = Reader("execution", EXECUTION, self._clock)
+
+    def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
+        """Insert; False where the id or the unique key is taken."""
+
+        def work(db: Connection) -> list[bool]:
+            vacancy = Vacancy(db, executions)
+            added = [vacancy.take([row]) for row in executions]
+            insert(db, [row for row, new in zip(executions, added, strict=True) if new])
+            return added
+
+        return self._write(work) if executions else []
+
+    def get(self, ids: Collection[str]) -> list[TaskExecution]:
+        """The rows with these ids, in the order of ``ids``."""
+        rows = self._read(lambda db: self._rows_each(db, statements.BY_IDS, "ids", ids))
+        found = {row.execution_id: row for row in rows}
+        return [found[one] for one in ids if one in found]
+
+    def by_unique_key(self, key: str) -> TaskExecution | None:
+        """The execution that holds this unique key."""
+        rows = self._read(lambda db: self._rows(db, statements.BY_UNIQUE_KEY, {"key": key}))
+        return rows[0] if rows else None
+
+    def find(self, query: ExecutionFilter) -> list[TaskExecution]:
+        """A page of rows."""
+        statement = ROWS.limit(query.limit)
+        for name in ("task_id", "workflow_id", "schedule_id", "priority"):
+            if (wanted := getattr(query, name)) is not None:
+                statement = statement.where(_e[name] == write(name, wanted))
+        if query.statuses is not None:
+            statement = statement.where(_e.status.in_(sorted(map(str, query.statuses))))
+        if query.order == "claim":
+            statement = statement.order_by(*statements.CLAIM_ORDER)
+        else:
+            statement = statement.order_by(_e.execution_id.desc())
+            if query.cursor is not None:
+                statement = statement.where(_e.execution_id < query.cursor)
+        return self._read(lambda db: self._rows(db, statement, {}))
+
+    def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
+        """The row with the highest id of each task."""
+
+        def work(db: Connection) -> dict[str, TaskExecution]:
+            asked = ({"task_id": one} for one in task_ids)
+            rows = (row for one in asked for row in self._rows(db, statements.NEWEST, one))
+            return {row.task_id: row for row in rows}
+
+        return self._read(work)
+
+    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+        """How many rows there are of each status and priority."""
+        found = self._read(lambda db: db.execute(statements.COUNTS).all())
+        return {
+            (TaskStatus(status), TaskPriority(priority)): number
+            for status, priority, number in found
+            if status in set(TaskStatus) and priority in set(TaskPriority)
+        }
+
+    def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
+        """Delete ended rows, oldest first; ticks go by age alone."""
+
+        def work(db: Connection) -> int:
+            pruned = _pruned(db, keep=keep, before=before, older_than=older_than, limit=limit)
+            old = sa.select(ticks.c.schedule_id, ticks.c.instant).order_by(ticks.c.instant)
+            old = old.where(ticks.c.instant < micros(older_than)).limit(limit)
+            key = sa.tuple_(ticks.c.schedule_id, ticks.c.instant)
+            db.execute(sa.delete(ticks).where(key.in_(old)))
+            return pruned
+
+        return self._write(work)
+
+    def claim(self, claim: Claim) -> list[TaskExecution]:
+        """Take due rows by priority, due time, id."""
+        return self._write(lambda db: self._claim(db, claim))
+
+    def apply(self, transitions: Sequence[Transition]) -> list[bool]:
+        """Apply what fits, in order."""
+        return self._write(lambda db: _apply(db, transitions)[0]) if transitions else []
+
+    def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+        """``apply``, then ``claim``."""
+
+        def work(db: Connection) -> Exchange:
+            applied, keys = _apply(db, transitions)
+            return Exchange(applied, self._claim(db, claim), self._dependents(db, keys))
+
+        return self._write(work)
+
+    def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
+        """Renew leases; answer the ids that are still held."""
+
+        def work(db: Connection) -> set[str]:
+            running = (TaskStatus.RUNNING, node)
+            kept = {
+                one
+                for one, state in _states(db, held).items()
+                if (state.status, state.node) == running and state.fence == held[one]
+            }
+            save(db, {one: {"lease_until": lease_until} for one in kept})
+            return kept
+
+        return self._write(work) if held else set()
+
+    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """Running rows whose lease ran out, the oldest lease first."""
+        asked = {"now": micros(now), "limit": limit}
+        return self._read(lambda db: self._rows(db, statements.EXPIRED, asked))
+
+    def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
+        """Rows that one of these keys blocks, by id."""
+        return self._read(lambda db: self._dependents(db, keys)) if keys else []
+
+    def stranded(self, now: datetime, limit: int) -> list[TaskExecution]:
+        """Blocked rows to look at again, by id."""
+        asked = {"now": micros(now), "limit": limit}
+        return self._read(lambda db: self._rows(db, statements.STRANDED, asked))
+
+    def next_due(self) -> datetime | None:
+        """The earliest due time of a row that may be claimed then."""
+        return instant(self._read(lambda db: db.scalar(statements.NEXT_DUE)))
+
+    def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
+        if claim.limit <= 0:
+            return []
+        excludes = bool(claim.exclude)
+        rows = self._rows(
+            db,
+            statements.candidates(exclude=excludes, skip=False),
+            {"now": micros(claim.now), "limit": claim.limit, "exclude": list(claim.exclude)},
+            narrow=lambda _: statements.candidates(exclude=excludes, skip=True),
+        )
+        changes = {
+            row.execution_id: lifecycle.claim(
+                row, node=claim.node, now=claim.now, lease_until=claim.lease_until
+            )
+            for row in rows
+        }
+        save(db, changes)
+        return [row.with_changes(changes[row.execution_id]) for row in rows]
+
+    def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
+        rows = self._rows_each(db, statements.DEPENDENTS, "keys", keys)
+        found = {row.execution_id: row for row in rows}
+        return [found[one] for one in sorted(found)]
+
+    def _rows_each(
+        self, db: Connection, statement: sa.Select[Any], name: str, values: Iterable[str]
+    ) -> list[TaskExecution]:
+        """The rows of a statement for any number of values of its parameter ``name``."""
+        return [row for some in chunks(values) for row in self._rows(db, statement, {name: some})]
+
+    def _rows(
+        self,
+        db: Connection,
+        statement: sa.Select[Any],
+        parameters: Mapping[str, Any],
+        narrow: _Narrow = without_skipped,
+    ) -> list[TaskExecution]:
+        """The readable rows of a statement; unreadable ones do not count against its limit."""
+
+        def fetch(skip: list[str]) -> list[Fetched]:
+            asked = narrow(statement) if skip else statement
+            rows = db.execute(asked, {**parameters, "skip": skip}).all()
+            blockers = _blockers(db, rows)
+            return [(row, {"blocked_by": frozenset(blockers.get(row[0], ()))}) for row in rows]
+
+        return self._executions.read(fetch)
+
+
+class Vacancy:
+    """Which ids and unique keys are free: asked once for a batch, then told of each taker."""
+
+    def __init__(self, db: Connection, rows: Iterable[TaskExecution]) -> None:
+        self._ids: set[str] = set()
+        self._keys: set[str] = set()
+        rows = list(rows)
+        for ids in chunks(row.execution_id for row in rows):
+            self._ids.update(db.scalars(statements.TAKEN_IDS, {"ids": ids}))
+        for keys in chunks(row.unique_key for row in rows if row.unique_key is not None):
+            self._keys.update(db.scalars(statements.TAKEN_KEYS, {"keys": keys}))
+
+    def take(self, rows: Sequence[TaskExecution]) -> bool:
+        """Take the places of all these rows, or of none."""
+        ids = {row.execution_id for row in rows}
+        keys = {row.unique_key for row in rows if row.unique_key is not None}
+        if ids & self._ids or keys & self._keys:
+            return False
+        self._ids |= ids
+        self._keys |= keys
+        return True
+
+
+def insert(db: Connection, rows: Sequence[TaskExecution]) -> None:
+    """Add rows whose ids and unique keys are free."""
+    links = [
+        {"downstream": row.execution_id, "upstream": key} for row in rows for key in row.blocked_by
+    ]
+    if rows:
+        blocked = ({"blocked": int(bool(row.blocked_by))} for row in rows)
+        dumped = [EXECUTION.dump(row) | flag for row, flag in zip(rows, blocked, strict=True)]
+        db.execute(sa.insert(executions), dumped)
+    if links:
+        db.execute(sa.insert(edges), links)
+
+
+def save(db: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the changed fields of each execution id, in one statement for each set of fields."""
+    batches: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for execution_id, fields in changes.items():
+        columns = {f"new_{name}": write(name, value) for name, value in fields.items()}
+        batches[tuple(fields)].append({"id": execution_id, **columns})
+    for names, batch in batches.items():
+        db.execute(statements.update(names), batch)
+
+
+def _apply(db: Connection, transitions: Sequence[Transition]) -> tuple[list[bool], set[str]]:
+    """Whether each transition was applied, and the keys of the executions that ended."""
+    applied = []
+    ended: set[str] = set()
+    changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    unblocked: dict[tuple[str, str], None] = {}
+    states = _states(db, [one.execution_id for one in transitions])
+    status = {one: cast(TaskStatus, state.status) for one, state in states.items()}
+    for move in transitions:
+        one = move.execution_id
+        applied.append(fits := one in states and move.fits(status[one], states[one].fence))
+        if fits:
+            status[one] = move.target
+            changes[one] |= {**move.changes, "status": move.target}
+            unblocked |= dict.fromkeys((one, key) for key in move.unblocks)
+            if move.target in FINAL:
+                ended |= {one, task_key(states[one].task_id)}
+    save(db, changes)
+    if unblocked:
+        db.execute(statements.DELETE_EDGE, [{"down": d, "up": u} for d, u in unblocked])
+        db.execute(statements.FREE_IF_NO_EDGE, [{"down": d} for d in {d for d, _ in unblocked}])
+    return applied, ended
+
+
+def _states(db: Connection, ids: Iterable[str]) -> dict[str, Any]:
+    """Status, fence, task and node of the rows with these ids, locked until the commit."""
+    found = (db.execute(statements.STATES, {"ids": some}) for some in chunks(ids))
+    return {row.execution_id: row for rows in found for row in rows}
+
+
+def _blockers(db: Connection, rows: Sequence[Any]) -> dict[str, set[str]]:
+    """What blocks each of these rows that is blocked."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for ids in chunks(row[0] for row in rows if row.blocked):
+        for downstream, upstream in db.execute(statements.BLOCKERS, {"ids": ids}):
+            found[downstream].add(upstream)
+    return found
+
+
+def _pruned(
+    db: Connection, *, keep: int, before: datetime, older_than: datetime, limit: int
+) -> int:
+    """How many ended rows were deleted."""
+    asked = {"older_than": micros(older_than), "limit": limit}
+    pruned = db.execute(statements.PRUNE_BY_AGE, asked).rowcount
+    last = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first()
+    if pruned < limit and last is not None:
+        asked = {"before": micros(before), "limit": limit - pruned}
+        last_row = {"last_time": last.completed_time, "last_id": last.execution_id}
+        pruned += db.execute(statements.PRUNE_BY_COUNT, {**asked, **last_row}).rowcount
+    return pruned

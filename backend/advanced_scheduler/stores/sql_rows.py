@@ -1,0 +1,199 @@
+"""How executions, schedules and ticks become columns of the SQL store, and come back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+from ..clock import Clock
+from ..models import (
+    EXECUTION_FIELDS,
+    MisfirePolicy,
+    OverlapPolicy,
+    Schedule,
+    TaskDependency,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+)
+from ..serialization import from_json, to_json
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Fetched = tuple[Sequence[Any], Mapping[str, Any]]
+"""A row, whose first column is its key, and the fields that are no columns of it."""
+
+_Write = Callable[[Any], Any]
+_Read = Callable[[Any], Any]
+
+DAMAGE: Final = (ValueError, TypeError, ArithmeticError, RecursionError)
+"""What ``Codec.load`` raises for a row that cannot be read."""
+
+_MINUTE: Final = 60
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970, exact; raises TypeError for a datetime without a zone."""
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def instant(micros: int | None) -> datetime | None:
+    """The inverse of ``micros``, in UTC; None stays None."""
+    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+
+
+def write(name: str, value: Any) -> Any:
+    """What the column ``name`` stores for the value of the field ``name``."""
+    return value if value is None or name not in _FORMATS else _FORMATS[name][0](value)
+
+
+class Codec(Generic[T]):
+    """Between a dataclass and the columns that have the names of its fields."""
+
+    def __init__(self, kind: Callable[..., T], names: Iterable[str]) -> None:
+        self.names: Final = tuple(names)
+        self._kind = kind
+        self._values = attrgetter(*self.names)
+        self._reads = [
+            (at, _FORMATS[name][1]) for at, name in enumerate(self.names) if name in _FORMATS
+        ]
+
+    def dump(self, item: T) -> dict[str, Any]:
+        """The columns of an item."""
+        values = zip(self.names, self._values(item), strict=True)
+        return {name: write(name, value) for name, value in values}
+
+    def load(self, row: Sequence[Any], **more: Any) -> T:
+        """The item of a row that begins with the columns of ``names``; raises ``DAMAGE``."""
+        values = list(row[: len(self.names)])
+        for at, read in self._reads:
+            values[at] = read(values[at])
+        if bytes in map(type, values):
+            raise ValueError("a text is not UTF-8")
+        return self._kind(**dict(zip(self.names, values, strict=True)), **more)
+
+
+class Reader(Generic[T]):
+    """Reads what can be read; the rest is left alone, logged, and tried again after a minute."""
+
+    def __init__(self, what: str, codec: Codec[T], clock: Clock) -> None:
+        self._what = what
+        self._codec = codec
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._skipped: frozenset[str] = frozenset()
+        self._since = 0.0
+
+    def read(self, fetch: Callable[[list[str]], Sequence[Fetched]]) -> list[T]:
+        """The items of the rows that ``fetch`` answers, without the keys that it is given.
+
+        It is asked again when a row was unreadable, so that a limit counts readable rows alone.
+        """
+        while True:
+            rows = fetch(sorted(self._known()))
+            items = self.decode(rows)
+            if len(items) == len(rows):
+                return items
+
+    def decode(self, rows: Sequence[Fetched]) -> list[T]:
+        """The items of those rows that can be read."""
+        items = []
+        for row, more in rows:
+            try:
+                items.append(self._codec.load(row, **more))
+            except DAMAGE as error:
+                self._skip(row[0], error)
+        return items
+
+    def _known(self) -> frozenset[str]:
+        with self._lock:
+            if self._skipped and self._clock.monotonic() - self._since > _MINUTE:
+                self._skipped = frozenset()
+            return self._skipped
+
+    def _skip(self, key: str, error: Exception) -> None:
+        with self._lock:
+            if not self._skipped:
+                self._since = self._clock.monotonic()
+            if key not in self._skipped:
+                self._skipped |= {key}
+                logger.error("%s %s cannot be read and is left alone: %r", self._what, key, error)
+
+
+def _write_items(items: Any) -> str | None:
+    return to_json(list(items)) if items else None
+
+
+def _write_mapping(mapping: Any) -> str | None:
+    return to_json(dict(mapping)) if mapping else None
+
+
+def _write_dependencies(items: Sequence[TaskDependency]) -> str | None:
+    return _write_items(
+        [[one.task_id, one.dependency_type, one.timeout, one.execution_id] for one in items]
+    )
+
+
+def _read_result(text: str | None) -> Any:
+    return None if text is None else from_json(text)
+
+
+def _read_items(text: str | None) -> tuple[Any, ...]:
+    return () if text is None else tuple(from_json(text))
+
+
+def _read_mapping(text: str | None) -> dict[str, Any]:
+    return {} if text is None else dict(from_json(text))
+
+
+def _read_dependencies(text: str | None) -> tuple[TaskDependency, ...]:
+    return tuple(TaskDependency(*item) for item in _read_items(text))
+
+
+def _read_priority(number: int | None) -> TaskPriority | None:
+    return None if number is None else TaskPriority(number)
+
+
+# The status and the policies are stored as plain text, since not every driver takes a StrEnum.
+_INSTANT: Final = (micros, instant)
+_ITEMS: Final = (_write_items, _read_items)
+_MAPPING: Final = (_write_mapping, _read_mapping)
+_FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
+    "args": _ITEMS,
+    "completed_time": _INSTANT,
+    "created_time": _INSTANT,
+    "dependencies": (_write_dependencies, _read_dependencies),
+    "due_time": _INSTANT,
+    "instant": _INSTANT,
+    "kwargs": _MAPPING,
+    "lease_until": _INSTANT,
+    "metrics": _MAPPING,
+    "misfire": (str, MisfirePolicy),
+    "next_fire_time": _INSTANT,
+    "outcome": (str, TickOutcome),
+    "overlap": (str, OverlapPolicy),
+    "paused": (int, bool),
+    "priority": (int, _read_priority),
+    "recorded_time": _INSTANT,
+    "result": (to_json, _read_result),
+    "scheduled_time": _INSTANT,
+    "started_time": _INSTANT,
+    "status": (str, TaskStatus),
+    "tags": _ITEMS,
+    "trigger": _MAPPING,
+    "wait_until": _INSTANT,
+}
+
+EXECUTION: Final = Codec(TaskExecution, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
+SCHEDULE: Final = Codec(Schedule, (one.name for one in fields(Schedule)))
+TICK: Final = Codec(Tick, (one.name for one in fields(Tick)))

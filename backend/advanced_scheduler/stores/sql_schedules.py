@@ -1,0 +1,155 @@
+"""The schedules of the SQL store and the ledger of their ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..models import Schedule, Tick
+from .base import Firing
+from .sql_database import SqlDatabase, chunks
+from .sql_executions import Vacancy, insert
+from .sql_rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
+from .sql_schema import schedules, ticks
+
+_s, _t = schedules.c, ticks.c
+_ROWS: Final = sa.select(*(_s[name] for name in SCHEDULE.names))
+_ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time.is_not(None))
+_STATES: Final = (
+    sa.select(_s.schedule_id, _s.next_fire_time, _s.version, _s.paused)
+    .where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
+    .with_for_update()
+)
+_TICKS: Final = sa.select(*(_t[name] for name in TICK.names))
+_RECORDED: Final = sa.select(_t.schedule_id, _t.instant).where(
+    sa.tuple_(_t.schedule_id, _t.instant).in_(sa.bindparam("keys", expanding=True))
+)
+_ADVANCE: Final = (
+    sa.update(schedules)
+    .where(_s.schedule_id == sa.bindparam("id"))
+    .values(next_fire_time=sa.bindparam("next"))
+)
+
+
+class SqlSchedules(SqlDatabase):
+    """``ScheduleStore`` on a SQL database."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._schedules = Reader("schedule", SCHEDULE, self._clock)
+        self._ticks = Reader("tick of schedule", TICK, self._clock)
+
+    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
+        """Insert, or replace that version."""
+        columns = SCHEDULE.dump(schedule)
+        ours = _s.schedule_id == schedule.schedule_id
+
+        def work(db: Connection) -> bool:
+            version = db.scalar(sa.select(_s.version).where(ours).with_for_update())
+            if version != expected_version:
+                return False
+            if version is None:
+                db.execute(sa.insert(schedules), columns)
+            else:
+                db.execute(sa.update(schedules).where(ours), columns)
+            return True
+
+        return self._write(work)
+
+    def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
+        """These schedules, or all, by id."""
+        ordered = _ROWS.order_by(_s.schedule_id)
+        if ids is None:
+            return self._read(lambda db: self._load(db, ordered))
+        parts = [ordered.where(_s.schedule_id.in_(some)) for some in chunks(sorted(set(ids)))]
+        return self._read(lambda db: [one for part in parts for one in self._load(db, part)])
+
+    def remove(self, schedule_id: str) -> bool:
+        """Delete the schedule; its ticks stay."""
+        delete = sa.delete(schedules).where(_s.schedule_id == schedule_id)
+        return self._write(lambda db: db.execute(delete).rowcount == 1)
+
+    def due(self, now: datetime, limit: int) -> list[Schedule]:
+        """Schedules that are due, the earliest first."""
+        due = _ROWS.where(_ON_TIME, _s.next_fire_time <= micros(now)).limit(limit)
+        ordered = due.order_by(_s.next_fire_time, _s.schedule_id)
+        return self._read(lambda db: self._load(db, ordered))
+
+    def next_fire(self) -> datetime | None:
+        """The earliest next fire time of a schedule that is not paused."""
+        first = sa.select(sa.func.min(_s.next_fire_time)).where(_ON_TIME)
+        return instant(self._read(lambda db: db.scalar(first)))
+
+    def fire(self, firings: Sequence[Firing]) -> list[bool]:
+        """Advance each schedule, write its ticks and add its executions, in one step each."""
+
+        def work(db: Connection) -> list[bool]:
+            step = _Step(db, firings)
+            fired = [step.take(firing) for firing in firings]
+            step.write(db)
+            return fired
+
+        return self._write(work) if firings else []
+
+    def ticks(
+        self, schedule_id: str, start: datetime, end: datetime, limit: int = 1000
+    ) -> list[Tick]:
+        """The ledger from ``start`` up to, without, ``end``, by instant."""
+        between = _TICKS.where(
+            _t.schedule_id == schedule_id, _t.instant >= micros(start), _t.instant < micros(end)
+        )
+        page = between.order_by(_t.instant).limit(limit)
+        return self._ticks.decode(self._read(lambda db: [(row, {}) for row in db.execute(page)]))
+
+    def _load(self, db: Connection, statement: sa.Select[Any]) -> list[Schedule]:
+        def fetch(skip: list[str]) -> list[Fetched]:
+            rows = db.execute(statement.where(_s.schedule_id.not_in(skip)) if skip else statement)
+            return [(row, {}) for row in rows]
+
+        return self._schedules.read(fetch)
+
+
+class _Step:
+    """What a batch of firings writes: each is taken as a whole or not at all."""
+
+    def __init__(self, db: Connection, firings: Sequence[Firing]) -> None:
+        found = (
+            db.execute(_STATES, {"ids": ids}) for ids in chunks(one.schedule_id for one in firings)
+        )
+        self._states = {row.schedule_id: tuple(row)[1:] for rows in found for row in rows}
+        self._recorded: set[tuple[str, int]] = set()
+        for keys in chunks(_key(tick) for firing in firings for tick in firing.ticks):
+            self._recorded.update((row[0], row[1]) for row in db.execute(_RECORDED, {"keys": keys}))
+        self._vacancy = Vacancy(db, [row for firing in firings for row in firing.executions])
+        self._taken: list[Firing] = []
+
+    def take(self, firing: Firing) -> bool:
+        """Whether the firing is part of the step."""
+        one, keys = firing.schedule_id, {_key(tick) for tick in firing.ticks}
+        if (
+            self._states.get(one) != (micros(firing.expected), firing.version, 0)
+            or keys & self._recorded
+            or not self._vacancy.take(firing.executions)
+        ):
+            return False
+        self._states[one] = (write("next_fire_time", firing.next_fire_time), firing.version, 0)
+        self._recorded |= keys
+        self._taken.append(firing)
+        return True
+
+    def write(self, db: Connection) -> None:
+        """Write what was taken."""
+        steps = {one.schedule_id: self._states[one.schedule_id][0] for one in self._taken}
+        if steps:
+            db.execute(_ADVANCE, [{"id": one, "next": at} for one, at in steps.items()])
+        if records := [TICK.dump(tick) for firing in self._taken for tick in firing.ticks]:
+            db.execute(sa.insert(ticks), records)
+        insert(db, [row for firing in self._taken for row in firing.executions])
+
+
+def _key(tick: Tick) -> tuple[str, int]:
+    return tick.schedule_id, micros(tick.instant)

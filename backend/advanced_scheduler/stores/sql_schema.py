@@ -1,0 +1,140 @@
+"""The tables of the SQL store: instants are UTC microseconds, structured values JSON text."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from ..lifecycle import CLAIMABLE
+
+SCHEMA_VERSION: Final = 1
+
+metadata: Final = sa.MetaData()
+
+meta: Final = sa.Table(
+    "scheduler_meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
+executions: Final = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("execution_id", sa.String, primary_key=True),
+    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("task_name", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
+    sa.Column("scheduled_time", sa.BigInteger, nullable=False),
+    sa.Column("started_time", sa.BigInteger),
+    sa.Column("completed_time", sa.BigInteger),
+    sa.Column("result", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.Column("traceback_str", sa.Text),
+    sa.Column("retry_count", sa.Integer, nullable=False),
+    sa.Column("lock_id", sa.String),
+    sa.Column("dependencies", sa.Text),
+    sa.Column("metrics", sa.Text),
+    sa.Column("created_time", sa.BigInteger),
+    sa.Column("due_time", sa.BigInteger),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("crashes", sa.Integer, nullable=False),
+    sa.Column("node", sa.String),
+    sa.Column("lease_until", sa.BigInteger),
+    sa.Column("args", sa.Text),
+    sa.Column("kwargs", sa.Text),
+    sa.Column("timeout", sa.Double),
+    sa.Column("tags", sa.Text),
+    sa.Column("unique_key", sa.String),
+    sa.Column("workflow_id", sa.String),
+    sa.Column("schedule_id", sa.String),
+    sa.Column("blocked", sa.SmallInteger, nullable=False),  # 1 while it has rows in ``edges``
+    sa.Column("wait_until", sa.BigInteger),
+    sa.Column("reason", sa.Text),
+    sa.Column("cause", sa.Text),
+)
+
+edges: Final = sa.Table(
+    "execution_edges",
+    metadata,
+    sa.Column("downstream", sa.String, primary_key=True),
+    sa.Column("upstream", sa.String, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+schedules: Final = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("schedule_id", sa.String, primary_key=True),
+    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("args", sa.Text),
+    sa.Column("kwargs", sa.Text),
+    sa.Column("priority", sa.SmallInteger),
+    sa.Column("next_fire_time", sa.BigInteger),
+    sa.Column("paused", sa.SmallInteger, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("misfire", sa.String, nullable=False),
+    sa.Column("max_catch_up", sa.Integer, nullable=False),
+    sa.Column("grace_seconds", sa.Double),
+    sa.Column("overlap", sa.String, nullable=False),
+    sa.Column("tags", sa.Text),
+)
+
+ticks: Final = sa.Table(
+    "ticks",
+    metadata,
+    sa.Column("schedule_id", sa.String, primary_key=True),
+    sa.Column("instant", sa.BigInteger, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("execution_id", sa.String),
+    sa.Column("reason", sa.Text),
+    sa.Column("recorded_time", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+locks: Final = sa.Table(
+    "locks",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("token", sa.String),
+    sa.Column("until", sa.BigInteger),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+)
+
+_e = executions.c
+
+due: Final = sa.func.coalesce(_e.due_time, _e.scheduled_time)
+"""From when a row may be claimed; spelled as in its index, or the index would not be used."""
+
+claimable: Final = sa.text(
+    "status IN ({}) AND blocked = 0".format(", ".join(f"'{one}'" for one in sorted(CLAIMABLE)))
+)
+"""The rows that a claim looks at, spelled as in the condition of their index."""
+
+
+def _index(name: str, *columns: sa.ColumnElement[Any], where: str | sa.TextClause = "") -> None:
+    """An index, over the rows that meet ``where`` alone: most rows are history."""
+    clause = sa.text(where) if isinstance(where, str) else where
+    partial: dict[str, Any] = {}
+    if clause.text:
+        partial = {"sqlite_where": clause, "postgresql_where": clause}
+    sa.Index(name, *columns, unique="unique" in name, **partial)
+
+
+_index("executions_claim", _e.priority, due, _e.execution_id, where=claimable)
+_index("executions_unique_key", _e.unique_key, where="unique_key IS NOT NULL")
+_index("executions_lease", _e.lease_until, where="lease_until IS NOT NULL")
+_index("executions_ended", _e.completed_time, _e.execution_id, where="completed_time IS NOT NULL")
+_index("executions_blocked", _e.execution_id, where="blocked = 1")
+_index("executions_status", _e.status, _e.execution_id, _e.priority)
+_index("executions_task", _e.task_id, _e.execution_id)
+_index("executions_workflow", _e.workflow_id, _e.execution_id, where="workflow_id IS NOT NULL")
+_index("executions_schedule", _e.schedule_id, _e.execution_id, where="schedule_id IS NOT NULL")
+_index("execution_edges_upstream", edges.c.upstream, edges.c.downstream)
+_index("schedules_due", schedules.c.next_fire_time, where="paused = 0")
+_index("ticks_instant", ticks.c.instant)

@@ -1,0 +1,173 @@
+"""The statements about executions, each built once, so that SQLAlchemy compiles it once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from ..lifecycle import FINAL
+from ..models import TaskPriority, TaskStatus, task_key
+from .sql_rows import EXECUTION
+from .sql_schema import claimable, due, edges, executions
+
+_e = executions.c
+_FINAL: Final = sorted(map(str, FINAL))
+_TASK_PREFIX: Final = task_key("")
+
+
+def _listed(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    return column.in_(sa.bindparam(name, expanding=True))
+
+
+ROWS: Final = sa.select(*(_e[name] for name in EXECUTION.names), _e.blocked)
+CLAIM_ORDER: Final = (_e.priority, due, _e.execution_id)
+
+BY_IDS: Final = ROWS.where(_listed(_e.execution_id, "ids"))
+BY_UNIQUE_KEY: Final = ROWS.where(_e.unique_key == sa.bindparam("key"))
+NEWEST: Final = (
+    ROWS.where(_e.task_id == sa.bindparam("task_id")).order_by(_e.execution_id.desc()).limit(1)
+)
+EXPIRED: Final = (
+    ROWS.where(_e.status == str(TaskStatus.RUNNING), _e.lease_until <= sa.bindparam("now"))
+    .order_by(_e.lease_until, _e.execution_id)
+    .limit(sa.bindparam("limit"))
+)
+DEPENDENTS: Final = ROWS.where(
+    _e.execution_id.in_(sa.select(edges.c.downstream).where(_listed(edges.c.upstream, "keys")))
+)
+
+COUNTS: Final = sa.select(_e.status, _e.priority, sa.func.count()).group_by(_e.status, _e.priority)
+STATES: Final = (
+    sa.select(_e.execution_id, _e.status, _e.fence, _e.task_id, _e.node)
+    .where(_listed(_e.execution_id, "ids"))
+    .with_for_update()
+)
+TAKEN_IDS: Final = sa.select(_e.execution_id).where(_listed(_e.execution_id, "ids"))
+TAKEN_KEYS: Final = sa.select(_e.unique_key).where(_listed(_e.unique_key, "keys"))
+
+BLOCKERS: Final = sa.select(edges.c.downstream, edges.c.upstream).where(
+    _listed(edges.c.downstream, "ids")
+)
+DELETE_EDGE: Final = sa.delete(edges).where(
+    edges.c.downstream == sa.bindparam("down"), edges.c.upstream == sa.bindparam("up")
+)
+FREE_IF_NO_EDGE: Final = (
+    sa.update(executions)
+    .where(
+        _e.execution_id == sa.bindparam("down"),
+        ~sa.exists().where(edges.c.downstream == _e.execution_id),
+    )
+    .values(blocked=0)
+)
+
+
+def without_skipped(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """The same rows but for the ids in the parameter ``skip``."""
+    return statement.where(~_listed(_e.execution_id, "skip"))
+
+
+@cache
+def update(names: tuple[str, ...]) -> sa.Update:
+    """Write the parameters ``new_<name>`` into the row ``id``."""
+    return (
+        sa.update(executions)
+        .where(_e.execution_id == sa.bindparam("id"))
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+    )
+
+
+@cache
+def candidates(*, exclude: bool, skip: bool) -> sa.Select[Any]:
+    """Rows to claim: one search of the index for each priority, so that delayed rows cost none.
+
+    ``exclude`` and ``skip`` say whether there are task ids and execution ids to leave out.
+    """
+    conditions: list[sa.ColumnElement[bool] | sa.TextClause] = [
+        claimable,
+        due <= sa.bindparam("now"),
+    ]
+    if exclude:
+        conditions.append(~_listed(_e.task_id, "exclude"))
+    if skip:
+        conditions.append(~_listed(_e.execution_id, "skip"))
+    lanes = [
+        sa.select(_e.execution_id)
+        .where(_e.priority == sa.literal_column(str(int(priority))), *conditions)
+        .order_by(due, _e.execution_id)
+        .limit(sa.bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .subquery()
+        for priority in TaskPriority
+    ]
+    found = sa.union_all(*(sa.select(lane.c.execution_id) for lane in lanes)).subquery()
+    return (
+        ROWS.join(found, found.c.execution_id == _e.execution_id)
+        .order_by(*CLAIM_ORDER)
+        .limit(sa.bindparam("limit"))
+    )
+
+
+def _next_due() -> sa.Select[Any]:
+    lanes = [
+        sa.select(due.label("due"))
+        .where(_e.priority == sa.literal_column(str(int(priority))), claimable)
+        .order_by(due)
+        .limit(1)
+        .subquery()
+        for priority in TaskPriority
+    ]
+    firsts = sa.union_all(*(sa.select(lane.c.due) for lane in lanes)).subquery()
+    return sa.select(sa.func.min(firsts.c.due))
+
+
+def _stranded() -> sa.Select[Any]:
+    upstream, later = executions.alias("upstream"), executions.alias("later")
+    names_a_task = edges.c.upstream.startswith(_TASK_PREFIX, autoescape=True)
+    still_open = sa.exists().where(
+        upstream.c.execution_id == edges.c.upstream, upstream.c.status.not_in(_FINAL)
+    )
+    ran_since = sa.exists().where(
+        later.c.task_id == sa.func.substr(edges.c.upstream, len(_TASK_PREFIX) + 1),
+        later.c.execution_id > _e.execution_id,
+        later.c.status.in_(_FINAL),
+    )
+    over = sa.exists().where(
+        edges.c.downstream == _e.execution_id,
+        sa.or_(sa.and_(names_a_task, ran_since), sa.and_(~names_a_task, ~still_open)),
+    )
+    return (
+        ROWS.where(_e.blocked == sa.literal_column("1"))
+        .where(sa.or_(_e.wait_until <= sa.bindparam("now"), over))
+        .order_by(_e.execution_id)
+        .limit(sa.bindparam("limit"))
+    )
+
+
+def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.Delete:
+    oldest = (
+        sa.select(_e.execution_id)
+        .where(_e.completed_time.is_not(None), *conditions)
+        .order_by(_e.completed_time, _e.execution_id)
+        .limit(sa.bindparam("limit"))
+    )
+    return sa.delete(executions).where(_e.execution_id.in_(oldest))
+
+
+NEXT_DUE: Final = _next_due()
+STRANDED: Final = _stranded()
+
+PRUNE_BY_AGE: Final = _oldest_ended(_e.completed_time < sa.bindparam("older_than"))
+PRUNE_BY_COUNT: Final = _oldest_ended(
+    _e.completed_time < sa.bindparam("before"),
+    sa.tuple_(_e.completed_time, _e.execution_id)
+    <= sa.tuple_(sa.bindparam("last_time"), sa.bindparam("last_id")),
+)
+NEWEST_IN_EXCESS: Final = (
+    sa.select(_e.completed_time, _e.execution_id)
+    .where(_e.completed_time.is_not(None))
+    .order_by(_e.completed_time.desc(), _e.execution_id.desc())
+    .limit(1)
+    .offset(sa.bindparam("keep"))
+)
