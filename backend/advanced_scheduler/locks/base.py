@@ -53,7 +53,10 @@ class Backend(Protocol):
         ...
 
     def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
-        """The fence if the lock is now the token's (or was already), None if it is another's."""
+        """The fence if the lock is now the token's, None if it is another's.
+
+        If it was the token's already, the time to live may be the old one.
+        """
         ...
 
     def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:

@@ -91,10 +91,13 @@ class DistributedTaskLock:
         """
         _check(task_id)
         _duration("timeout", timeout)
-        token = self._unsettled.adopt(task_id) or uuid4().hex
+        adopted = self._unsettled.adopt(task_id)
+        token = adopted or uuid4().hex
         sent = self._backend.clock.monotonic()
         try:
             fence = self._backend.acquire(task_id, token, timeout)
+            if adopted and fence is not None and not self.extend(task_id, token, timeout):
+                fence = None  # the first grant has just run out
         except LockUnavailable:
             self._unsettled.remember(task_id, token, adoptable=True)
             raise

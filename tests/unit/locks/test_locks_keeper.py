@@ -90,6 +90,20 @@ def test_the_owner_is_told_once_when_the_time_has_run_out(
     assert keeper.drop(grant) is False
 
 
+def test_the_owner_is_told_at_the_next_renewal_when_the_lock_is_not_ours(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    lost: list[Grant] = []
+    grant = granted(locks)
+    keeper.keep(grant, lost.append)
+    locks.release(TASK, None)
+
+    clock.advance(seconds=HOUR / 3)
+    keeper.tend()
+
+    eventually(lambda: lost == [grant], what="told long before the hour is over")
+
+
 def test_a_dropped_grant_is_neither_renewed_nor_told(
     locks: ProcessLocks, keeper: Keeper, clock: ManualClock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def test_no_command_outwaits_a_server_that_hangs(name: str, private_redis: Redis
 
     with pytest.raises(LockUnavailable):
         COMMANDS[name](lock)
+
+
+def test_a_hanging_server_does_not_pile_up_threads(private_redis: RedisServer) -> None:
+    lock = DistributedTaskLock(private_redis.url, command_deadline=0.2)
+    private_redis.pause()
+    for _ in range(3):
+        with pytest.raises(LockUnavailable):
+            lock.ping()
+
+    eventually(
+        lambda: all(thread.name != "lock-command" for thread in threading.enumerate()),
+        what="the threads of the commands end",
+    )
 
 
 @pytest.mark.parametrize("line", ["loses requests", "loses answers", "drips"])
