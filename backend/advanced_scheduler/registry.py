@@ -73,8 +73,8 @@ class RegisteredTask:
             )
 
     def with_context(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], context: TaskContext
-    ) -> Arguments:
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: TaskContext
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Bound arguments with the context put where the function wants it, if it does."""
         if self.context_parameter is None:
             return args, kwargs

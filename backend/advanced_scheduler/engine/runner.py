@@ -15,12 +15,12 @@ from ..context import TaskContext
 from ..errors import InvalidArguments, LockLost, LockUnavailable
 from ..events import Event, EventBus, EventType
 from ..executors import Call, Executor, Outcome
+from ..faults import describe_error, describe_traceback
 from ..lifecycle import Transition
 from ..locks import Grant
 from ..models import TaskExecution
 from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
-from ..serialization import describe_error, describe_traceback
 from .arguments import Arguments
 from .guard import Guard
 
@@ -122,8 +122,7 @@ class Runner:
         started = run.context.started
         queue_wait = max((started - row.due).total_seconds(), 0.0)
         self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
-        if run.task.context_parameter is not None:
-            kwargs = {**kwargs, run.task.context_parameter: run.context}
+        args, kwargs = run.task.with_context(args, kwargs, run.context)
         call = Call(run.task.function, args, kwargs, run.context)
         outcome = await self._call(run, call)
         metrics = {
