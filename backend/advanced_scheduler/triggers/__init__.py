@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import InvalidTrigger
+from .cron import CronTrigger
 from .date import OneTimeTrigger
 from .interval import IntervalTrigger
 from .trigger import Trigger
 
-__all__ = ["IntervalTrigger", "OneTimeTrigger", "Trigger", "trigger_from_json"]
+__all__ = ["CronTrigger", "IntervalTrigger", "OneTimeTrigger", "Trigger", "trigger_from_json"]
 
 _KINDS: Final[dict[str, type[Trigger]]] = {
-    kind.kind: kind for kind in (IntervalTrigger, OneTimeTrigger)
+    kind.kind: kind for kind in (CronTrigger, IntervalTrigger, OneTimeTrigger)
 }
 
 

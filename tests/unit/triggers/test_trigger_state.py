@@ -1,0 +1,114 @@
+"""Triggers state themselves as JSON, and are values."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from advanced_scheduler.errors import InvalidTrigger
+from advanced_scheduler.triggers import (
+    CronTrigger,
+    IntervalTrigger,
+    OneTimeTrigger,
+    Trigger,
+    trigger_from_json,
+)
+from tests.unit.triggers.occurrences import upcoming
+
+TRIGGERS = [
+    CronTrigger("*/5 * * * *"),
+    CronTrigger(
+        "30 2 * * MON-FRI",
+        timezone="America/New_York",
+        start_time="2026-01-01T09:00",
+        end_time="2027-01-01",
+        max_runs=7,
+        gap="skip",
+        fold="second",
+        jitter=2.5,
+        jitter_seed="nightly",
+    ),
+    IntervalTrigger(90),
+    IntervalTrigger(
+        timedelta(hours=1),
+        start_time="2026-01-01",
+        end_time="2027-01-01",
+        timezone=timezone(timedelta(hours=-3, minutes=-30)),
+        jitter=5,
+        max_runs=3,
+    ),
+    OneTimeTrigger("2026-05-01T10:00", timezone="Asia/Tokyo"),
+]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_trigger_survives_json(trigger: Trigger) -> None:
+    restored = trigger_from_json(json.loads(json.dumps(trigger.to_json())))
+
+    assert type(restored) is type(trigger)
+    assert restored == trigger
+    assert hash(restored) == hash(trigger)
+    assert repr(restored) == repr(trigger)
+    assert restored.to_json() == trigger.to_json()
+    assert upcoming(restored, "2025-12-31", 9) == upcoming(trigger, "2025-12-31", 9)
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_copy_is_equal(trigger: Trigger) -> None:
+    restored = copy.deepcopy(trigger)
+
+    assert restored is not trigger
+    assert restored == trigger
+    assert upcoming(restored, "2025-12-31", 9) == upcoming(trigger, "2025-12-31", 9)
+
+
+def test_triggers_are_told_apart_by_what_they_say() -> None:
+    assert len({*TRIGGERS, *map(copy.copy, TRIGGERS)}) == len(TRIGGERS)
+    assert CronTrigger("0 9 * * *") != CronTrigger("0 9 * * *", timezone="Europe/Berlin")
+    assert CronTrigger("0 9 * * *") != "0 9 * * *"
+
+
+def test_the_way_an_argument_was_said_does_not_matter() -> None:
+    berlin = CronTrigger("0 9 * * *", timezone="Europe/Berlin", start_time="2026-01-01T01:00")
+
+    assert berlin == CronTrigger(
+        "0 9 * * *", timezone=ZoneInfo("Europe/Berlin"), start_time="2026-01-01T00:00Z"
+    )
+    assert IntervalTrigger(60) == IntervalTrigger(timedelta(minutes=1))
+
+
+def test_the_json_says_type_version_and_what_was_chosen() -> None:
+    assert CronTrigger("0 9 * * 1", fold="both").to_json() == {
+        "type": "cron",
+        "v": 1,
+        "expression": "0 9 * * 1",
+        "fold": "both",
+        "timezone": "UTC",
+    }
+
+
+def test_the_repr_is_how_to_make_it() -> None:
+    assert repr(IntervalTrigger(90)) == "IntervalTrigger(interval=90.0, timezone='UTC')"
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ({}, "type=None of a trigger is unknown"),
+        ({"type": "lunar", "v": 1}, "type='lunar' of a trigger is unknown"),
+        ({"type": ["cron"], "v": 1}, "is unknown"),
+        ({"type": "cron", "v": 2, "expression": "* * * * *"}, "version 2 cannot be read"),
+        ({"type": "cron", "expression": "* * * * *"}, "version None cannot be read"),
+        ({"type": "cron", "v": 1}, "no cron trigger can be made of"),
+        ({"type": "cron", "v": 1, "expression": "x"}, "Invalid cron expression"),
+        ({"type": "once", "v": 1, "run_at": "2026-01-01", "moon": 1}, "no once trigger can be"),
+    ],
+)
+def test_a_state_that_says_no_trigger_is_refused(state: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidTrigger, match=problem):
+        trigger_from_json(state)
