@@ -52,7 +52,7 @@ from .models import (
 from .queue import PriorityTaskQueue
 from .retry import TaskRetryManager
 from .scheduler import AdvancedTaskScheduler, TaskHandle, get_advanced_scheduler
-from .triggers import CronTrigger, OneTimeTrigger, IntervalTrigger
+from .triggers import CronTrigger, IntervalTrigger, OneTimeTrigger
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,6 @@ __all__ = [
     "Clock",
     "ConfigurationError",
     "CronTrigger",
-    "OneTimeTrigger",
     "DistributedTaskLock",
     "Event",
     "EventBus",
@@ -80,6 +79,7 @@ __all__ = [
     "ManualClock",
     "MisfirePolicy",
     "NotStorable",
+    "OneTimeTrigger",
     "OverlapPolicy",
     "PriorityTaskQueue",
     "ResultTimeout",

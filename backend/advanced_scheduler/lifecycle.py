@@ -53,8 +53,7 @@ class Transition:
         for source in self.sources:
             if self.target not in NEXT[source]:
                 raise IllegalTransition(
-                    f"no arrow leads from {source} to {self.target} "
-                    f"(execution {self.execution_id})"
+                    f"no arrow leads from {source} to {self.target} (execution {self.execution_id})"
                 )
 
     def fits(self, status: TaskStatus, fence: int) -> bool:
@@ -105,8 +104,14 @@ def complete(
     return _leave(
         row,
         _S.COMPLETED,
-        {"result": result, "metrics": metrics, "completed_time": now, "unique_key": None,
-         "error": None, "traceback_str": None},
+        {
+            "result": result,
+            "metrics": metrics,
+            "completed_time": now,
+            "unique_key": None,
+            "error": None,
+            "traceback_str": None,
+        },
     )
 
 
@@ -123,8 +128,14 @@ def fail(
     return _leave(
         row,
         _S.FAILED,
-        {"error": error, "traceback_str": traceback_str, "metrics": metrics or row.metrics,
-         "completed_time": now, "unique_key": None, "cause": cause},
+        {
+            "error": error,
+            "traceback_str": traceback_str,
+            "metrics": metrics or row.metrics,
+            "completed_time": now,
+            "unique_key": None,
+            "cause": cause,
+        },
     )
 
 
@@ -140,9 +151,14 @@ def retry(
     return _leave(
         row,
         _S.RETRYING,
-        {"error": error, "traceback_str": traceback_str, "metrics": metrics or row.metrics,
-         "due_time": at, "retry_count": row.attempt,
-         "reason": f"retry {row.attempt} after: {error}"},
+        {
+            "error": error,
+            "traceback_str": traceback_str,
+            "metrics": metrics or row.metrics,
+            "due_time": at,
+            "retry_count": row.attempt,
+            "reason": f"retry {row.attempt} after: {error}",
+        },
     )
 
 
@@ -160,7 +176,9 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
     lost = f"node {row.node} was lost during attempt {row.attempt} (its lease ran out)"
     crashes = row.crashes + 1
     if crashes > max_crashes:
-        end = fail(row, error=f"{lost}; {crashes} crashes exceed max_crashes={max_crashes}", now=now)
+        end = fail(
+            row, error=f"{lost}; {crashes} crashes exceed max_crashes={max_crashes}", now=now
+        )
         return _leave(row, _S.FAILED, {**end.changes, "crashes": crashes})
     return _leave(
         row,
@@ -169,7 +187,9 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
     )
 
 
-def cancel(row: TaskExecution, *, now: datetime, reason: str = "cancelled by a caller") -> Transition:
+def cancel(
+    row: TaskExecution, *, now: datetime, reason: str = "cancelled by a caller"
+) -> Transition:
     """PENDING, RUNNING or RETRYING -> CANCELLED, whoever holds it."""
     return Transition(
         execution_id=row.execution_id,
@@ -194,8 +214,13 @@ def skip(row: TaskExecution, *, reason: str, cause: str, now: datetime) -> Trans
         fence=None,
         sources=_PENDING,
         target=_S.SKIPPED,
-        changes={"reason": reason, "error": reason, "cause": cause, "completed_time": now,
-                 "unique_key": None},
+        changes={
+            "reason": reason,
+            "error": reason,
+            "cause": cause,
+            "completed_time": now,
+            "unique_key": None,
+        },
         unblocks=row.blocked_by,
     )
 

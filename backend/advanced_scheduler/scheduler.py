@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import update_wrapper
 from pkgutil import resolve_name
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
@@ -64,7 +64,8 @@ class TaskHandle(Generic[P, R]):
 
     def schedule(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Schedule one execution; answers its id."""
-        return self._scheduler.schedule_task(self.task_id, *args, **kwargs)
+        schedule: Callable[..., str] = self._scheduler.schedule_task
+        return schedule(self.task_id, *args, **kwargs)
 
     def cron(self, expression: str, *, timezone: str | None = None) -> str:
         """Schedule executions by cron text; answers the id of the schedule."""
@@ -221,9 +222,7 @@ class AdvancedTaskScheduler:
         A call is a sequence of positional arguments, or a mapping of keyword arguments.
         Answers the execution ids in the order of the calls.
         """
-        split = [
-            ((), one) if isinstance(one, Mapping) else (tuple(one), {}) for one in calls
-        ]
+        split = [((), one) if isinstance(one, Mapping) else (tuple(one), {}) for one in calls]
         return self._commands.schedule(task, split, options, None)
 
     def schedule_workflow(
@@ -308,7 +307,7 @@ class AdvancedTaskScheduler:
         return row.result
 
     def get_health_status(self) -> dict[str, Any]:
-        """Document 003's report: status, rates, queue, running tasks, and reasons when not healthy."""
+        """Document 003's report: status, rates, queue, running tasks; ``reasons`` if not healthy."""
         return health_report(self._parts, self._node, self.running_tasks, self.max_concurrent_tasks)
 
     def health_facts(self) -> HealthFacts:
@@ -421,14 +420,13 @@ class AdvancedTaskScheduler:
         return self._waiters.wait(execution_id, timeout)
 
 
-_shared: AdvancedTaskScheduler | None = None
-_shared_lock = threading.Lock()
+_shared: Final[list[AdvancedTaskScheduler]] = []
+_shared_lock: Final = threading.Lock()
 
 
 def get_advanced_scheduler() -> AdvancedTaskScheduler:
     """The scheduler that this process shares; made at the first call, from the settings."""
-    global _shared
     with _shared_lock:
-        if _shared is None:
-            _shared = AdvancedTaskScheduler()
-        return _shared
+        if not _shared:
+            _shared.append(AdvancedTaskScheduler())
+        return _shared[0]

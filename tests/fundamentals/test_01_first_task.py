@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition, TaskFailed, TaskNotRegistered
 
 
@@ -31,7 +32,10 @@ def test_a_function_can_be_named_by_its_path() -> None:
     scheduler = AdvancedTaskScheduler()
     scheduler.register_task(TaskDefinition("join", "Join", "posixpath.join"))
     scheduler.register_task(TaskDefinition("split", "Split", "posixpath:split"))
-    joined, split = scheduler.schedule_task("join", "a", "b"), scheduler.schedule_task("split", "a/b")
+    joined, split = (
+        scheduler.schedule_task("join", "a", "b"),
+        scheduler.schedule_task("split", "a/b"),
+    )
     with scheduler.running():
         assert scheduler.result(joined, timeout=10) == "a/b"
         assert scheduler.result(split, timeout=10) == ("a", "b")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+
 from advanced_scheduler import (
     AdvancedTaskScheduler,
     ManualClock,

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from advanced_scheduler import (
     AdvancedTaskScheduler,
     ManualClock,
@@ -96,7 +97,9 @@ def test_cancelling_skips_all_that_depends_on_it(scheduler: AdvancedTaskSchedule
 
 def test_a_dependency_that_never_ran_is_waited_for(scheduler: AdvancedTaskScheduler) -> None:
     scheduler.register_task(TaskDefinition("up", "Up", works))
-    scheduler.register_task(TaskDefinition("down", "Down", works, dependencies=[TaskDependency("up")]))
+    scheduler.register_task(
+        TaskDefinition("down", "Down", works, dependencies=[TaskDependency("up")])
+    )
     down = scheduler.schedule_task("down")
     run_until_idle(scheduler)
     assert status_of(scheduler, down)["status"] == "pending"

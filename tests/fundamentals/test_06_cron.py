@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock, TaskDefinition, TickOutcome
 
 
@@ -80,7 +81,11 @@ def test_saying_it_again_after_a_restart_makes_no_second_schedule(
 
 @pytest.mark.parametrize(
     ("text", "field", "token"),
-    [("61 * * * *", "minute", "61"), ("* * * * FOO", "day-of-week", "FOO"), ("0 0 31 2 *", "", "31")],
+    [
+        ("61 * * * *", "minute", "61"),
+        ("* * * * FOO", "day-of-week", "FOO"),
+        ("0 0 31 2 *", "", "31"),
+    ],
 )
 def test_a_bad_cron_text_is_refused_with_field_and_token(
     scheduler: AdvancedTaskScheduler, text: str, field: str, token: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock, ScheduleOptions, TaskDefinition
 
 

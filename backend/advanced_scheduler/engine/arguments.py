@@ -21,7 +21,7 @@ class Arguments:
         self._check = check or as_json
         self._limit = limit_bytes
         self._result_limit = result_limit
-        self._codecs: dict[Callable[..., Any], ArgumentCodec] = {}
+        self._codecs: dict[str, tuple[Callable[..., Any], ArgumentCodec]] = {}
 
     def store(
         self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -48,9 +48,10 @@ class Arguments:
         return (pack_result if self._as_json else clip_result)(value, self._result_limit)
 
     def _codec(self, task: RegisteredTask) -> ArgumentCodec:
-        codec = self._codecs.get(task.function)
-        if codec is None:
+        """One for each task id, made anew when another function was registered under it."""
+        function, codec = self._codecs.get(task.definition.task_id, (None, None))
+        if codec is None or function is not task.function:
             skip = frozenset(filter(None, [task.context_parameter]))
             codec = ArgumentCodec(task.function, skip=skip, limit_bytes=self._limit)
-            self._codecs[task.function] = codec
+            self._codecs[task.definition.task_id] = task.function, codec
         return codec

@@ -93,9 +93,7 @@ class Commands:
         tasks = {task_id: self._parts.registry.get(task_id) for task_id in task_ids}
         options = ScheduleOptions(workflow_id=uuid4().hex)
         ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
-        requests = [
-            Request(tasks[one], (), arguments.get(one, {}), options) for one in ordered
-        ]
+        requests = [Request(tasks[one], (), arguments.get(one, {}), options) for one in ordered]
         return dict(zip(ordered, self._parts.intake.submit(requests), strict=True))
 
     def schedule_cron(
@@ -134,13 +132,16 @@ class Commands:
         return any(self._parts.settler.settle(changes)) if changes else False
 
     def _task(self, task: str | Callable[..., Any]) -> RegisteredTask:
+        named = task if isinstance(task, str) else getattr(task, "task_id", None)
+        if isinstance(named, str):  # an id, or what the decorator made of a function
+            return self._parts.registry.get(named)
         if not callable(task):
-            return self._parts.registry.get(task)
+            raise InvalidArguments(f"{task!r} is neither the id of a task nor a callable")
         definition = definition_for(task)
         if definition.task_id not in self._parts.registry:
             return self.register(definition)
         known = self._parts.registry.get(definition.task_id)
-        if known.function is not task:
+        if known.function != task:
             raise InvalidArguments(
                 f"another function is registered as {definition.task_id!r}; register this one "
                 "under an id of its own and schedule that"

@@ -40,6 +40,7 @@ class Guard:
         self._events = events
         self._clock = clock
         self._from_fallback: set[str] = set()
+        self._releases: set[asyncio.Future[bool]] = set()  # or they would be collected
 
     async def take(self, task_id: str, timeout: float) -> Grant | None:
         """One try; None if somebody else holds it, ``LockUnavailable`` if nobody knows."""
@@ -72,8 +73,9 @@ class Guard:
         self, locks: DistributedTaskLock, attempt: asyncio.Future[Grant | None]
     ) -> None:
         if not attempt.cancelled() and attempt.exception() is None and (grant := attempt.result()):
-            locks.keep(grant, lambda _: None)
-            asyncio.ensure_future(self._offload(locks.let_go, grant))
+            release = self._offload(locks.release, grant.task_id, grant.lock_id)
+            self._releases.add(task := asyncio.ensure_future(release))
+            task.add_done_callback(self._releases.discard)
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
         """Renew the lock until it is given back; ``on_lost`` is called from another thread."""

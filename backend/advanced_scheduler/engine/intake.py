@@ -106,8 +106,10 @@ class Intake:
                 upstream = known.get(key) or newest.get(keys[key].task_id)
                 if upstream is None and keys[key].execution_id is not None:
                     ended[key] = None  # trimmed from the history before this row saw its end
-                elif upstream is not None and upstream.status in FINAL and (
-                    key in known or upstream.execution_id > row.execution_id
+                elif (
+                    upstream is not None
+                    and upstream.status in FINAL
+                    and (key in known or upstream.execution_id > row.execution_id)
                 ):
                     ended[key] = upstream
             if (transition := resolve(row, ended, now)) is not None:
@@ -242,5 +244,3 @@ def _waiting_for(dependencies: Sequence[TaskDependency]) -> str | None:
     names = ", ".join(repr(dependency.task_id) for dependency in dependencies[:5])
     more = f" and {len(dependencies) - 5} more" if len(dependencies) > 5 else ""
     return f"waits for {names}{more}"
-
-

@@ -149,9 +149,7 @@ class Node:
         """Stop a run of this node; safe from any thread."""
         if self.home is not None and not self.home.is_closed():
             with suppress(RuntimeError):  # the loop was closed in between
-                self.home.call_soon_threadsafe(
-                    self.dispatcher.interrupt, execution_id, why, fence
-                )
+                self.home.call_soon_threadsafe(self.dispatcher.interrupt, execution_id, why, fence)
 
     def is_home(self) -> bool:
         """Whether the caller is on the event loop that runs this node."""
@@ -176,7 +174,7 @@ class Node:
             node=self.id,
             lease=self._lease,
             every=self._parts.settings.renewal,
-            held=lambda: self.dispatcher.held.copy(),
+            held=self.dispatcher.held.copy,
             lost=self._lost,
         )
 

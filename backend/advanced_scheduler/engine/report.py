@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ..errors import LockError, StoreError
@@ -57,10 +58,8 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
 def _queue_stats(parts: Parts, *, reachable: bool) -> dict[str, Any]:
     waiting: dict[TaskPriority, int] = {}
     if reachable:
-        try:
+        with suppress(StoreError):  # it went away in between; the next report says so
             waiting = TaskQueueView(parts.store).by_priority()
-        except StoreError:
-            pass  # it went away in between; the next report says so
     return {
         "total_queued": sum(waiting.values()),
         "by_priority": {one.name: waiting.get(one, 0) for one in TaskPriority},

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from types import CoroutineType
+from typing import Any, Final
 
 from .. import lifecycle
 from ..clock import Clock
@@ -23,6 +24,8 @@ from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
+
+_NOT_AWAITED: Final = "the function returned a coroutine; register an `async def` instead"
 
 
 class Stop(StrEnum):
@@ -131,14 +134,16 @@ class Runner:
         }
         if outcome.error is not None:
             return self.after_failure(run, outcome.error, metrics)
+        if isinstance(outcome.value, CoroutineType):
+            outcome.value.close()
+            return self.after_failure(run, TypeError(_NOT_AWAITED), metrics)
         result = self.arguments.result(outcome.value)
         return _with_lock(
             lifecycle.complete(row, result=result, metrics=metrics, now=self.clock.now()), run
         )
 
     async def _call(self, run: Run, call: Call) -> Outcome:
-        definition = run.task.definition
-        kind = definition.executor
+        kind: str = run.task.definition.executor
         if kind == "auto":
             kind = "loop" if run.task.is_async else "thread"
         executor, limit = self.executors[kind], run.row.timeout
@@ -170,7 +175,10 @@ class Runner:
             delay = self.retries.calculate_delay(row, config)
             self.retries.record_retry(row.task_id)
             transition = lifecycle.retry(
-                row, error=text, traceback_str=trace, metrics=metrics,
+                row,
+                error=text,
+                traceback_str=trace,
+                metrics=metrics,
                 at=now + timedelta(seconds=delay),
             )
         else:

@@ -179,9 +179,7 @@ class Ticker:
                     task,
                     schedule.args,
                     schedule.kwargs,
-                    ScheduleOptions(
-                        at=one.instant, priority=schedule.priority, tags=schedule.tags
-                    ),
+                    ScheduleOptions(at=one.instant, priority=schedule.priority, tags=schedule.tags),
                     schedule.schedule_id,
                 )
                 for one in fired
@@ -223,9 +221,7 @@ class Ticker:
         self._intake.recheck([row for row in firing.executions if row.blocked_by])
 
 
-def _tick(
-    schedule: Schedule, decision: Decision, execution_id: str | None, now: datetime
-) -> Tick:
+def _tick(schedule: Schedule, decision: Decision, execution_id: str | None, now: datetime) -> Tick:
     return Tick(
         schedule_id=schedule.schedule_id,
         instant=decision.instant,
@@ -235,5 +231,3 @@ def _tick(
         reason=decision.reason,
         recorded_time=now,
     )
-
-

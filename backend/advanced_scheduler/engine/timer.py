@@ -200,4 +200,3 @@ class Timer:
             return self._poll
         wait = (following - self._clock.now()).total_seconds()
         return wait if wait > 0 else self._poll  # still due: parked, or for another node
-
