@@ -1,0 +1,235 @@
+"""Owns the cluster of a scenario: nodes that are real processes, and what they leave behind.
+
+How a scenario is written::
+
+    def crash(cluster: Cluster, broken: str | None = None) -> list[str]:
+        a, b = cluster.node("a", broken=broken), cluster.node("b", broken=broken)
+        execution_id = cluster.scheduler().schedule_task("nap", 1.0)
+        cluster.until(lambda: cluster.starts(execution_id))
+        a.kill()
+        cluster.until_ended(timeout=10)
+        return checks.every_one_ended(cluster) + ...
+
+    def test_what_must_hold(cluster): assert crash(cluster) == []
+    def test_control(cluster): assert crash(cluster, "no-lease")
+
+What a scenario decides by is the journal (``cluster.journal()``, written by the bodies in
+``tasks.py``) and the rows (``cluster.rows()``, read by the test through a store of its own); a
+check answers a list of violations. A control runs the same with a fault of ``breaks.py`` built
+into the nodes, and must find violations. Time is scaled: ``SCALED``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler.config import Settings
+from advanced_scheduler.lifecycle import FINAL
+from advanced_scheduler.models import ExecutionFilter, TaskExecution
+from advanced_scheduler.stores import open_store
+from tests.support import journal
+from tests.support.journal import Entry
+from tests.support.servers import spawn
+from tests.support.waiting import eventually
+
+from .tasks import JOURNAL_VARIABLE, loaded
+
+T = TypeVar("T")
+
+ROOT: Final = Path(__file__).parents[2]
+LEASE: Final = 2.0
+POLL: Final = 0.2
+SCALED: Final = {
+    "lease_seconds": LEASE,
+    "renewal_seconds": 0.5,
+    "poll_seconds": POLL,
+    "lock_wait_seconds": 0.5,
+    "drain_seconds": 10.0,
+    "history_limit": 100_000,
+}
+"""The settings of every node, unless ``node(settings=...)`` says otherwise; in seconds."""
+
+TASKS: Final = "tests.scenarios.tasks:register"
+
+
+class NodeProcess:
+    """One scheduler process; made by ``Cluster.node``."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._process: subprocess.Popen[bytes] = spawn(command, log)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended (a paused node is alive)."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        self._process.kill()
+        self._process.wait(timeout=10)
+
+    def pause(self) -> None:
+        """SIGSTOP: it neither renews nor answers, and knows nothing of it."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def terminate(self, *, drain: bool = True) -> None:
+        """Ask for ``stop(wait=drain)`` and the end of the process; returns at once."""
+        self._process.send_signal(signal.SIGTERM if drain else signal.SIGINT)
+
+    def wait(self, timeout: float = 20.0) -> int:
+        """The exit code; AssertionError if it does not end within ``timeout`` seconds."""
+        try:
+            return self._process.wait(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"node {self.name} did not end within {timeout} s:\n{self.output()}"
+            ) from None
+
+    def output(self) -> str:
+        """What it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Cluster:
+    """Nodes on one store and one journal; ``close`` ends all that still run.
+
+    ``store`` is a URL (default: a SQLite file in ``folder``), ``redis`` a URL or None.
+    """
+
+    def __init__(self, folder: Path, *, store: str | None = None, redis: str | None = None) -> None:
+        self.folder = folder
+        self.journal_path = folder / "journal.jsonl"
+        self.store_url = store or f"sqlite:///{folder}/jobs.db?synchronous=normal"
+        self.redis_url = redis
+        self.nodes: list[NodeProcess] = []
+        self._store = open_store(self.store_url)
+        self._store.open()
+        self._schedulers: list[AdvancedTaskScheduler] = []
+
+    def node(
+        self,
+        name: str,
+        *,
+        limit: int = 10,
+        broken: str | None = None,
+        settings: dict[str, Any] | None = None,
+        tasks: str = TASKS,
+        watched: bool = False,
+        wait: bool = True,
+    ) -> NodeProcess:
+        """Start a node; returns when it runs (or at once, without ``wait``).
+
+        ``tasks`` is the ``module:function`` that registers tasks with the scheduler it is
+        given. A ``watched`` node writes its health to the journal every 0.1 s.
+        """
+        options = {
+            "name": name,
+            "store": self.store_url,
+            "redis": self.redis_url,
+            "limit": limit,
+            "settings": SCALED | (settings or {}),
+            "tasks": tasks,
+            "broken": broken,
+            "watched": watched,
+        }
+        command = [
+            "/usr/bin/env",
+            f"PYTHONPATH={ROOT}{os.pathsep}{ROOT / 'backend'}",
+            f"{JOURNAL_VARIABLE}={self.journal_path}",
+            sys.executable,
+            *("-m", "tests.scenarios.node", json.dumps(options)),
+        ]
+        node = NodeProcess(name, command, self.folder / f"{name}-{len(self.nodes)}.log")
+        self.nodes.append(node)
+        if wait:
+            self.until_ready(node)
+        return node
+
+    def until_ready(self, node: NodeProcess) -> None:
+        """Wait for the scheduler of a node that was started without waiting."""
+
+        def ready() -> bool:
+            assert node.alive, f"node {node.name} ended at once:\n{node.output()}"
+            return any(one["pid"] == node.pid for one in self.journal("ready"))
+
+        eventually(ready, timeout=30, what=f"node {node.name} runs, see {node.log}")
+
+    def scheduler(self, tasks: str = TASKS) -> AdvancedTaskScheduler:
+        """A scheduler in the test's process, with the same tasks, that is not started."""
+        scheduler = AdvancedTaskScheduler(
+            self.redis_url, store=self.store_url, settings=Settings(**SCALED)
+        )
+        loaded(tasks)(scheduler)
+        self._schedulers.append(scheduler)
+        return scheduler
+
+    def journal(self, event: str | None = None) -> list[Entry]:
+        """The lines: ``start``, ``end``; of nodes ``ready``, ``stopping``, ``stopped``, ``health``."""
+        return [one for one in journal.read(self.journal_path) if event in (None, one["event"])]
+
+    def starts(self, execution_id: str | None = None) -> list[Entry]:
+        """The start lines, of all executions or of one."""
+        return [one for one in self.journal("start") if execution_id in (None, one["execution"])]
+
+    def ends(self, execution_id: str | None = None) -> list[Entry]:
+        """The end lines, of all executions or of one."""
+        return [one for one in self.journal("end") if execution_id in (None, one["execution"])]
+
+    def rows(self) -> dict[str, TaskExecution]:
+        """Every execution in the store, by id."""
+        return {row.execution_id: row for row in self._store.find(ExecutionFilter(limit=10**6))}
+
+    def row(self, execution_id: str) -> TaskExecution:
+        """One execution; KeyError if the store does not have it."""
+        return {one.execution_id: one for one in self._store.get([execution_id])}[execution_id]
+
+    def ended(self) -> bool:
+        """Whether every execution in the store is in a final state."""
+        return all(status in FINAL for (status, _), n in self._store.counts().items() if n)
+
+    def until(self, check: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
+        """Wait for something without which the scenario makes no sense."""
+        return eventually(check, timeout, what)
+
+    def until_ended(self, timeout: float) -> bool:
+        """Wait for the end of every execution; False if it does not come, which a check tells."""
+        return waited(self.ended, timeout)
+
+    def close(self) -> None:
+        """SIGKILL what still runs, and release the stores."""
+        for node in self.nodes:
+            if node.alive:
+                node.kill()
+        for scheduler in self._schedulers:
+            scheduler.close()
+        self._store.close()
+
+
+def waited(check: Callable[[], object], timeout: float) -> bool:
+    """Poll until ``check`` is true, for ``timeout`` seconds at most; whether it became true."""
+    deadline = time.monotonic() + timeout
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,0 +1,99 @@
+"""Owns the bodies that nodes run: each writes one line when it starts and one when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pkgutil import resolve_name
+from typing import Any, Final
+
+from advanced_scheduler import (
+    AdvancedTaskScheduler,
+    RetryConfig,
+    RetryStrategy,
+    TaskContext,
+    TaskDefinition,
+    current_execution,
+)
+from tests.support import journal
+
+JOURNAL_VARIABLE: Final = "SCENARIO_JOURNAL"
+"""Where bodies write; set for nodes by the harness."""
+
+
+@contextmanager
+def journaled(**more: Any) -> Iterator[TaskContext]:
+    """A start line before the block and, unless it raises, an end line after it."""
+    me = current_execution()
+    _write("start", me, more)
+    yield me
+    _write("end", me, more)
+
+
+def _write(event: str, me: TaskContext, more: dict[str, Any]) -> None:
+    journal.append(
+        os.environ[JOURNAL_VARIABLE],
+        event=event,
+        task=me.task_id,
+        execution=me.execution_id,
+        attempt=me.attempt,
+        fence=me.fence,
+        lock_fence=me.lock_fence,
+        node=me.node,
+        **more,
+    )
+
+
+def note(value: Any = None) -> Any:
+    """Ends at once; answers ``value``."""
+    with journaled():
+        return value
+
+
+def nap(seconds: float) -> None:
+    """Sleeps in a thread."""
+    with journaled():
+        time.sleep(seconds)
+
+
+async def doze(seconds: float) -> None:
+    """Sleeps on the loop, and lets others run."""
+    with journaled():
+        await asyncio.sleep(seconds)
+
+
+async def hog(seconds: float) -> None:
+    """Sleeps on the loop and blocks it, which no coroutine should do."""
+    with journaled():
+        time.sleep(seconds)  # noqa: ASYNC251  # that is what is tested
+
+
+def flaky(failures: int) -> int:
+    """Fails so many times, then answers the number of its attempt."""
+    with journaled() as me:
+        if me.attempt <= failures:
+            raise RuntimeError(f"attempt {me.attempt} of a flaky task")
+        return me.attempt
+
+
+def register(scheduler: AdvancedTaskScheduler) -> None:
+    """All tasks of this module under their own names; ``flaky`` retries every 2 s."""
+    for function in (note, nap, doze, hog):
+        scheduler.register_task(definition(function))
+    patient = RetryConfig(RetryStrategy.FIXED, 5, initial_delay=2.0, jitter=False)
+    scheduler.register_task(definition(flaky, retry_config=patient))
+
+
+def definition(function: Callable[..., Any], **fields: Any) -> TaskDefinition:
+    """A definition with the function's name for id and name."""
+    name = function.__name__
+    return TaskDefinition(**{"task_id": name, "task_name": name, "func_path": function, **fields})
+
+
+def loaded(path: str) -> Callable[[AdvancedTaskScheduler], None]:
+    """The function ``module:function`` that registers tasks."""
+    found: Callable[[AdvancedTaskScheduler], None] = resolve_name(path)
+    return found
