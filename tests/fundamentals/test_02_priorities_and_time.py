@@ -1,4 +1,4 @@
-"""What runs first, and when.  A ``ManualClock`` and ``run_due()`` put time into the test's hands."""
+"""What runs first, and when: ``ManualClock`` and ``run_due()`` put time into our hands."""
 
 from __future__ import annotations
 

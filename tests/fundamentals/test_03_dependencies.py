@@ -131,7 +131,7 @@ def test_a_dependency_that_nobody_registered_is_refused(scheduler: AdvancedTaskS
 def test_a_cycle_is_refused_and_named(scheduler: AdvancedTaskScheduler) -> None:
     scheduler.register_task(TaskDefinition("A", "A", works, dependencies=[TaskDependency("B")]))
     scheduler.register_task(TaskDefinition("B", "B", works, dependencies=[TaskDependency("C")]))
-    with pytest.raises(ValueError, match="circular dependency.*A -> B -> C -> A"):
+    with pytest.raises(ValueError, match=r"circular dependency.*A -> B -> C -> A"):
         scheduler.register_task(TaskDefinition("C", "C", works, dependencies=[TaskDependency("A")]))
     assert "C" not in scheduler.task_definitions
     assert not scheduler.dependency_graph.has_cycle()

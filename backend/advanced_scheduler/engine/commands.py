@@ -25,6 +25,7 @@ from ..triggers import CronTrigger
 from .intake import Request
 from .parts import Parts
 from .settler import Change
+from .ticker import next_instant
 
 _OPEN: Final = frozenset(TaskStatus) - FINAL
 _DEFAULTS: Final = ScheduleOptions()
@@ -110,7 +111,7 @@ class Commands:
         trigger = CronTrigger(
             expression, timezone=timezone, start_time=start_time, end_time=end_time
         )
-        first = trigger.get_next_fire_time(None, self._parts.clock.now())
+        first = next_instant(trigger, None, self._parts.clock.now())
         if first is None:
             raise InvalidTrigger(
                 f"{expression!r} never fires from now on; start_time={start_time}, "

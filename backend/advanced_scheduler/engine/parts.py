@@ -82,7 +82,7 @@ def assemble(
         events=events,
         registry=registry,
         graph=TaskDependencyGraph(),
-        retries=TaskRetryManager(),
+        retries=TaskRetryManager(clock=clock),
         monitor=monitor,
         locks=locks,
         fallback_locks=fallback,

@@ -172,7 +172,7 @@ class Runner:
         text, trace = describe_error(error), describe_traceback(error)
         now = self.clock.now()
         if config is not None and self.retries.should_retry(row, config, error):
-            delay = self.retries.calculate_delay(row, config)
+            delay = self.retries.calculate_delay(row, config, error)
             self.retries.record_retry(row.task_id)
             transition = lifecycle.retry(
                 row,

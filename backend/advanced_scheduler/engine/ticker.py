@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ..clock import Clock
@@ -78,8 +78,18 @@ def _instants(
     at = schedule.next_fire_time
     while at is not None and at <= now and len(instants) < limit:
         instants.append(at)
-        at = trigger.get_next_fire_time(at, at)
+        at = next_instant(trigger, at, at)
     return instants, at
+
+
+def next_instant(trigger: Trigger, previous: datetime | None, now: datetime) -> datetime | None:
+    """The first instant after ``previous`` (or from ``now`` on), in UTC.
+
+    In a zone whose clocks go back an instant never equals itself in another zone (PEP 495),
+    so everything that is stored or compared is UTC.
+    """
+    instant = trigger.get_next_fire_time(previous, now)
+    return None if instant is None else instant.astimezone(UTC)
 
 
 def _runs(
