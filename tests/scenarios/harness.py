@@ -13,7 +13,7 @@ How a scenario is written::
     def test_what_must_hold(cluster): assert crash(cluster) == []
     def test_control(cluster): assert crash(cluster, "no-lease")
 
-What a scenario decides by is the journal (``cluster.journal()``, written by the bodies in
+What a scenario decides by is the journal (``cluster.lines()``, written by the bodies in
 ``tasks.py``) and the rows (``cluster.rows()``, read by the test through a store of its own); a
 check answers a list of violations. A control runs the same with a fault of ``breaks.py`` built
 into the nodes, and must find violations. Time is scaled: ``SCALED``.
@@ -48,7 +48,7 @@ T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[2]
 LEASE: Final = 2.0
 POLL: Final = 0.2
-SCALED: Final = {
+SCALED: Final[dict[str, Any]] = {
     "lease_seconds": LEASE,
     "renewal_seconds": 0.5,
     "poll_seconds": POLL,
@@ -170,7 +170,7 @@ class Cluster:
 
         def ready() -> bool:
             assert node.alive, f"node {node.name} ended at once:\n{node.output()}"
-            return any(one["pid"] == node.pid for one in self.journal("ready"))
+            return any(one["pid"] == node.pid for one in self.lines("ready"))
 
         eventually(ready, timeout=30, what=f"node {node.name} runs, see {node.log}")
 
@@ -183,17 +183,17 @@ class Cluster:
         self._schedulers.append(scheduler)
         return scheduler
 
-    def journal(self, event: str | None = None) -> list[Entry]:
-        """The lines: ``start``, ``end``; of nodes ``ready``, ``stopping``, ``stopped``, ``health``."""
+    def lines(self, event: str | None = None) -> list[Entry]:
+        """``start`` and ``end`` lines; of nodes ``ready stopping stopped health``; or all."""
         return [one for one in journal.read(self.journal_path) if event in (None, one["event"])]
 
     def starts(self, execution_id: str | None = None) -> list[Entry]:
         """The start lines, of all executions or of one."""
-        return [one for one in self.journal("start") if execution_id in (None, one["execution"])]
+        return [one for one in self.lines("start") if execution_id in (None, one["execution"])]
 
     def ends(self, execution_id: str | None = None) -> list[Entry]:
         """The end lines, of all executions or of one."""
-        return [one for one in self.journal("end") if execution_id in (None, one["execution"])]
+        return [one for one in self.lines("end") if execution_id in (None, one["execution"])]
 
     def rows(self) -> dict[str, TaskExecution]:
         """Every execution in the store, by id."""
