@@ -1,0 +1,258 @@
+"""Whatever is done to a store, every backend gives the same answers and holds the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from advanced_scheduler import lifecycle
+from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.models import (
+    ExecutionFilter,
+    TaskDependency,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    task_key,
+)
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.base import Claim, Store
+
+from .conftest import BACKENDS
+from .rows import EVER, NOW, SECOND, firing, schedule, tick
+
+T = TypeVar("T")
+
+EXECUTIONS = [f"e{n}" for n in range(8)]
+TASKS = ["t", "u"]
+SCHEDULES = ["s1", "s2"]
+SOON = st.integers(-3, 3)
+
+blockers = st.frozensets(st.sampled_from([*EXECUTIONS, *map(task_key, TASKS)]), max_size=2)
+new_executions = st.builds(
+    TaskExecution,
+    execution_id=st.sampled_from(EXECUTIONS),
+    task_id=st.sampled_from(TASKS),
+    task_name=st.just("T"),
+    priority=st.sampled_from(TaskPriority),
+    scheduled_time=SOON.map(lambda seconds: NOW + seconds * SECOND),
+    due_time=st.none() | SOON.map(lambda seconds: NOW + seconds * SECOND),
+    wait_until=st.none() | SOON.map(lambda seconds: NOW + seconds * SECOND),
+    unique_key=st.none() | st.sampled_from("xy"),
+    workflow_id=st.none() | st.just("w"),
+    schedule_id=st.none() | st.just("s1"),
+    blocked_by=st.just(frozenset()) | blockers,
+    args=st.just(()) | st.just((1, "x")),
+    dependencies=st.just(()) | st.just((TaskDependency("t", "success", 1.5),)),
+)
+queries = st.builds(
+    ExecutionFilter,
+    statuses=st.none() | st.frozensets(st.sampled_from(TaskStatus)),
+    task_id=st.none() | st.sampled_from(TASKS),
+    workflow_id=st.none() | st.just("w"),
+    schedule_id=st.none() | st.just("s1"),
+    priority=st.none() | st.sampled_from(TaskPriority),
+    order=st.sampled_from(["newest", "claim"]),
+    cursor=st.none() | st.sampled_from(EXECUTIONS),
+    limit=st.integers(1, 4),
+)
+arrows = st.sampled_from(
+    ["complete", "fail", "retry", "give_back", "recover", "cancel", "skip", "unblock", "expedite"]
+)
+
+
+def transition(arrow: str, row: TaskExecution, at: Any, keys: frozenset[str]) -> Transition:
+    """The arrow of that name, from the row as it was once seen."""
+    make: dict[str, Callable[[], Transition]] = {
+        "complete": lambda: lifecycle.complete(row, result=[1], metrics={"n": 1}, now=at),
+        "fail": lambda: lifecycle.fail(row, error="boom", now=at),
+        "retry": lambda: lifecycle.retry(row, error="boom", at=at),
+        "give_back": lambda: lifecycle.give_back(row, due=at, reason="busy"),
+        "recover": lambda: lifecycle.recover(row, now=at, max_crashes=1),
+        "cancel": lambda: lifecycle.cancel(row, now=at),
+        "skip": lambda: lifecycle.skip(row, reason="r", cause="c", now=at),
+        "unblock": lambda: lifecycle.unblock(row, settled=keys),
+        "expedite": lambda: lifecycle.expedite(row, due=at),
+    }
+    return make[arrow]()
+
+
+class StoresAgree(RuleBasedStateMachine):
+    """Drives all backends side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        self._now = self._ledger_from = NOW
+        self._seen: dict[str, list[TaskExecution]] = {one: [] for one in EXECUTIONS}
+        self._stores: dict[str, Store] = {}
+
+    @initialize()
+    def open_all(self) -> None:
+        """Open one store of each kind, and give each the same schedules."""
+        for name, url in BACKENDS.items():
+            self._stores[name] = store = open_store(url.format(folder=Path(self._folder.name)))
+            store.open()
+            for one in SCHEDULES:
+                store.put(schedule(one), expected_version=None)
+
+    def teardown(self) -> None:
+        """Release the files."""
+        for store in self._stores.values():
+            store.close()
+        self._folder.cleanup()
+
+    def same(self, ask: Callable[[Store], T]) -> T:
+        """The answer that all stores give."""
+        answers = {name: ask(store) for name, store in self._stores.items()}
+        first = answers["memory"]
+        assert answers == dict.fromkeys(answers, first)
+        return first
+
+    def claim_by(self, node: str, limit: int, exclude: frozenset[str]) -> Claim:
+        """A claim with a lease of two seconds."""
+        lease = self._now + 2 * SECOND
+        return Claim(node=node, limit=limit, now=self._now, lease_until=lease, exclude=exclude)
+
+    def moves(self, wanted: list[tuple[str, str, int, frozenset[str]]]) -> list[Transition]:
+        """Transitions from rows as they were seen, now or once."""
+        found = []
+        for arrow, one, ago, keys in wanted:
+            if self._seen[one]:
+                row = self._seen[one][-1 - min(ago, len(self._seen[one]) - 1)]
+                found.append(transition(arrow, row, self._now, keys))
+        return found
+
+    wanted_moves = st.lists(
+        st.tuples(arrows, st.sampled_from(EXECUTIONS), st.integers(0, 2), blockers), max_size=4
+    )
+    nodes = st.sampled_from(["n1", "n2"])
+    excluded = st.frozensets(st.sampled_from(TASKS), max_size=1)
+
+    @rule(seconds=st.integers(1, 3))
+    def wait(self, seconds: int) -> None:
+        """Time goes by."""
+        self._now += timedelta(seconds=seconds)
+
+    @rule(rows=st.lists(new_executions, max_size=4))
+    def add(self, rows: list[TaskExecution]) -> None:
+        """Some are new, some are known."""
+        self.same(lambda store: store.add(rows))
+
+    @rule(node=nodes, limit=st.integers(0, 4), exclude=excluded)
+    def claim(self, node: str, limit: int, exclude: frozenset[str]) -> None:
+        """Take work."""
+        self.same(lambda store: store.claim(self.claim_by(node, limit, exclude)))
+
+    @rule(wanted=wanted_moves)
+    def apply(self, wanted: list[tuple[str, str, int, frozenset[str]]]) -> None:
+        """Some moves are late."""
+        moves = self.moves(wanted)
+        self.same(lambda store: store.apply(moves))
+
+    @rule(wanted=wanted_moves, node=nodes, limit=st.integers(0, 4), exclude=excluded)
+    def exchange(
+        self,
+        wanted: list[tuple[str, str, int, frozenset[str]]],
+        node: str,
+        limit: int,
+        exclude: frozenset[str],
+    ) -> None:
+        """The round trip of a dispatcher."""
+        moves, claim = self.moves(wanted), self.claim_by(node, limit, exclude)
+
+        def ask(store: Store) -> list[list[Any]]:
+            answer = store.exchange(moves, claim)
+            return [list(answer.applied), list(answer.claimed), list(answer.waiting)]
+
+        self.same(ask)
+
+    @rule(node=nodes, fences=st.dictionaries(st.sampled_from(EXECUTIONS), st.integers(1, 3)))
+    def extend(self, node: str, fences: dict[str, int]) -> None:
+        """A heartbeat."""
+        self.same(lambda store: store.extend(node, fences, self._now + 2 * SECOND))
+
+    @rule(keep=st.integers(0, 3), ago=SOON, older=SOON, limit=st.integers(0, 3))
+    def prune(self, keep: int, ago: int, older: int, limit: int) -> None:
+        """The history is trimmed."""
+        before, older_than = self._now + ago * SECOND, self._now + (older - 5) * SECOND
+        self._ledger_from = max(self._ledger_from, older_than)
+        self.same(
+            lambda store: store.prune(keep=keep, before=before, older_than=older_than, limit=limit)
+        )
+
+    @rule(one=st.sampled_from(SCHEDULES), paused=st.booleans(), version=st.integers(0, 3))
+    def edit(self, one: str, paused: bool, version: int) -> None:
+        """A schedule is edited, from a version that may be outdated."""
+        edited = schedule(one, paused=paused, version=version + 1, next_fire_time=self._now)
+        self.same(lambda store: store.put(edited, expected_version=version or None))
+
+    @rule(one=st.sampled_from(SCHEDULES))
+    def remove(self, one: str) -> None:
+        """A schedule goes."""
+        self.same(lambda store: store.remove(one))
+
+    @rule(
+        picks=st.lists(
+            st.tuples(st.sampled_from(SCHEDULES), st.integers(0, 2), st.none() | new_executions),
+            max_size=3,
+        )
+    )
+    def fire(self, picks: list[tuple[str, int, TaskExecution | None]]) -> None:
+        """Some firings are late, some would add what is known."""
+        known = {one.schedule_id: one for one in self.same(lambda store: store.schedules())}
+        firings = []
+        for name, ahead, row in picks:
+            at = known[name].next_fire_time if name in known else NOW
+            expected = (at or NOW) + ahead * SECOND
+            step = firing(
+                name,
+                expected,
+                version=known[name].version if name in known else 1,
+                next_fire_time=expected + SECOND,
+                ticks=[tick(name, expected, execution_id=row.execution_id if row else None)],
+                executions=[row] if row else [],
+            )
+            firings.append(step)
+        self.same(lambda store: store.fire(firings))
+
+    @rule(query=queries)
+    def find(self, query: ExecutionFilter) -> None:
+        """A page."""
+        self.same(lambda store: store.find(query))
+
+    @rule(keys=blockers, limit=st.integers(1, 3))
+    def ask(self, keys: frozenset[str], limit: int) -> None:
+        """What the housekeeper asks."""
+        self.same(lambda store: store.dependents(keys))
+        self.same(lambda store: store.stranded(self._now, limit))
+        self.same(lambda store: store.expired(self._now, limit))
+        self.same(lambda store: store.due(self._now, limit))
+
+    @invariant()
+    def all_rows_agree(self) -> None:
+        """Every row, index and ledger."""
+        if not self._stores:
+            return
+        rows = self.same(lambda store: store.get(EXECUTIONS))
+        for row in rows:
+            if not self._seen[row.execution_id] or self._seen[row.execution_id][-1] != row:
+                self._seen[row.execution_id].append(row)
+        self.same(lambda store: store.counts())
+        self.same(lambda store: store.newest(TASKS))
+        self.same(lambda store: [store.by_unique_key(key) for key in "xy"])
+        self.same(lambda store: (store.next_due(), store.next_fire()))
+        self.same(lambda store: store.schedules())
+        since = self._ledger_from  # how fast older ticks go is up to the store
+        self.same(lambda store: [store.ticks(one, since, EVER) for one in SCHEDULES])
+
+
+TestStoresAgree = StoresAgree.TestCase
+TestStoresAgree.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,105 @@
+"""Locks on stores that several processes share: one holder, and a fence for every grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.base import LockStore
+
+from .conftest import BACKENDS
+from .rows import DAY, MINUTE, NOW, SECOND
+
+SHARED: Final = [name for name in BACKENDS if name != "memory"]
+
+
+@pytest.fixture(params=SHARED)
+def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LockStore]:
+    """An open, empty store that serves as lock service."""
+    store = open_store(BACKENDS[request.param].format(folder=tmp_path))
+    store.open()
+    assert isinstance(store, LockStore)
+    yield store
+    store.close()
+
+
+def test_a_lock_has_one_holder_until_it_runs_out(locks: LockStore) -> None:
+    assert locks.acquire_lock("k", "a", NOW, NOW + MINUTE) == 1
+    assert locks.acquire_lock("k", "b", NOW + 59 * SECOND, NOW + DAY) is None
+    assert locks.lock_until("k", NOW) == NOW + MINUTE
+    assert locks.lock_until("k", NOW + MINUTE) is None
+    assert locks.acquire_lock("k", "b", NOW + MINUTE, NOW + DAY) == 2
+
+
+def test_keys_do_not_touch_each_other(locks: LockStore) -> None:
+    locks.acquire_lock("k", "a", NOW, NOW + MINUTE)
+    assert locks.acquire_lock("other", "b", NOW, NOW + MINUTE) == 1
+    assert locks.release_lock("other", "b", NOW)
+    assert locks.lock_until("k", NOW) == NOW + MINUTE
+
+
+def test_the_fence_survives_the_release(locks: LockStore) -> None:
+    assert locks.lock_fence("k") == 0
+    for fence in (1, 2, 3):
+        assert locks.acquire_lock("k", "a", NOW, NOW + MINUTE) == fence
+        assert locks.release_lock("k", "a", NOW)
+        assert locks.lock_fence("k") == fence
+
+
+def test_asking_again_for_what_one_holds_is_not_a_new_grant(locks: LockStore) -> None:
+    locks.acquire_lock("k", "a", NOW, NOW + MINUTE)
+    assert locks.acquire_lock("k", "a", NOW, NOW + MINUTE) == 1
+    assert locks.lock_until("k", NOW) == NOW + MINUTE
+
+
+def test_extending_replaces_the_end(locks: LockStore) -> None:
+    locks.acquire_lock("k", "a", NOW, NOW + MINUTE)
+    assert locks.extend_lock("k", "a", NOW + 50 * SECOND, NOW + 2 * MINUTE)
+    assert locks.lock_until("k", NOW) == NOW + 2 * MINUTE
+    assert locks.extend_lock("k", "a", NOW, NOW + SECOND)
+    assert locks.lock_until("k", NOW) == NOW + SECOND
+
+
+def test_what_was_lost_is_neither_extended_nor_released(locks: LockStore) -> None:
+    locks.acquire_lock("k", "a", NOW, NOW + MINUTE)
+    late = NOW + MINUTE
+    assert not locks.extend_lock("k", "a", late, late + MINUTE)
+    assert not locks.release_lock("k", "a", late)
+    locks.acquire_lock("k", "b", late, late + MINUTE)
+    assert not locks.extend_lock("k", "a", late, late + DAY)
+    assert not locks.release_lock("k", "a", late)
+    assert locks.lock_until("k", late) == late + MINUTE
+
+
+def test_a_lock_that_nobody_holds_is_neither_extended_nor_released(locks: LockStore) -> None:
+    assert not locks.extend_lock("k", "a", NOW, NOW + MINUTE)
+    assert not locks.release_lock("k", "a", NOW)
+    assert not locks.release_lock("k", None, NOW)
+    assert locks.lock_until("k", NOW) is None
+
+
+def test_a_release_without_a_token_frees_whoever_holds_it(locks: LockStore) -> None:
+    locks.acquire_lock("k", "a", NOW, NOW + MINUTE)
+    assert locks.release_lock("k", None, NOW)
+    assert not locks.extend_lock("k", "a", NOW, NOW + MINUTE)
+    assert locks.acquire_lock("k", "b", NOW, NOW + MINUTE) == 2
+
+
+def test_eight_threads_get_different_fences(locks: LockStore) -> None:
+    def work(node: int) -> list[int]:
+        fences: list[int] = []
+        while len(fences) < 5:
+            fence = locks.acquire_lock("k", f"{node}", NOW, NOW + MINUTE)
+            if fence is not None:
+                fences.append(fence)
+                assert locks.release_lock("k", f"{node}", NOW)
+        return fences
+
+    with ThreadPoolExecutor(8) as pool:
+        fences = [fence for part in pool.map(work, range(8)) for fence in part]
+    assert sorted(fences) == list(range(1, 41))

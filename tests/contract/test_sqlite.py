@@ -1,0 +1,235 @@
+"""What only a file can be asked: does it survive, is it shared, and what if it is damaged."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
+from advanced_scheduler.models import ExecutionFilter, TaskPriority
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.sql import SqlStore
+
+from .rows import (
+    DAY,
+    MINUTE,
+    NOW,
+    blocked,
+    by,
+    execution,
+    finish,
+    firing,
+    ids,
+    schedule,
+    start,
+    tick,
+)
+
+
+@contextmanager
+def reopened(folder: Path) -> Iterator[SqlStore]:
+    """The store of the fixture ``sqlite``, as another process would see it."""
+    store = SqlStore(f"sqlite:///{folder}/store.db")
+    store.open()
+    yield store
+    store.close()
+
+
+@contextmanager
+def raw(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The file itself."""
+    with closing(sqlite3.connect(folder / "store.db", isolation_level=None)) as connection:
+        yield connection
+
+
+def test_everything_is_there_when_the_file_is_opened_again(
+    sqlite: SqlStore, tmp_path: Path
+) -> None:
+    finish(sqlite, start(sqlite, execution("a"), execution("b")))
+    start(sqlite, execution("c", args=(1, "x"), kwargs={"y": [None]}, tags=("t",)))
+    sqlite.add([blocked("d", "a", "task:u"), execution("e", due_time=NOW + DAY)])
+    sqlite.put(schedule(), expected_version=None)
+    sqlite.fire([firing()])
+    sqlite.acquire_lock("k", "token", NOW, NOW + MINUTE)
+    before = sqlite.find(ExecutionFilter())
+    sqlite.close()
+    with reopened(tmp_path) as store:
+        assert store.find(ExecutionFilter()) == before
+        assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE)]
+        assert store.ticks("s", NOW, NOW + DAY) == [tick()]
+        assert store.lock_until("k", NOW) == NOW + MINUTE
+        assert store.lock_fence("k") == 1
+        assert store.next_due() == NOW + DAY
+
+
+def test_closing_and_opening_again_is_harmless(sqlite: SqlStore) -> None:
+    sqlite.add([execution("a")])
+    sqlite.open()
+    sqlite.close()
+    sqlite.close()
+    sqlite.open()
+    sqlite.ping()
+    assert ids(sqlite.get(["a"])) == ["a"]
+
+
+DYING_WRITER = """
+import os, sys
+sys.path[:0] = sys.argv[2:]
+from advanced_scheduler.stores.sql import SqlStore
+from tests.contract.rows import execution
+store = SqlStore(sys.argv[1])
+store.open()
+print(store.add([execution(f"e{n}") for n in range(100)]).count(True), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_was_added_survives_the_kill_of_its_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    died = subprocess.run(
+        [sys.executable, "-c", DYING_WRITER, url, *sys.path],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (died.stdout.strip(), died.returncode) == ("100", -9), died.stderr
+    with reopened(tmp_path) as store:
+        assert len(store.claim(by(limit=1000))) == 100
+
+
+@pytest.mark.parametrize(("option", "level"), [("", 2), ("?synchronous=normal", 1)])
+def test_the_url_says_how_safely_the_disk_is_written(
+    tmp_path: Path, option: str, level: int
+) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path}/store.db{option}")
+    store.open()
+    synchronous = store._read(lambda db: db.exec_driver_sql("PRAGMA synchronous").scalar())
+    journal = store._read(lambda db: db.exec_driver_sql("PRAGMA journal_mode").scalar())
+    store.close()
+    assert (synchronous, journal) == (level, "wal")
+
+
+def test_many_openers_at_once_find_one_set_of_tables(tmp_path: Path) -> None:
+    stores = [SqlStore(f"sqlite:///{tmp_path}/store.db") for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(SqlStore.open, stores))
+    assert [store.add([execution(f"e{n}")]) for n, store in enumerate(stores)] == [[True]] * 8
+    for store in stores:
+        store.close()
+
+
+def test_two_stores_on_one_file_share_the_work(sqlite: SqlStore, tmp_path: Path) -> None:
+    sqlite.add([execution(f"e{n:03}") for n in range(200)])
+    with reopened(tmp_path) as other, ThreadPoolExecutor(4) as pool:
+
+        def work(store: SqlStore) -> list[str]:
+            taken: list[str] = []
+            while rows := store.claim(by("n", limit=3)):
+                taken += ids(rows)
+                finish(store, rows)
+            return taken
+
+        taken = [one for part in pool.map(work, [sqlite, other] * 2) for one in part]
+    assert sorted(taken) == [f"e{n:03}" for n in range(200)]
+
+
+def test_a_missing_folder_is_named_when_the_store_is_opened(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/missing/store.db")
+    with pytest.raises(ConfigurationError, match=r"missing does not exist"):
+        store.open()
+
+
+def test_a_newer_schema_is_refused(sqlite: SqlStore, tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.execute("UPDATE scheduler_meta SET value = '99' WHERE key = 'schema'")
+    with pytest.raises(StoreError, match=r"schema version 99.*upgrade"), reopened(tmp_path):
+        pass
+
+
+def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_text("not a database" * 100)
+    with pytest.raises(StoreError, match=r"not a database"), reopened(tmp_path):
+        pass
+
+
+def test_a_store_that_does_not_answer_is_unavailable(sqlite: SqlStore, tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.execute("ALTER TABLE scheduler_meta RENAME TO elsewhere")
+    with pytest.raises(StoreUnavailable, match=r"store\.db") as raised:
+        sqlite.ping()
+    assert raised.value.__cause__ is not None
+
+
+def test_a_write_that_fails_leaves_nothing_behind(sqlite: SqlStore, tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.execute("ALTER TABLE execution_edges RENAME TO elsewhere")
+        with pytest.raises(StoreUnavailable):
+            sqlite.add([execution("a"), blocked("b", "x")])
+        assert file.execute("SELECT count(*) FROM executions").fetchone() == (0,)
+
+
+DAMAGE = {
+    "bad JSON": "args = '{'",
+    "another JSON": "kwargs = '7'",
+    "an unknown status": "status = 'zombie'",
+    "an unknown priority": "priority = 9",
+    "a text that is not UTF-8": "task_name = CAST(x'ff' AS TEXT)",
+    "a dependency of an unknown type": """dependencies = '[["u","whim",null,null]]'""",
+    "an instant beyond all calendars": "created_time = 9000000000000000000",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_row_that_cannot_be_read_is_left_alone_and_stops_nobody(
+    sqlite: SqlStore, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sqlite.add([execution(name, priority=TaskPriority.HIGH) for name in ("a", "b")])
+    sqlite.add([execution("c")])
+    damaged = "SELECT * FROM executions WHERE execution_id IN ('a', 'b')"
+    with raw(tmp_path) as file:
+        file.execute(f"UPDATE executions SET {DAMAGE[damage]} WHERE execution_id IN ('a', 'b')")
+        file.text_factory = bytes
+        before = file.execute(damaged).fetchall()
+        with caplog.at_level(logging.ERROR):
+            assert ids(sqlite.find(ExecutionFilter(limit=1))) == ["c"]
+            assert ids(sqlite.claim(by(limit=1))) == ["c"]
+            assert sqlite.get(["a", "c"]) == sqlite.get(["c"])
+            assert sum(sqlite.counts().values()) >= 1
+            assert sqlite.claim(by()) == []
+        assert file.execute(damaged).fetchall() == before
+    logged = [record.getMessage()[:11] for record in caplog.records]
+    assert "execution a" in logged
+    assert len(logged) == len(set(logged))
+
+
+def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        sqlite.put(schedule(name), expected_version=None)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE schedules SET trigger = '{' WHERE schedule_id = 'a'")
+    assert [one.schedule_id for one in sqlite.due(NOW, 1)] == ["b"]
+    assert [one.schedule_id for one in sqlite.schedules()] == ["b"]
+
+
+def test_an_unreadable_tick_hides_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
+    sqlite.put(schedule(), expected_version=None)
+    sqlite.fire([firing(), firing(expected=NOW + MINUTE)])
+    with raw(tmp_path) as file:
+        file.execute(
+            "UPDATE ticks SET outcome = 'odd' WHERE instant = (SELECT min(instant) FROM ticks)"
+        )
+    assert sqlite.ticks("s", NOW, NOW + DAY) == [tick(instant=NOW + MINUTE)]
+
+
+def plan(store: SqlStore, text: str) -> str:
+    """How SQLite would run a query."""
+    rows = store._read(lambda db: db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all())
+    return "\n".join(row[3] for row in rows)
