@@ -164,10 +164,12 @@ class MemoryRows:
     def _queue(self, row: TaskExecution) -> None:
         lane, priority = self._lanes[row.priority], row.priority
         heappush(lane, (row.due, row.execution_id))
-        waiting = sum(self.counts[status, priority] for status in CLAIMABLE)
-        if len(lane) > 2 * waiting + _STALE_SLACK:
+        if len(lane) > _STALE_SLACK and len(lane) > 2 * self._open(priority):
             lane[:] = {entry for entry in lane if self._waiting(entry, priority)}
             heapify(lane)
+
+    def _open(self, priority: TaskPriority) -> int:
+        return sum(self.counts[status, priority] for status in CLAIMABLE)
 
     def _waiting(self, entry: _Entry, priority: int) -> TaskExecution | None:
         """The row of an entry; None if it was cancelled, claimed or moved since."""

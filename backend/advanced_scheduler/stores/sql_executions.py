@@ -154,21 +154,23 @@ class SqlExecutions(SqlDatabase):
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
         if claim.limit <= 0:
             return []
-        excludes = bool(claim.exclude)
+        now, lease_until = micros(claim.now), micros(claim.lease_until)
+        exclude = sorted(claim.exclude)
         rows = self._rows(
             db,
-            statements.candidates(exclude=excludes, skip=False),
-            {"now": micros(claim.now), "limit": claim.limit, "exclude": list(claim.exclude)},
-            narrow=lambda _: statements.candidates(exclude=excludes, skip=True),
+            statements.candidates(exclude=bool(exclude), skip=False),
+            {"now": now, "limit": claim.limit, "exclude": exclude},
+            narrow=lambda _: statements.candidates(exclude=bool(exclude), skip=True),
         )
-        changes = {
-            row.execution_id: lifecycle.claim(
-                row, node=claim.node, now=claim.now, lease_until=claim.lease_until
+        grant = {"new_node": claim.node, "now": now, "new_lease_until": lease_until}
+        for ids in chunks(row.execution_id for row in rows):
+            db.execute(statements.CLAIM, {**grant, "ids": ids})
+        return [
+            row.with_changes(
+                lifecycle.claim(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
             )
             for row in rows
-        }
-        save(db, changes)
-        return [row.with_changes(changes[row.execution_id]) for row in rows]
+        ]
 
     def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
         rows = self._rows_each(db, statements.DEPENDENTS, "keys", keys)

@@ -64,20 +64,23 @@ class Codec(Generic[T]):
         self.names: Final = tuple(names)
         self._kind = kind
         self._values = attrgetter(*self.names)
-        self._reads = [
-            (at, _FORMATS[name][1]) for at, name in enumerate(self.names) if name in _FORMATS
+        self._formats = [
+            (at, *_FORMATS[name]) for at, name in enumerate(self.names) if name in _FORMATS
         ]
 
     def dump(self, item: T) -> dict[str, Any]:
         """The columns of an item."""
-        values = zip(self.names, self._values(item), strict=True)
-        return {name: write(name, value) for name, value in values}
+        values = list(self._values(item))
+        for at, write_one, _ in self._formats:
+            if values[at] is not None:
+                values[at] = write_one(values[at])
+        return dict(zip(self.names, values, strict=True))
 
     def load(self, row: Sequence[Any], **more: Any) -> T:
         """The item of a row that begins with the columns of ``names``; raises ``DAMAGE``."""
         values = list(row[: len(self.names)])
-        for at, read in self._reads:
-            values[at] = read(values[at])
+        for at, _, read_one in self._formats:
+            values[at] = read_one(values[at])
         if bytes in map(type, values):
             raise ValueError("a text is not UTF-8")
         return self._kind(**dict(zip(self.names, values, strict=True)), **more)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
+from .. import lifecycle
 from ..lifecycle import FINAL
-from ..models import TaskPriority, TaskStatus, task_key
+from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
 from .sql_rows import EXECUTION
 from .sql_schema import claimable, due, edges, executions
 
@@ -155,6 +157,21 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.Delete:
     return sa.delete(executions).where(_e.execution_id.in_(oldest))
 
 
+def _claim() -> sa.Update:
+    columns = cast(TaskExecution, _e)  # so that "attempt + 1" becomes SQL
+    changes: dict[str, Any] = {
+        **lifecycle.claim(
+            columns,
+            node=cast(str, sa.bindparam("new_node")),
+            now=cast(datetime, sa.bindparam("now")),
+            lease_until=cast(datetime, sa.bindparam("new_lease_until")),
+        )
+    }
+    changes["status"] = str(changes["status"])
+    return sa.update(executions).where(_listed(_e.execution_id, "ids")).values(changes)
+
+
+CLAIM: Final = _claim()
 NEXT_DUE: Final = _next_due()
 STRANDED: Final = _stranded()
 
