@@ -7,12 +7,21 @@ test's own process.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from traceback import format_exception
 from typing import Any, Final
 
+from advanced_scheduler.engine import arguments, dispatcher, runner
+from advanced_scheduler.engine.dispatcher import Dispatcher
+from advanced_scheduler.engine.heartbeat import Heartbeat
 from advanced_scheduler.engine.housekeeper import Housekeeper
 from advanced_scheduler.engine.intake import Intake
+from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.settler import Settler
+from advanced_scheduler.executors import Call, Outcome, threads
 from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.stores import sql_database
+from advanced_scheduler.stores.base import Claim
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -33,10 +42,98 @@ def no_cascade(patch: Patch) -> None:
     patch(Intake, "due_changes", lambda self, rows: [])
 
 
+def no_waiting(patch: Patch) -> None:
+    """SQLite as it comes: a transaction begins as a reader, and nobody waits for the lock."""
+    patch(sql_database, "BUSY_SECONDS", 0)
+    patch(sql_database, "_is_busy", lambda error: False)
+    patch(sql_database.SqlDatabase, "_write", lambda self, work: self._run("BEGIN", work))
+
+
+def no_markers(patch: Patch) -> None:
+    """Results are stored whatever they are."""
+    patch(arguments, "clip_result", lambda value, limit: value)
+    patch(arguments, "pack_result", lambda value, limit: value)
+
+
+def errors_as_they_are(patch: Patch) -> None:
+    """Errors are stored as ``str`` and ``traceback`` say them."""
+    patch(runner, "describe_error", lambda error: f"{type(error).__name__}: {error}")
+    patch(runner, "describe_traceback", lambda error: "".join(format_exception(error)))
+
+
+def keeps_errors(patch: Patch) -> None:
+    """Errors are kept, and with their tracebacks all variables of the bodies."""
+    kept: list[BaseException] = []
+
+    def describe(error: BaseException) -> str:
+        kept.append(error)
+        return "kept"
+
+    patch(runner, "describe_traceback", describe)
+
+
+def exceptions_only(patch: Patch) -> None:
+    """A thread that runs a body is prepared for an ``Exception`` and nothing else."""
+
+    def careless(call: Call) -> Outcome:
+        try:
+            return Outcome(call.function(*call.args, **call.kwargs))
+        except Exception as error:
+            return Outcome(error=error)
+
+    patch(threads, "perform", careless)
+
+
+def claims_anything(patch: Patch) -> None:
+    """A node claims what it cannot run, again and again."""
+    patch(dispatcher, "Claim", lambda **fields: Claim(**fields | {"exclude": frozenset()}))
+
+
+def claims_ahead(patch: Patch) -> None:
+    """Due times are not waited for."""
+    day = timedelta(days=1)
+    patch(dispatcher, "Claim", lambda **fields: Claim(**fields | {"now": fields["now"] + day}))
+
+
+def claims_to_the_end(patch: Patch) -> None:
+    """A node that stops goes on claiming."""
+    patch(Dispatcher, "accepting", property(lambda self: True, lambda self, value: None))
+
+
+def gives_nothing_back(patch: Patch) -> None:
+    """What is interrupted by a stop is left to its lease."""
+    patch(Runner, "interrupted", lambda self, run: None)
+
+
+def stops_dead(patch: Patch) -> None:
+    """A stop neither waits for what runs nor stores what has ended."""
+
+    async def drain(self: Dispatcher, seconds: float) -> None:
+        self.accepting = False
+
+    patch(Dispatcher, "drain", drain)
+
+
+def no_heartbeat(patch: Patch) -> None:
+    """Leases are never renewed."""
+    patch(Heartbeat, "beat", lambda self: None)
+
+
 BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "no-fence": no_fence,
     "no-lease": no_lease,
     "no-cascade": no_cascade,
+    "no-waiting": no_waiting,
+    "no-markers": no_markers,
+    "errors-as-they-are": errors_as_they_are,
+    "keeps-errors": keeps_errors,
+    "exceptions-only": exceptions_only,
+    "claims-anything": claims_anything,
+    "claims-ahead": claims_ahead,
+    "claims-to-the-end": claims_to_the_end,
+    "gives-nothing-back": gives_nothing_back,
+    "stops-dead": stops_dead,
+    "no-heartbeat": no_heartbeat,
 }
 
 

@@ -6,7 +6,7 @@ They look at the journal and the rows alone, never at counters of the library.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from advanced_scheduler.lifecycle import FINAL
 from advanced_scheduler.models import TaskStatus
@@ -67,3 +67,8 @@ def invariants(cluster: Cluster) -> list[str]:
         *attempts_have_no_gaps(cluster),
         *none_too_early(cluster),
     ]
+
+
+def unmet(expected: Mapping[str, bool]) -> list[str]:
+    """What was expected and is not so."""
+    return [f"expected {what}" for what, so in expected.items() if not so]

@@ -119,7 +119,7 @@ class Cluster:
     def __init__(self, folder: Path, *, store: str | None = None, redis: str | None = None) -> None:
         self.folder = folder
         self.journal_path = folder / "journal.jsonl"
-        self.store_url = store or f"sqlite:///{folder}/jobs.db?synchronous=normal"
+        self.store_url = store or f"sqlite:///{folder}/jobs.db"
         self.redis_url = redis
         self.nodes: list[NodeProcess] = []
         self._store = open_store(self.store_url)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,9 @@ from tests.support import journal
 
 JOURNAL_VARIABLE: Final = "SCENARIO_JOURNAL"
 """Where bodies write; set for nodes by the harness."""
+
+RETRY_DELAY: Final = 7.0
+"""Seconds from a failure of ``flaky`` to its next attempt."""
 
 
 @contextmanager
@@ -79,12 +84,50 @@ def flaky(failures: int) -> int:
         return me.attempt
 
 
+def raises(what: str) -> None:
+    """Raises a builtin exception by its name."""
+    with journaled():
+        raise getattr(builtins, what)("raised by a body")
+
+
+async def raises_on_the_loop(what: str) -> None:
+    """The same in a coroutine."""
+    await asyncio.sleep(0)
+    raises(what)
+
+
 def register(scheduler: AdvancedTaskScheduler) -> None:
-    """All tasks of this module under their own names; ``flaky`` retries every 2 s."""
+    """The bodies above under their own names; ``flaky`` retries after ``RETRY_DELAY``."""
     for function in (note, nap, doze, hog):
         scheduler.register_task(definition(function))
-    patient = RetryConfig(RetryStrategy.FIXED, 5, initial_delay=2.0, jitter=False)
+    patient = RetryConfig(RetryStrategy.FIXED, 5, initial_delay=RETRY_DELAY, jitter=False)
     scheduler.register_task(definition(flaky, retry_config=patient))
+
+
+def register_raising(scheduler: AdvancedTaskScheduler) -> None:
+    """``note``, and ``raises`` in a ``thread``, a ``process`` and as an ``async`` task."""
+    scheduler.register_task(definition(note))
+    scheduler.register_task(TaskDefinition("thread", "thread", raises, executor="thread"))
+    scheduler.register_task(TaskDefinition("process", "process", raises, executor="process"))
+    scheduler.register_task(TaskDefinition("async", "async", raises_on_the_loop))
+
+
+def register_flood(scheduler: AdvancedTaskScheduler) -> None:
+    """``note``, and a thread that schedules it 500 times and then writes down what it met."""
+    scheduler.register_task(definition(note))
+
+    def flood() -> None:
+        accepted, errors = [], []
+        for number in range(500):
+            try:
+                accepted.append(scheduler.schedule_task("note", number))
+            except Exception as error:
+                errors.append(str(error))
+        journal.append(
+            os.environ[JOURNAL_VARIABLE], event="flooded", accepted=accepted, errors=errors
+        )
+
+    threading.Thread(target=flood, daemon=True).start()
 
 
 def definition(function: Callable[..., Any], **fields: Any) -> TaskDefinition:
