@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -29,6 +30,8 @@ from .conftest import BACKENDS
 from .rows import EVER, NOW, SECOND, firing, schedule, tick
 
 T = TypeVar("T")
+
+pytestmark = pytest.mark.timeout(900)  # a failure takes minutes to be made small
 
 EXECUTIONS = [f"e{n}" for n in range(8)]
 TASKS = ["t", "u"]

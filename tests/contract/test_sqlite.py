@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
@@ -208,6 +209,27 @@ def test_a_row_that_cannot_be_read_is_left_alone_and_stops_nobody(
     logged = [record.getMessage()[:11] for record in caplog.records]
     assert "execution a" in logged
     assert len(logged) == len(set(logged))
+
+
+def test_an_id_that_cannot_be_read_ends_no_call(sqlite: SqlStore, tmp_path: Path) -> None:
+    sqlite.add([execution("a"), execution("b")])
+    with raw(tmp_path) as file:
+        file.execute(
+            "UPDATE executions SET execution_id = CAST(x'ff' AS TEXT) WHERE execution_id = 'a'"
+        )
+    assert ids(sqlite.find(ExecutionFilter())) == ["b"]
+    assert ids(sqlite.claim(by())) == ["b"]
+
+
+def test_a_repaired_row_is_read_within_a_minute(sqlite: SqlStore, tmp_path: Path) -> None:
+    clock = sqlite._executions._clock = ManualClock()
+    sqlite.add([execution("a")])
+    with raw(tmp_path) as file:
+        file.execute("UPDATE executions SET args = '{'")
+        assert sqlite.claim(by()) == []
+        file.execute("UPDATE executions SET args = '[1]'")
+    clock.advance(minutes=2)
+    assert [row.args for row in sqlite.claim(by())] == [(1,)]
 
 
 def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_row_is_stranded_when_its_time_is_up(store: Store) -> None:
 
 def test_only_a_later_run_of_a_task_ends_the_wait_for_its_next_one(store: Store) -> None:
     finish(store, start(store, execution("a", task_id="up")))
-    store.add([blocked("b", "task:up")])
+    store.add([blocked("b", "task:up"), execution("0", scheduled_time=NOW + DAY)])
     assert store.stranded(NOW, 10) == []
     rows = start(store, execution("c", task_id="up"))
     assert store.stranded(NOW, 10) == []

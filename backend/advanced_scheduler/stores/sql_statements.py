@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
-from .. import lifecycle
 from ..lifecycle import FINAL
+from ..lifecycle import claim as claiming
 from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
 from .sql_rows import EXECUTION
 from .sql_schema import claimable, due, edges, executions
@@ -130,10 +130,14 @@ def _stranded() -> sa.Select[Any]:
     still_open = sa.exists().where(
         upstream.c.execution_id == edges.c.upstream, upstream.c.status.not_in(_FINAL)
     )
-    ran_since = sa.exists().where(
-        later.c.task_id == sa.func.substr(edges.c.upstream, len(_TASK_PREFIX) + 1),
-        later.c.execution_id > _e.execution_id,
-        later.c.status.in_(_FINAL),
+    ran_since = (
+        sa.exists()
+        .where(
+            later.c.task_id == sa.func.substr(edges.c.upstream, len(_TASK_PREFIX) + 1),
+            later.c.execution_id > _e.execution_id,
+            later.c.status.in_(_FINAL),
+        )
+        .correlate(edges, executions)  # not automatic over two levels
     )
     over = sa.exists().where(
         edges.c.downstream == _e.execution_id,
@@ -160,7 +164,7 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.Delete:
 def _claim() -> sa.Update:
     columns = cast(TaskExecution, _e)  # so that "attempt + 1" becomes SQL
     changes: dict[str, Any] = {
-        **lifecycle.claim(
+        **claiming(
             columns,
             node=cast(str, sa.bindparam("new_node")),
             now=cast(datetime, sa.bindparam("now")),
