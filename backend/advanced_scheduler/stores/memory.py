@@ -12,8 +12,8 @@ from heapq import nlargest, nsmallest
 from operator import attrgetter
 from typing import Final
 
-from .. import lifecycle
 from ..lifecycle import FINAL, Transition
+from ..lifecycle import claim as claiming
 from ..models import (
     ExecutionFilter,
     Schedule,
@@ -229,7 +229,7 @@ class MemoryStore:
         claimed = []
         for row in self._rows.take(claim):
             taken = row.with_changes(
-                lifecycle.claim(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+                claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
             )
             self._rows.update(row, taken)
             claimed.append(taken)

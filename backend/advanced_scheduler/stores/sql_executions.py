@@ -10,8 +10,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from .. import lifecycle
 from ..lifecycle import FINAL, Transition
+from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim, Exchange
@@ -167,7 +167,7 @@ class SqlExecutions(SqlDatabase):
             db.execute(statements.CLAIM, {**grant, "ids": ids})
         return [
             row.with_changes(
-                lifecycle.claim(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+                claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
             )
             for row in rows
         ]

@@ -103,9 +103,10 @@ class Reader(Generic[T]):
         It is asked again when a row was unreadable, so that a limit counts readable rows alone.
         """
         while True:
-            rows = fetch(sorted(self._known()))
+            known = self._known()
+            rows = fetch(sorted(known))
             items = self.decode(rows)
-            if len(items) == len(rows):
+            if len(items) == len(rows) or self._known() == known:
                 return items
 
     def decode(self, rows: Sequence[Fetched]) -> list[T]:
@@ -124,7 +125,8 @@ class Reader(Generic[T]):
                 self._skipped = frozenset()
             return self._skipped
 
-    def _skip(self, key: str, error: Exception) -> None:
+    def _skip(self, key: str | bytes, error: Exception) -> None:
+        key = key if isinstance(key, str) else key.decode(errors="replace")
         with self._lock:
             if not self._skipped:
                 self._since = self._clock.monotonic()
