@@ -39,9 +39,8 @@ class ManualClock:
     """A clock that moves only when it is told to; for tests and simulations."""
 
     def __init__(self, start: datetime = datetime(2030, 1, 1, tzinfo=UTC)) -> None:
-        if start.tzinfo is None:
-            raise ValueError(f"start={start!r} has no time zone; give an aware datetime")
-        self._start = self._now = start.astimezone(UTC)
+        self._now = _in_utc(start)
+        self._moved = timedelta(0)
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -49,17 +48,32 @@ class ManualClock:
         return self._now
 
     def monotonic(self) -> float:
-        """Seconds that the clock was moved since it was made."""
-        return (self._now - self._start).total_seconds()
+        """Seconds that the clock was moved forward since it was made."""
+        return self._moved.total_seconds()
 
-    def advance(self, delta: timedelta | None = None, **parts: float) -> datetime:
-        """Move forward by ``delta``, or by ``timedelta`` keywords such as ``minutes=5``."""
+    def advance(self, delta: timedelta = timedelta(0), **parts: float) -> datetime:
+        """Move forward by ``delta`` and by ``timedelta`` keywords such as ``minutes=5``.
+
+        Raises ``ValueError`` if that would be backwards; ``set`` does that.
+        """
+        step = delta + timedelta(**parts)
+        if step < timedelta(0):
+            raise ValueError(f"advance({step}) would go back; use set() for that")
         with self._lock:
-            self._now += timedelta(**parts) if delta is None else delta
-            return self._now
+            return self._move(self._now + step)
 
     def set(self, instant: datetime) -> datetime:
-        """Jump to ``instant`` (aware), backwards too."""
+        """Jump to ``instant`` (aware), backwards too; ``monotonic`` never goes back."""
         with self._lock:
-            self._now = instant.astimezone(UTC)
-            return self._now
+            return self._move(_in_utc(instant))
+
+    def _move(self, instant: datetime) -> datetime:
+        self._moved += max(instant - self._now, timedelta(0))
+        self._now = instant
+        return instant
+
+
+def _in_utc(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant!r} has no time zone; give an aware datetime")
+    return instant.astimezone(UTC)
