@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,7 +13,12 @@ class Settings(BaseSettings):
     """Every setting, from keywords or from ``ADVANCED_SCHEDULER_*``; durations in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ADVANCED_SCHEDULER_", frozen=True, extra="forbid", populate_by_name=True
+        env_prefix="ADVANCED_SCHEDULER_",
+        env_ignore_empty=True,  # `REDIS_URL=` in a compose file means: not set
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     store: str = "memory://"
@@ -58,14 +64,17 @@ class Settings(BaseSettings):
             raise ValueError(f"store={value!r} is not a URL; try memory:// or sqlite:///file.db")
         return value
 
-    @model_validator(mode="after")
-    def _renewal_fits_the_lease(self) -> Settings:
-        if self.renewal_seconds >= self.lease_seconds:
+    # Of one field, not of the model: that one's errors would show the password.
+    @field_validator("renewal_seconds")
+    @classmethod
+    def _fits_the_lease(cls, value: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease_seconds", inf)
+        if value >= lease:
             raise ValueError(
-                f"renewal_seconds={self.renewal_seconds} must be less than "
-                f"lease_seconds={self.lease_seconds}, or every lease runs out"
+                f"renewal_seconds={value:g} must be less than lease_seconds={lease:g}, "
+                "or every lease runs out"
             )
-        return self
+        return value
 
     @property
     def renewal(self) -> float:
