@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,14 +53,16 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
+        self._lock = threading.Lock()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; answers the call that takes it off again."""
-        self._listeners = (*self._listeners, listener)
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
 
         def unsubscribe() -> None:
-            # Equality, not identity: each access makes a new bound method.
-            self._listeners = tuple(one for one in self._listeners if one != listener)
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
 
         return unsubscribe
 
