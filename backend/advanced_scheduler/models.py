@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from math import inf
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -64,7 +65,7 @@ class TaskDependency:
                 f"dependency_type={self.dependency_type!r} of the dependency on {self.task_id!r} "
                 f"is unknown; use one of {', '.join(DEPENDENCY_TYPES)}"
             )
-        if self.timeout is not None and not self.timeout > 0:
+        if self.timeout is not None and not 0 < self.timeout < inf:
             raise ValueError(
                 f"timeout={self.timeout!r} of the dependency on {self.task_id!r} must be more "
                 "than 0 seconds, or None to wait without a limit"
