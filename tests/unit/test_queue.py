@@ -206,6 +206,44 @@ def test_threads_take_each_execution_once() -> None:
     assert not any(queue.size(priority) for priority in P)
 
 
+class Halting(datetime):
+    """An instant that stops whoever compares it, until it may go on."""
+
+    reached = threading.Event()
+    go_on = threading.Event()
+
+    def __lt__(self, other: Any) -> bool:
+        self.reached.set()
+        assert self.go_on.wait(10)
+        return bool(super().__lt__(other))
+
+
+@pytest.mark.parametrize("verb", ["dequeue", "peek", "snapshot"])
+def test_nobody_sees_a_queue_in_the_middle_of_a_change(verb: str) -> None:
+    Halting.reached.clear()
+    Halting.go_on.clear()
+    queue = queue_of(waiting("later", due_time=NOW + SECOND))
+    halting = waiting("first", due_time=Halting.fromtimestamp(NOW.timestamp(), NOW.tzinfo))
+    answered = threading.Event()
+
+    def ask() -> None:
+        getattr(queue, verb)()
+        answered.set()
+
+    threads = [
+        threading.Thread(target=queue.enqueue, args=(halting,)),
+        threading.Thread(target=ask),
+    ]
+    threads[0].start()
+    assert Halting.reached.wait(10)
+    threads[1].start()
+    too_early = answered.wait(0.05)
+    Halting.go_on.set()
+    for thread in threads:
+        thread.join()
+    assert not too_early
+
+
 class SortedList(RuleBasedStateMachine):
     """The queue beside a list that is sorted at every question."""
 
