@@ -334,16 +334,3 @@ def test_retries_are_counted_by_task() -> None:
     assert (retries.get_retry_count("a"), retries.get_retry_count("b")) == (0, 1)
     retries.clear_history()
     assert retries.get_retry_count("b") == 0
-
-
-def test_threads_lose_no_count() -> None:
-    retries = TaskRetryManager()
-    threads = [
-        threading.Thread(target=lambda: [retries.record_retry("t") for _ in range(2_000)])
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert retries.get_retry_count("t") == 8_000
