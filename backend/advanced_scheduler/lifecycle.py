@@ -106,7 +106,7 @@ def complete(
         _S.COMPLETED,
         {
             "result": result,
-            "metrics": metrics,
+            "metrics": {**row.metrics, **metrics},
             "completed_time": now,
             "unique_key": None,
             "error": None,
@@ -131,7 +131,7 @@ def fail(
         {
             "error": error,
             "traceback_str": traceback_str,
-            "metrics": metrics or row.metrics,
+            "metrics": {**row.metrics, **(metrics or {})},
             "completed_time": now,
             "unique_key": None,
             "cause": cause,
@@ -154,7 +154,7 @@ def retry(
         {
             "error": error,
             "traceback_str": traceback_str,
-            "metrics": metrics or row.metrics,
+            "metrics": {**row.metrics, **(metrics or {})},
             "due_time": at,
             "retry_count": row.attempt,
             "reason": f"retry {row.attempt} after: {error}",
@@ -172,7 +172,10 @@ def give_back(row: TaskExecution, *, due: datetime, reason: str) -> Transition:
 
 
 def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transition:
-    """RUNNING -> PENDING, or FAILED past the cap: the lease ran out under a lost node."""
+    """RUNNING -> PENDING, or FAILED past the cap: the lease ran out under a lost node.
+
+    The next claim clears ``reason``; ``metrics["lost"]`` stays, and says it to the end.
+    """
     lost = f"node {row.node} was lost during attempt {row.attempt} (its lease ran out)"
     crashes = row.crashes + 1
     if crashes > max_crashes:
@@ -183,7 +186,13 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
     return _leave(
         row,
         _S.PENDING,
-        {"crashes": crashes, "retry_count": row.attempt, "due_time": now, "reason": lost},
+        {
+            "crashes": crashes,
+            "retry_count": row.attempt,
+            "due_time": now,
+            "reason": lost,
+            "metrics": {**row.metrics, "lost": lost},
+        },
     )
 
 

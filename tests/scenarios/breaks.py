@@ -16,6 +16,7 @@ from advanced_scheduler.engine.dispatcher import Dispatcher
 from advanced_scheduler.engine.heartbeat import Heartbeat
 from advanced_scheduler.engine.housekeeper import Housekeeper
 from advanced_scheduler.engine.intake import Intake
+from advanced_scheduler.engine.node import Node
 from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.settler import Settler
 from advanced_scheduler.executors import Call, Outcome, threads
@@ -23,12 +24,15 @@ from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.stores import sql_database
 from advanced_scheduler.stores.base import Claim
 
+from . import lock_breaks, schedule_breaks
+
 Patch = Callable[[Any, str, Any], None]
 
 
 def no_fence(patch: Patch) -> None:
-    """Whoever comes last wins: the status is looked at, the fence is not."""
+    """The status is looked at, the fence is not; and who lost a lease is not told of it."""
     patch(Transition, "fits", lambda self, status, fence: status in self.sources)
+    patch(Node, "_lost", lambda self, gone: None)
 
 
 def no_lease(patch: Patch) -> None:
@@ -134,6 +138,8 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "gives-nothing-back": gives_nothing_back,
     "stops-dead": stops_dead,
     "no-heartbeat": no_heartbeat,
+    **lock_breaks.BREAKS,
+    **schedule_breaks.BREAKS,
 }
 
 

@@ -27,7 +27,7 @@ def status_of(row: TaskExecution) -> dict[str, Any]:
         "node": row.node,
         "error": row.error,
         "traceback": row.traceback_str,
-        "reason": row.reason,
+        "reason": row.reason or row.metrics.get("lost"),
         "result": row.result,
         "metrics": dict(row.metrics),
     }

@@ -1,0 +1,78 @@
+"""S01: a node is killed in the middle of a task; the other one takes over, and says why."""
+
+from __future__ import annotations
+
+import time
+
+from tests.scenarios import checks
+from tests.scenarios.harness import LEASE, POLL, Cluster
+
+SLACK = 2.0  # seconds that a busy machine may add
+
+
+def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]:
+    nodes = {name: cluster.node(name, broken=broken) for name in ("a", "b")}
+    scheduler = cluster.scheduler()
+    before = scheduler.schedule_task_many("note", [(n,) for n in range(20)])
+    cluster.until(lambda: len(cluster.ends()) == len(before))
+    victim = scheduler.schedule_task("nap", 1.5)
+    bystanders = scheduler.schedule_task_many("doze", [(0.1,)] * 5)
+    (first,) = cluster.until(lambda: cluster.starts(victim))
+    cluster.until(lambda: len(cluster.ends()) == len(before) + len(bystanders))
+    lost = first["node"]
+    nodes[lost.partition(":")[0]].kill()
+    killed = time.time()
+    cluster.until_ended(timeout=10 if broken is None else 2 * LEASE)
+
+    status = scheduler.get_task_status(victim)
+    assert status is not None
+    late = cluster.starts(victim)[-1]["at"] - killed
+    told = {
+        "attempt 2": status["attempt"] == 2,
+        "retry_count 1": status["retry_count"] == 1,
+        f"a reason naming {lost}": lost in str(status["reason"]),
+        f"a start in time, not after {late:.1f} s": late <= LEASE + 2 * POLL + SLACK,
+        "nothing else run again": len(cluster.starts()) == len(before) + len(bystanders) + 2,
+    }
+    return [
+        *checks.done_once(cluster),
+        *checks.invariants(cluster),
+        *checks.unmet(told),
+    ]
+
+
+def test_the_other_node_takes_over_and_names_the_lost_one(cluster: Cluster) -> None:
+    assert kill_in_the_middle(cluster) == []
+
+
+def test_control_without_recovery_the_execution_is_stuck(cluster: Cluster) -> None:
+    assert kill_in_the_middle(cluster, "no-lease")
+
+
+def paused_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[str]:
+    """The lost node was only asleep, and comes back to commit what it had computed."""
+    nodes = {name: cluster.node(name, broken=broken) for name in ("a", "b")}
+    scheduler = cluster.scheduler()
+    victim = scheduler.schedule_task("nap", 1.0)
+    (first,) = cluster.until(lambda: cluster.starts(victim))
+    sleeper = nodes[first["node"].partition(":")[0]]
+    sleeper.pause()
+    cluster.until(lambda: len(cluster.starts(victim)) == 2)
+    sleeper.resume()
+    cluster.until_ended(timeout=10)
+    ended = cluster.row(victim)
+    cluster.until(lambda: len(cluster.ends(victim)) == 2)
+    told = {
+        "the end is the one of the second holder": ended.completed_time is not None
+        and ended.completed_time.timestamp() >= cluster.starts(victim)[1]["at"] + 0.9,
+        "final is final": cluster.row(victim) == ended,
+    }
+    return [*checks.invariants(cluster), *checks.unmet(told)]
+
+
+def test_a_node_that_slept_past_its_lease_commits_nothing(cluster: Cluster) -> None:
+    assert paused_past_its_lease(cluster) == []
+
+
+def test_control_without_the_fence_the_sleeper_commits(cluster: Cluster) -> None:
+    assert paused_past_its_lease(cluster, "no-fence")
