@@ -1,0 +1,81 @@
+"""Owns the faults of the lock scenarios: what a lock would be without one of its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import redis
+
+from advanced_scheduler.engine.runner import Runner
+from advanced_scheduler.locks import DistributedTaskLock, keeper
+from advanced_scheduler.locks import redis as redis_locks
+from advanced_scheduler.locks.base import Extension
+from advanced_scheduler.locks.keeper import Keeper
+from advanced_scheduler.locks.redis import RedisLocks
+
+Patch = Callable[[Any, str, Any], None]
+
+_COUNTED: Final = """
+if redis.call('GET', KEYS[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return redis.call('INCR', KEYS[2])
+"""
+
+
+def no_lock(patch: Patch) -> None:
+    """``require_lock`` is not looked at."""
+    patch(Runner, "run", lambda self, run: self._attempt(run))
+
+
+def no_renewal(patch: Patch) -> None:
+    """A lock lives for its time-out, however long the work takes; nobody notices the end."""
+    patch(Keeper, "keep", lambda self, grant, on_lost: None)
+    patch(DistributedTaskLock, "let_go", lambda self, grant: True)
+
+
+def added_renewal(patch: Patch) -> None:
+    """A renewal adds to what is left, instead of replacing it."""
+    original = RedisLocks.extend
+
+    def extend(self: RedisLocks, wanted: Sequence[Extension]) -> list[bool | None]:
+        return original(
+            self,
+            [one._replace(timeout=one.timeout + (self.ttl(one.task_id) or 0)) for one in wanted],
+        )
+
+    patch(RedisLocks, "extend", extend)
+
+
+def any_token(patch: Patch) -> None:
+    """A release deletes the lock, whoever holds it by then."""
+    original = RedisLocks.release
+    patch(RedisLocks, "release", lambda self, task_id, token: original(self, task_id, None))
+
+
+def untold(patch: Patch) -> None:
+    """A holder is not told that it has lost its lock, and its result counts."""
+    patch(keeper, "_tell", lambda kept, why: None)
+    patch(DistributedTaskLock, "let_go", lambda self, grant: True)
+
+
+def counted_fence(patch: Patch) -> None:
+    """Fences are what a counter on the server says, which forgets."""
+    patch(redis_locks, "_LUA", {**redis_locks._LUA, "acquire": _COUNTED})
+
+
+def no_deadline(patch: Patch) -> None:
+    """A command waits for the server as long as the server likes."""
+    patch(redis_locks, "_bounded", lambda client, deadline: redis.Redis.from_url(client))
+    patch(RedisLocks, "_within", lambda self, call: call())
+
+
+BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
+    "no-lock": no_lock,
+    "no-renewal": no_renewal,
+    "added-renewal": added_renewal,
+    "any-token": any_token,
+    "untold": untold,
+    "counted-fence": counted_fence,
+    "no-deadline": no_deadline,
+}

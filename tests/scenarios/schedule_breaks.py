@@ -1,0 +1,139 @@
+"""Owns the faults of the dependency and cron scenarios."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from advanced_scheduler.dag import TaskDependencyGraph
+from advanced_scheduler.engine import ticker
+from advanced_scheduler.engine.intake import Intake
+from advanced_scheduler.engine.ticker import Ticker
+from advanced_scheduler.models import Schedule, ScheduleOptions
+from advanced_scheduler.stores import sql_schedules
+from advanced_scheduler.stores.base import Firing
+from advanced_scheduler.triggers import CronTrigger, cron, cron_text
+from advanced_scheduler.triggers.cron_fields import CronFields
+from advanced_scheduler.triggers.zones import Pass
+
+Patch = Callable[[Any, str, Any], None]
+
+
+def no_cycle_check(patch: Patch) -> None:
+    """Any dependency will do."""
+    patch(TaskDependencyGraph, "_cycle", lambda self, task_id, wanted: None)
+
+
+def unknown_waits(patch: Patch) -> None:
+    """A dependency that nobody registered is waited for, in silence."""
+
+    def bind(self: Any, dependencies: Any, options: ScheduleOptions, siblings: Any) -> Any:
+        return tuple(self._bound(one, options.workflow_id, siblings) for one in dependencies)
+
+    patch(Intake, "_bind", bind)
+
+
+def no_dependencies(patch: Patch) -> None:
+    """Nothing waits for anything."""
+    patch(Intake, "_bind", lambda self, dependencies, options, siblings: ())
+
+
+def monday_is_zero(patch: Patch) -> None:
+    """Days of the week are numbered as APScheduler numbers them."""
+    parse = cron.parse_cron
+
+    def shifted(text: str) -> CronFields:
+        fields = parse(text)
+        weekdays = frozenset(
+            (one + 1) % 7 if isinstance(one, int) else one for one in fields.days.weekdays
+        )
+        return replace(fields, days=replace(fields.days, weekdays=weekdays))
+
+    patch(cron, "parse_cron", shifted)
+
+
+def never_is_fine(patch: Patch) -> None:
+    """A date that never comes is no error."""
+    patch(CronFields, "ever", lambda self: True)
+    patch(cron, "parse_cron", cron_text._parse.__wrapped__)  # past the cache
+
+
+def no_gap(patch: Patch) -> None:
+    """A time that the clock jumps over is lost."""
+    patch(CronTrigger, "_skipped", lambda self, stretch: False)
+
+
+def both_passes(patch: Patch) -> None:
+    """A time that the clock shows twice runs twice."""
+    patch(cron, "_PASSES", dict.fromkeys(cron._PASSES, tuple(Pass)))
+
+
+def drops_misfires(patch: Patch) -> None:
+    """An instant that was missed by more than a second is not run, whatever the policy."""
+    runs = ticker._runs
+
+    def in_time(schedule: Schedule, instants: Any, following: Any, now: Any) -> frozenset[Any]:
+        chosen = runs(schedule, instants, following, now)
+        return frozenset(one for one in chosen if now - one <= timedelta(seconds=1))
+
+    patch(ticker, "_runs", in_time)
+
+
+def fires_twice(patch: Patch) -> None:
+    """Each tick makes two executions."""
+    firing = Ticker._firing
+
+    def doubled(self: Ticker, schedule: Schedule, now: Any) -> Firing | None:
+        made = firing(self, schedule, now)
+        if made is None:
+            return None
+        twins = [row.with_changes({"execution_id": uuid4().hex}) for row in made.executions]
+        return replace(made, executions=[*made.executions, *twins])
+
+    patch(Ticker, "_firing", doubled)
+
+
+def ignores_priority(patch: Patch) -> None:
+    """Executions of schedules are all of one priority."""
+    patch(
+        ticker, "ScheduleOptions", lambda **given: ScheduleOptions(**(given | {"priority": None}))
+    )
+
+
+def no_compare(patch: Patch) -> None:
+    """A node fires what it saw to be due, though another node has been faster."""
+
+    def take(self: Any, firing: Firing) -> bool:
+        fresh = [one for one in firing.ticks if sql_schedules._key(one) not in self._recorded]
+        at = sql_schedules.write("next_fire_time", firing.next_fire_time)
+        self._states[firing.schedule_id] = (at, firing.version, 0)
+        self._taken.append(replace(firing, ticks=fresh))
+        return True
+
+    firing = Ticker._firing
+
+    def slowly(self: Ticker, schedule: Schedule, now: Any) -> Firing | None:
+        time.sleep(0.1)  # so that both have seen it
+        return firing(self, schedule, now)
+
+    patch(sql_schedules._Step, "take", take)
+    patch(Ticker, "_firing", slowly)
+
+
+BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
+    "no-cycle-check": no_cycle_check,
+    "unknown-waits": unknown_waits,
+    "no-dependencies": no_dependencies,
+    "monday-is-zero": monday_is_zero,
+    "never-is-fine": never_is_fine,
+    "no-gap": no_gap,
+    "both-passes": both_passes,
+    "drops-misfires": drops_misfires,
+    "fires-twice": fires_twice,
+    "ignores-priority": ignores_priority,
+    "no-compare": no_compare,
+}
