@@ -1,0 +1,82 @@
+"""S50: bodies that recurse without end, and failures that could keep their variables alive."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler, TaskStatus
+from advanced_scheduler.config import Settings
+from tests.scenarios import breaks
+from tests.scenarios.tasks import definition
+
+MEBIBYTE = 2**20
+FAILURES = 10_000
+GROWTH_LIMIT = 50 * MEBIBYTE
+
+
+def endless() -> None:
+    endless()
+
+
+async def endless_coroutine() -> None:
+    await endless_coroutine()
+
+
+def wasteful() -> None:
+    variables = b"z" * MEBIBYTE
+    raise ValueError(f"failed with {len(variables)} bytes in a variable")
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_endless_recursion_fails_the_execution() -> None:
+    scheduler = AdvancedTaskScheduler()
+    with scheduler.running():
+        for function in (endless, endless_coroutine):
+            one = scheduler.schedule_task(function)
+            assert scheduler.wait_for_task(one, timeout=20) is None
+            status = scheduler.get_task_status(one)
+            assert status is not None
+            assert status["status"] == TaskStatus.FAILED
+            assert status["error"].startswith("RecursionError")
+    scheduler.close()
+
+
+def growth(failures: int) -> list[str]:
+    scheduler = AdvancedTaskScheduler(settings=Settings(history_grace_seconds=0))
+    scheduler.register_task(definition(wasteful))
+    with scheduler.running():
+        _fail(scheduler, 100)  # what the first ones need, they need for all
+        before = resident()
+        _fail(scheduler, failures)
+        grown = resident() - before
+    scheduler.close()
+    if grown < GROWTH_LIMIT:
+        return []
+    return [f"{failures} failures left {grown // MEBIBYTE} MiB behind"]
+
+
+def _fail(scheduler: AdvancedTaskScheduler, number: int) -> None:
+    ids = scheduler.schedule_task_many("wasteful", [()] * number)
+    for one in ids[-100:]:
+        scheduler.wait_for_task(one, timeout=60)
+    gc.collect()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
+def test_failures_keep_nothing_of_their_variables() -> None:
+    assert growth(FAILURES) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
+def test_control_errors_that_are_kept_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks.apply("keeps-errors", monkeypatch.setattr)
+    assert growth(200)
