@@ -19,7 +19,8 @@ class Guard:
     """The locks of this node, with the policy for a lock server that is away.
 
     ``fallback`` is asked instead, if the policy is ``store_lock``. ``last_error`` is what the
-    last command met, for the health report; None when the server answers.
+    last command met; None when the server answers. While it does not, one execution at a time
+    asks: a server that hangs would else hold a slot for each, and free tasks had none.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Guard:
         self._offload = offload
         self._events = events
         self._clock = clock
+        self._asking = 0
         self._from_fallback: set[str] = set()
         self._releases: set[asyncio.Future[bool]] = set()  # or they would be collected
 
@@ -46,10 +48,8 @@ class Guard:
         """One try; None if somebody else holds it, ``LockUnavailable`` if nobody knows."""
         before = self._clock.monotonic()
         try:
-            grant = await self._try(self._locks, task_id, timeout)
-            self.last_error = None
-        except LockUnavailable as error:
-            self.last_error = str(error)
+            grant = await self._ask(task_id, timeout)
+        except LockUnavailable:
             self._tell(EventType.LOCK, result="error", wait=self._clock.monotonic() - before)
             if self._fallback is None:
                 raise
@@ -58,6 +58,20 @@ class Guard:
                 self._from_fallback.add(grant.lock_id)
         result = "contended" if grant is None else "acquired"
         self._tell(EventType.LOCK, result=result, wait=self._clock.monotonic() - before)
+        return grant
+
+    async def _ask(self, task_id: str, timeout: float) -> Grant | None:
+        if self.last_error is not None and self._asking:
+            raise LockUnavailable(self.last_error)
+        self._asking += 1
+        try:
+            grant = await self._try(self._locks, task_id, timeout)
+            self.last_error = None
+        except LockUnavailable as error:
+            self.last_error = str(error)
+            raise
+        finally:
+            self._asking -= 1
         return grant
 
     async def _try(self, locks: DistributedTaskLock, task_id: str, timeout: float) -> Grant | None:

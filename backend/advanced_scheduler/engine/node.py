@@ -39,6 +39,8 @@ class Node:
         self.pulse = Pulse(parts.clock)
         self._parts = parts
         self._threads = InThreads(4, "advanced-scheduler-store")
+        # Apart, and one for each slot: a lock server that hangs must not keep us from the store.
+        self._lock_threads = InThreads(limit, "advanced-scheduler-locks")
         self._processes = ProcessExecutor(limit)
         self.executors: Mapping[str, Executor] = {
             "loop": LoopExecutor(),
@@ -50,7 +52,11 @@ class Node:
             parts.locks,
             fallback=parts.fallback_locks,
             outage=settings.lock_outage,
-            offload=inline if parts.locks.kind == "process" else self._threads,
+            offload={
+                "process": inline,
+                "store": self._threads,
+                "redis": self._lock_threads,
+            }[parts.locks.kind],
             events=parts.events,
             clock=parts.clock,
         )
@@ -144,6 +150,7 @@ class Node:
         for executor in self.executors.values():
             executor.shutdown()
         self._threads.close()
+        self._lock_threads.close()
 
     def interrupt(self, execution_id: str, why: Stop, fence: int | None = None) -> None:
         """Stop a run of this node; safe from any thread."""

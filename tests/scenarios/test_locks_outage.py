@@ -1,0 +1,134 @@
+"""S25, and a Redis that hangs: locked tasks wait and say so, and nothing else notices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from math import inf
+from typing import Any
+
+from advanced_scheduler import AdvancedTaskScheduler
+from tests.scenarios import checks
+from tests.scenarios.harness import POLL, Cluster, waited
+from tests.scenarios.lock_tasks import LONELY, PATH
+from tests.support.servers import RedisServer
+
+DEADLINE = 1.0  # seconds of one command to Redis: the 3 s of the default, scaled
+SLACK = 1.0  # seconds that a busy machine may add
+
+
+def last_health(cluster: Cluster) -> dict[str, Any]:
+    return cluster.lines("health")[-1]
+
+
+def turns(cluster: Cluster, status: str, since: float) -> Callable[[], bool]:
+    """Whether a health report after the moment ``since`` has this status."""
+
+    def turned() -> bool:
+        reports = [line for line in cluster.lines("health") if line["at"] > since]
+        return bool(reports) and reports[-1]["status"] == status
+
+    return turned
+
+
+def longest_silence(cluster: Cluster) -> float:
+    """Seconds between two health reports of the node."""
+    at = [line["at"] for line in cluster.lines("health")]
+    return max((later - earlier for earlier, later in pairwise(at)), default=inf)
+
+
+def delays(cluster: Cluster, ids: list[str]) -> list[float]:
+    """Seconds from the scheduled time to the first start line; endless without one."""
+    starts = {line["execution"]: line["at"] for line in reversed(cluster.starts())}
+    rows = cluster.rows()
+    return [starts.get(one, inf) - rows[one].scheduled_time.timestamp() for one in ids]
+
+
+def down(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
+    """S25: Redis is down when the tasks are scheduled, and comes back later."""
+    redis.kill()
+    cluster.redis_url = redis.url
+    cluster.node("a", broken=broken, tasks=PATH, watched=True)
+    scheduler = cluster.scheduler(PATH)
+    locked = scheduler.schedule_task_many("touch", [()] * 5)
+    free = scheduler.schedule_task_many("note", [()] * 10)
+    cluster.until(lambda: len(cluster.ends()) >= len(free))
+    waited(lambda: all(cluster.row(one).fence >= 2 for one in locked), timeout=5)
+    waiting = [cluster.row(one) for one in locked]
+    told = {
+        "no locked body to run": not any(cluster.starts(one) for one in locked),
+        "each to wait, with the reason": all(
+            row.status == "pending" and "lock server" in str(row.reason) for row in waiting
+        ),
+        "no attempt to be burnt": all(row.attempt == 0 for row in waiting),
+        "health to be degraded, by the locks": last_health(cluster)["status"] == "degraded"
+        and any("lock" in reason.lower() for reason in last_health(cluster)["reasons"]),
+        "free tasks to start at once": max(delays(cluster, free)) <= POLL + SLACK,
+    }
+    back = time.time()
+    redis.start()
+    cluster.until_ended(timeout=10)
+    told["health to be as before"] = waited(turns(cluster, "healthy", back), timeout=5)
+    return [*checks.unmet(told), *checks.done_once(cluster), *checks.invariants(cluster)]
+
+
+def test_without_redis_a_locked_task_waits_and_says_why(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert down(cluster, private_redis) == []
+
+
+def test_control_a_task_that_forgets_its_lock_runs(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert any("no locked body" in one for one in down(cluster, private_redis, "no-lock"))
+
+
+def hung(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
+    """Redis takes connections and answers nobody; many tasks want their locks from it."""
+    cluster.redis_url = redis.url
+    settings = {"lock_wait_seconds": DEADLINE}
+    cluster.node("a", broken=broken, tasks=PATH, watched=True, settings=settings)
+    scheduler = cluster.scheduler(PATH)
+    redis.pause()
+    since = time.time()
+    locked = [scheduler.schedule_task(f"lonely-{number}") for number in range(LONELY)]
+    cluster.until(lambda: any(cluster.row(one).fence for one in locked))
+    free = trickle(scheduler, seconds=4 * DEADLINE)
+    waited(lambda: max(delays(cluster, free)) < inf, timeout=DEADLINE + SLACK)
+    early = delays(cluster, free)
+    told = {
+        "no locked body to run": not any(cluster.starts(one) for one in locked),
+        f"free tasks within the deadline, not {max(early):.1f} s": max(early) <= DEADLINE + SLACK,
+        f"free tasks at once when the outage is known, not {early}": max(early[len(early) // 2 :])
+        <= POLL + DEADLINE / 2,
+        f"health without a silence of {longest_silence(cluster):.1f} s": longest_silence(cluster)
+        <= DEADLINE + SLACK,
+        "health to be degraded": waited(turns(cluster, "degraded", since), timeout=0),
+    }
+    redis.resume()
+    cluster.until_ended(timeout=10)
+    return [*checks.unmet(told), *checks.done_once(cluster), *checks.invariants(cluster)]
+
+
+def trickle(scheduler: AdvancedTaskScheduler, seconds: float) -> list[str]:
+    """A free task every 0.1 s."""
+    ids = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ids.append(scheduler.schedule_task("note"))
+        time.sleep(0.1)
+    return ids
+
+
+def test_a_redis_that_hangs_holds_up_nothing_but_locked_tasks(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert hung(cluster, private_redis) == []
+
+
+def test_control_without_a_deadline_everything_hangs(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert any("free tasks" in one for one in hung(cluster, private_redis, "no-deadline"))
