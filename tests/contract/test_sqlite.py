@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.sql import SqlStore
 
 from .rows import (
@@ -84,6 +87,7 @@ def test_closing_and_opening_again_is_harmless(sqlite: SqlStore) -> None:
 DYING_WRITER = """
 import os, sys
 sys.path[:0] = sys.argv[2:]
+from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.sql import SqlStore
 from tests.contract.rows import execution
 store = SqlStore(sys.argv[1])
@@ -251,7 +255,23 @@ def test_an_unreadable_tick_hides_no_other(sqlite: SqlStore, tmp_path: Path) -> 
     assert sqlite.ticks("s", NOW, NOW + DAY) == [tick(instant=NOW + MINUTE)]
 
 
-def plan(store: SqlStore, text: str) -> str:
-    """How SQLite would run a query."""
-    rows = store._read(lambda db: db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all())
-    return "\n".join(row[3] for row in rows)
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (statements.candidates(exclude=False, skip=False), "executions_claim"),
+        (statements.NEXT_DUE, "executions_claim"),
+        (statements.EXPIRED, "executions_status"),
+        (statements.STRANDED, "executions_blocked"),
+        (statements.NEWEST_IN_EXCESS, "executions_ended"),
+    ],
+)
+def test_the_length_of_the_history_does_not_matter(
+    sqlite: SqlStore, tmp_path: Path, statement: sa.Select[Any], index: str
+) -> None:
+    ready = statement.params(now=0, limit=1, keep=1)
+    text = str(ready.compile(sqlite._engine, compile_kwargs={"render_postcompile": True}))
+    with raw(tmp_path) as file:
+        explained = file.execute(f"EXPLAIN QUERY PLAN {text}", [0] * text.count("?")).fetchall()
+    steps = [step for *_, step in explained]
+    assert any(index in step for step in steps)
+    assert [step for step in steps if step == "SCAN executions"] == []

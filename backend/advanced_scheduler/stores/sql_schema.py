@@ -128,7 +128,6 @@ def _index(name: str, *columns: sa.ColumnElement[Any], where: str | sa.TextClaus
 
 _index("executions_claim", _e.priority, due, _e.execution_id, where=claimable)
 _index("executions_unique_key", _e.unique_key, where="unique_key IS NOT NULL")
-_index("executions_lease", _e.lease_until, where="lease_until IS NOT NULL")
 _index("executions_ended", _e.completed_time, _e.execution_id, where="completed_time IS NOT NULL")
 _index("executions_blocked", _e.execution_id, where="blocked = 1")
 _index("executions_status", _e.status, _e.execution_id, _e.priority)
