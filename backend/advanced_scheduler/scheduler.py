@@ -9,9 +9,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import update_wrapper
 from pkgutil import resolve_name
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
@@ -20,13 +19,15 @@ from .clock import Clock, SystemClock
 from .config import Settings
 from .dag import TaskDependencyGraph
 from .engine.commands import Commands
+from .engine.handle import TaskHandle, dependency_on
+from .engine.hosting import hosted
 from .engine.node import Node
 from .engine.parts import Parts, assemble
 from .engine.report import facts_of, health_report
 from .engine.runner import Stop
 from .engine.views import TaskQueueView, status_of
 from .engine.waiters import Waiters
-from .errors import ConfigurationError, ResultTimeout, SchedulerStateError, TaskFailed
+from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
@@ -36,7 +37,6 @@ from .models import (
     ScheduleOptions,
     TaskDefinition,
     TaskDependency,
-    TaskExecution,
     TaskPriority,
     TaskStatus,
 )
@@ -45,31 +45,6 @@ from .stores.base import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class TaskHandle(Generic[P, R]):
-    """A function that is registered as a task: call it as before, or schedule it."""
-
-    def __init__(
-        self, scheduler: AdvancedTaskScheduler, task_id: str, function: Callable[P, R]
-    ) -> None:
-        self.task_id = task_id
-        self._scheduler = scheduler
-        self._function = function
-        update_wrapper(self, function)
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function here and now, without the scheduler."""
-        return self._function(*args, **kwargs)
-
-    def schedule(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Schedule one execution; answers its id."""
-        schedule: Callable[..., str] = self._scheduler.schedule_task
-        return schedule(self.task_id, *args, **kwargs)
-
-    def cron(self, expression: str, *, timezone: str | None = None) -> str:
-        """Schedule executions by cron text; answers the id of the schedule."""
-        return self._scheduler.schedule_cron_task(self.task_id, expression, timezone=timezone)
 
 
 class AdvancedTaskScheduler:
@@ -95,14 +70,9 @@ class AdvancedTaskScheduler:
         apscheduler: BaseScheduler | None = None,
         name: str | None = None,
     ) -> None:
-        if not isinstance(max_concurrent_tasks, int) or max_concurrent_tasks < 1:
-            raise ConfigurationError(
-                f"max_concurrent_tasks={max_concurrent_tasks!r} must be a whole number, 1 or more"
-            )
-        settings = settings or Settings()
-        self.settings = settings
+        self.settings = settings = settings or Settings()
         self.name = name or f"{platform.node()}-{os.getpid()}"
-        self.max_concurrent_tasks = max_concurrent_tasks
+        self.max_concurrent_tasks = _slots(max_concurrent_tasks)
         self.apscheduler = apscheduler or BackgroundScheduler(timezone="UTC")
         self._parts: Parts = assemble(
             redis_client,
@@ -119,7 +89,9 @@ class AdvancedTaskScheduler:
         self.health_monitor: SchedulerHealthMonitor = self._parts.monitor
         self.task_queue = TaskQueueView(self.store)
         self._commands = Commands(self._parts)
-        self._waiters = Waiters(self.store, self.events, settings.poll_seconds)
+        self._waiters = Waiters(
+            self.store, self.events, settings.poll_seconds, on_loop=self._is_home
+        )
         self._node: Node | None = None
         self._stepper: Node | None = None
         self._servers: list[Any] = []
@@ -163,31 +135,26 @@ class AdvancedTaskScheduler:
         lock: bool = False,
         lock_timeout: float = 300,
         timeout: float | None = None,
-        after: Sequence[str | TaskDependency] = (),
+        after: Sequence[str | TaskDependency | TaskHandle[Any, Any]] = (),
         tags: Sequence[str] = (),
     ) -> Callable[[Callable[P, R]], TaskHandle[P, R]]:
         """Register the decorated function, under its dotted name unless ``task_id`` is given."""
 
         def register(function: Callable[P, R]) -> TaskHandle[P, R]:
-            chosen = task_id or f"{function.__module__}.{function.__qualname__}"
-            self.register_task(
-                TaskDefinition(
-                    task_id=chosen,
-                    task_name=name or function.__name__,
-                    func_path=function,
-                    priority=priority,
-                    retry_config=retry,
-                    require_lock=lock,
-                    lock_timeout=lock_timeout,
-                    timeout=timeout,
-                    dependencies=[
-                        one if isinstance(one, TaskDependency) else TaskDependency(one)
-                        for one in after
-                    ],
-                    tags=tags,
-                )
+            definition = TaskDefinition(
+                task_id=task_id or f"{function.__module__}.{function.__qualname__}",
+                task_name=name or function.__name__,
+                func_path=function,
+                priority=priority,
+                retry_config=retry,
+                require_lock=lock,
+                lock_timeout=lock_timeout,
+                timeout=timeout,
+                dependencies=[dependency_on(one) for one in after],
+                tags=tags,
             )
-            return TaskHandle(self, chosen, function)
+            self.register_task(definition)
+            return TaskHandle(self, definition.task_id, function)
 
         return register
 
@@ -289,7 +256,7 @@ class AdvancedTaskScheduler:
         None if ``timeout`` seconds pass first, or if it ended without a result; ``result``
         tells these apart. Raises ``ExecutionNotFound``.
         """
-        row = self._wait(execution_id, timeout)
+        row = self._waiters.wait(execution_id, timeout)
         return None if row is None or row.status is not TaskStatus.COMPLETED else row.result
 
     def result(self, execution_id: str, timeout: float | None = None) -> Any:
@@ -298,16 +265,10 @@ class AdvancedTaskScheduler:
         Raises ``ResultTimeout`` after ``timeout`` seconds, ``TaskFailed`` if it failed or was
         cancelled or skipped, ``ExecutionNotFound``.
         """
-        row = self._wait(execution_id, timeout)
-        if row is None:
-            raise ResultTimeout(f"execution {execution_id} did not end within {timeout} s")
-        if row.status is not TaskStatus.COMPLETED:
-            why = row.error or row.reason
-            raise TaskFailed(f"task {row.task_id!r} (execution {execution_id}) {row.status}: {why}")
-        return row.result
+        return self._waiters.result(execution_id, timeout)
 
     def get_health_status(self) -> dict[str, Any]:
-        """Document 003's report: status, rates, queue, running tasks; ``reasons`` if not healthy."""
+        """Document 003's report: status, rates, queue, running; ``reasons`` if not healthy."""
         return health_report(self._parts, self._node, self.running_tasks, self.max_concurrent_tasks)
 
     def health_facts(self) -> HealthFacts:
@@ -341,9 +302,7 @@ class AdvancedTaskScheduler:
             raise
 
     async def stop(self, wait: bool = True) -> None:
-        """Claim no more, then let running work end within ``drain_seconds`` (``wait=True``) or
-        give it back for other nodes at once; does nothing if it has stopped.
-        """
+        """Claim no more; let running work end within ``drain_seconds``, or give it back at once."""
         node = self._node
         if node is None or node.draining:
             return
@@ -355,33 +314,8 @@ class AdvancedTaskScheduler:
     @contextmanager
     def running(self) -> Iterator[AdvancedTaskScheduler]:
         """Host the engine in a thread, for programs that have no event loop."""
-        started, leaving = threading.Event(), threading.Event()
-        failure: list[BaseException] = []
-
-        async def host() -> None:
-            try:
-                await self.start()
-            except BaseException as error:
-                failure.append(error)
-                return
-            finally:
-                started.set()
-            await asyncio.to_thread(leaving.wait)
-            await self.stop()
-
-        thread = threading.Thread(
-            target=asyncio.run, args=(host(),), name="advanced-scheduler", daemon=True
-        )
-        thread.start()
-        started.wait()
-        if failure:
-            thread.join()
-            raise failure[0]
-        try:
+        with hosted(self.start, self.stop):
             yield self
-        finally:
-            leaving.set()
-            thread.join()
 
     async def run_due(self) -> int:
         """Fire due schedules, then claim, run and settle once; answers how many executions ran.
@@ -405,19 +339,19 @@ class AdvancedTaskScheduler:
         self._servers.clear()
         self._parts.close()
 
+    def _is_home(self) -> bool:
+        return self._node is not None and self._node.is_home()
+
     def _end_stepper(self) -> None:
         if self._stepper is not None:
             self._stepper.close()
             self._stepper = None
 
-    def _wait(self, execution_id: str, timeout: float | None) -> TaskExecution | None:
-        node = self._node
-        if node is not None and node.is_home():
-            raise SchedulerStateError(
-                "waiting here would block the event loop that runs the tasks; "
-                "use await asyncio.to_thread(scheduler.result, execution_id)"
-            )
-        return self._waiters.wait(execution_id, timeout)
+
+def _slots(wanted: object) -> int:
+    if isinstance(wanted, int) and wanted >= 1:
+        return wanted
+    raise ConfigurationError(f"max_concurrent_tasks={wanted!r} must be a whole number, 1 or more")
 
 
 _shared: Final[list[AdvancedTaskScheduler]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -20,6 +19,7 @@ from .loop import Loop
 from .offload import Offload
 from .runner import Run, Runner, Stop
 from .settler import Change, Settler
+from .turns import Turns
 
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
 
@@ -44,6 +44,7 @@ class Dispatcher:
         self.running: dict[str, Run] = {}
         self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
         self.accepting = True
+        self.started = 0  # runs, since this node was made
         self.loop: Loop | None = None
         self.last_pass: float | None = None
         self._store = store
@@ -60,7 +61,7 @@ class Dispatcher:
         self._unknown: set[str] = set()
         self._exchanging = False
         self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
-        self._lock_queue: dict[str, list[tuple[str, TaskExecution]]] = {}
+        self._turns = Turns()
 
     async def work(self) -> float:
         """One pass: store what ended, claim what fits; answers how long it may wait."""
@@ -80,8 +81,8 @@ class Dispatcher:
 
     async def step(self) -> int:
         """Claim once, run it all, settle it: for tests and scripts; answers how many ran."""
+        before = self.started
         await self.work()
-        started = list(self.running.values())
         while self.running:
             await asyncio.wait({run.job for run in self.running.values() if run.job})
             await asyncio.sleep(0)  # the done-callbacks fill the outbox
@@ -89,7 +90,7 @@ class Dispatcher:
         while self._outbox:
             await self.work()
         self.accepting = True
-        return len(started)
+        return self.started - before
 
     async def drain(self, seconds: float) -> None:
         """Claim no more; let running work end within ``seconds``, then give the rest back."""
@@ -171,6 +172,8 @@ class Dispatcher:
         )
         run = Run(row, self._registry.get(row.task_id), context)
         self.running[row.execution_id] = run
+        self._turns.leave(row)
+        self.started += 1
         run.job = asyncio.create_task(self._runner.run(run))
         run.job.add_done_callback(partial(self._finished, run))
 
@@ -201,15 +204,12 @@ class Dispatcher:
 
     def _queue_for_lock(self, run: Run, transition: Transition) -> None:
         """Whoever found the lock busy asks again by itself; a release here calls the oldest."""
-        queue = self._lock_queue.setdefault(run.row.task_id, [])
         if run.grant is not None:
-            if queue:
-                _, waiting = heapq.heappop(queue)
-                due = self._clock.now()
+            if waiting := self._turns.call(run.row.task_id):
+                due = waiting.scheduled_time  # its old place in line
                 self._outbox.append(Change(waiting, lifecycle.expedite(waiting, due=due)))
         elif transition.target is TaskStatus.PENDING:
-            after = transition.on(run.row)
-            heapq.heappush(queue, (f"{after.execution_id}:{after.fence}", after))
+            self._turns.wait(transition.on(run.row))
 
     def _results_of(self, row: TaskExecution) -> Mapping[str, Any]:
         ids = [one.execution_id for one in row.dependencies if one.execution_id is not None]

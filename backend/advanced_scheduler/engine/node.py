@@ -30,67 +30,34 @@ class Node:
     """From ``start`` to ``stop``; a scheduler that starts again makes a new one."""
 
     def __init__(self, parts: Parts, *, name: str, limit: int) -> None:
-        settings = parts.settings
         self.id = f"{name}:{secrets.token_hex(4)}"  # the name may be used twice; the boot id not
         self.draining = False
         self.home: asyncio.AbstractEventLoop | None = None
         self.timer: Timer | None = None
         self.heartbeat: Heartbeat | None = None
         self.pulse = Pulse(parts.clock)
-        self._parts = parts
-        self._threads = InThreads(4, "advanced-scheduler-store")
-        # Apart, and one for each slot: a lock server that hangs must not keep us from the store.
-        self._lock_threads = InThreads(limit, "advanced-scheduler-locks")
-        self._processes = ProcessExecutor(limit)
         self.executors: Mapping[str, Executor] = {
             "loop": LoopExecutor(),
             "thread": ThreadExecutor(limit),
-            "process": self._processes,
+            "process": ProcessExecutor(limit),
         }
-        offload: Offload = self._threads if parts.store.blocking else inline
-        self.guard = Guard(
-            parts.locks,
-            fallback=parts.fallback_locks,
-            outage=settings.lock_outage,
-            offload={
-                "process": inline,
-                "store": self._threads,
-                "redis": self._lock_threads,
-            }[parts.locks.kind],
-            events=parts.events,
-            clock=parts.clock,
-        )
-        self._lease = timedelta(seconds=settings.lease_seconds)
-        self.dispatcher = Dispatcher(
-            store=parts.store,
-            registry=parts.registry,
-            runner=Runner(
-                clock=parts.clock,
-                events=parts.events,
-                arguments=parts.arguments,
-                retries=parts.retries,
-                executors=self.executors,
-                guard=self.guard,
-                busy_seconds=min(0.5, settings.poll_seconds),
-            ),
-            settler=parts.settler,
-            clock=parts.clock,
-            node=self.id,
-            limit=limit,
-            lease=self._lease,
-            poll_seconds=settings.poll_seconds,
-            offload=offload,
-        )
+        self._parts = parts
+        self._lease = timedelta(seconds=parts.settings.lease_seconds)
+        self._threads = InThreads(4, "advanced-scheduler-store")
+        # Apart, and one for each slot: a lock server that hangs must not keep us from the store.
+        self._lock_threads = InThreads(limit, "advanced-scheduler-locks")
+        self._offload: Offload = self._threads if parts.store.blocking else inline
+        self.guard = self._make_guard()
+        self.dispatcher = self._make_dispatcher(limit)
         self.housekeeper = Housekeeper(
             store=parts.store,
             intake=parts.intake,
             settler=parts.settler,
             events=parts.events,
             clock=parts.clock,
-            settings=settings,
+            settings=parts.settings,
             held_here=lambda: self.dispatcher.held.copy().keys(),
         )
-        self._offload = offload
         self._loops: list[asyncio.Task[None]] = []
         self._sweeping: Loop | None = None
         self._unsubscribe = parts.events.subscribe(self._hear)
@@ -174,6 +141,45 @@ class Node:
         for executor in self.executors.values():
             executor.start()
 
+    def _make_guard(self) -> Guard:
+        parts = self._parts
+        offloads: dict[str, Offload] = {
+            "process": inline,
+            "store": self._threads,
+            "redis": self._lock_threads,
+        }
+        return Guard(
+            parts.locks,
+            fallback=parts.fallback_locks,
+            outage=parts.settings.lock_outage,
+            offload=offloads[parts.locks.kind],
+            events=parts.events,
+            clock=parts.clock,
+        )
+
+    def _make_dispatcher(self, limit: int) -> Dispatcher:
+        parts = self._parts
+        return Dispatcher(
+            store=parts.store,
+            registry=parts.registry,
+            runner=Runner(
+                clock=parts.clock,
+                events=parts.events,
+                arguments=parts.arguments,
+                retries=parts.retries,
+                executors=self.executors,
+                guard=self.guard,
+                busy_seconds=min(0.5, parts.settings.poll_seconds),
+            ),
+            settler=parts.settler,
+            clock=parts.clock,
+            node=self.id,
+            limit=limit,
+            lease=self._lease,
+            poll_seconds=parts.settings.poll_seconds,
+            offload=self._offload,
+        )
+
     def _make_heartbeat(self) -> Heartbeat:
         return Heartbeat(
             store=self._parts.store,
@@ -191,6 +197,8 @@ class Node:
             await self.dispatcher.drain(seconds)
         except StoreError as error:
             logger.warning("node %s stops without giving its work back: %s", self.id, error)
+        except Exception:  # whatever it is: a node that renewed on would keep the work for ever
+            logger.exception("node %s stops without giving its work back", self.id)
 
     async def _sweep(self) -> float:
         if await self._offload(self.housekeeper.sweep):

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from types import CoroutineType
-from typing import Any, Final
+from typing import Any
 
 from .. import lifecycle
 from ..clock import Clock
@@ -24,8 +23,6 @@ from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
-
-_NOT_AWAITED: Final = "the function returned a coroutine; register an `async def` instead"
 
 
 class Stop(StrEnum):
@@ -134,9 +131,6 @@ class Runner:
         }
         if outcome.error is not None:
             return self.after_failure(run, outcome.error, metrics)
-        if isinstance(outcome.value, CoroutineType):
-            outcome.value.close()
-            return self.after_failure(run, TypeError(_NOT_AWAITED), metrics)
         result = self.arguments.result(outcome.value)
         return _with_lock(
             lifecycle.complete(row, result=result, metrics=metrics, now=self.clock.now()), run

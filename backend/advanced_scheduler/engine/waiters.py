@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 from ..clock import SystemClock
-from ..errors import ExecutionNotFound
+from ..errors import ExecutionNotFound, ResultTimeout, SchedulerStateError, TaskFailed
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
-from ..models import TaskExecution
+from ..models import TaskExecution, TaskStatus
 from ..stores.base import ExecutionStore
 
 
 class Waiters:
     """Woken at once by what ends on this node; looks into the store for the rest."""
 
-    def __init__(self, store: ExecutionStore, events: EventBus, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        store: ExecutionStore,
+        events: EventBus,
+        poll_seconds: float,
+        *,
+        on_loop: Callable[[], bool],
+    ) -> None:
         self._store = store
         self._poll = poll_seconds
+        self._on_loop = on_loop
         self._clock = SystemClock()  # a waiting thread waits in real time
         self._lock = threading.Lock()
         self._waiting: defaultdict[str, list[threading.Event]] = defaultdict(list)
@@ -28,8 +38,14 @@ class Waiters:
     def wait(self, execution_id: str, timeout: float | None) -> TaskExecution | None:
         """The ended row; None if ``timeout`` seconds pass first.
 
-        Raises ``ExecutionNotFound`` for an id that the store does not know.
+        Raises ``ExecutionNotFound`` for an id that the store does not know, and
+        ``SchedulerStateError`` on the event loop, which must not be blocked.
         """
+        if self._on_loop():
+            raise SchedulerStateError(
+                "waiting here would block the event loop that runs the tasks; "
+                "use await asyncio.to_thread(scheduler.result, execution_id)"
+            )
         end = None if timeout is None else self._clock.monotonic() + timeout
         woken = threading.Event()
         with self._lock:
@@ -45,6 +61,16 @@ class Waiters:
                 woken.wait(min(left, self._poll))
         finally:
             self._leave(execution_id, woken)
+
+    def result(self, execution_id: str, timeout: float | None) -> Any:
+        """The result; raises ``ResultTimeout``, ``TaskFailed`` or ``ExecutionNotFound``."""
+        row = self.wait(execution_id, timeout)
+        if row is None:
+            raise ResultTimeout(f"execution {execution_id} did not end within {timeout} s")
+        if row.status is not TaskStatus.COMPLETED:
+            why = row.error or row.reason
+            raise TaskFailed(f"task {row.task_id!r} (execution {execution_id}) {row.status}: {why}")
+        return row.result
 
     def _row(self, execution_id: str) -> TaskExecution:
         heard = self._ended.get(execution_id)

@@ -1,0 +1,45 @@
+"""Runs the engine on an event loop in a thread, for programs that have no loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def hosted(
+    start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> Iterator[None]:
+    """``start`` on a new loop in a new thread; ``stop`` there when the block is left.
+
+    What ``start`` raises is raised here.
+    """
+    started, leaving = threading.Event(), threading.Event()
+    failure: list[BaseException] = []
+
+    async def host() -> None:
+        try:
+            await start()
+        except BaseException as error:
+            failure.append(error)
+            return
+        finally:
+            started.set()
+        await asyncio.to_thread(leaving.wait)
+        await stop()
+
+    thread = threading.Thread(
+        target=asyncio.run, args=(host(),), name="advanced-scheduler", daemon=True
+    )
+    thread.start()
+    started.wait()
+    if failure:
+        thread.join()
+        raise failure[0]
+    try:
+        yield
+    finally:
+        leaving.set()
+        thread.join()
