@@ -1,0 +1,31 @@
+"""taskiq's InMemoryBroker: n no-op tasks, from the first kiq to the last call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from clockwork import Counter, say, size
+from taskiq import InMemoryBroker
+
+COUNTER = Counter()
+
+
+async def noop() -> None:
+    COUNTER.hit()
+
+
+async def main(n: int) -> None:
+    broker = InMemoryBroker(max_async_tasks=10)
+    task = broker.task(noop)
+    await broker.startup()
+    COUNTER.reset(n)
+    begun = time.perf_counter()
+    for _ in range(n):
+        await task.kiq()
+    await COUNTER.done.wait()
+    say(per_second=n / (time.perf_counter() - begun))
+    await broker.shutdown()
+
+
+asyncio.run(main(size()))
