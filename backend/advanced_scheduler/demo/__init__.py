@@ -1,0 +1,1 @@
+"""An integrity audit of a Python environment: ``python -m advanced_scheduler.demo``."""
