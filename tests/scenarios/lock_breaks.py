@@ -8,11 +8,13 @@ from typing import Any, Final
 import redis
 
 from advanced_scheduler.engine.runner import Runner
+from advanced_scheduler.engine.turns import Turns
 from advanced_scheduler.locks import DistributedTaskLock, keeper
 from advanced_scheduler.locks import redis as redis_locks
 from advanced_scheduler.locks.base import Extension
 from advanced_scheduler.locks.keeper import Keeper
 from advanced_scheduler.locks.redis import RedisLocks
+from advanced_scheduler.models import TaskExecution
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -26,6 +28,16 @@ return redis.call('INCR', KEYS[2])
 def no_lock(patch: Patch) -> None:
     """``require_lock`` is not looked at."""
     patch(Runner, "run", lambda self, run: self._attempt(run))
+
+
+def last_come_first(patch: Patch) -> None:
+    """The release of a lock calls whoever began to wait last."""
+
+    def call(self: Turns, task_id: str) -> TaskExecution | None:
+        waiting = self._waiting.get(task_id)
+        return waiting.pop(max(waiting)) if waiting else None
+
+    patch(Turns, "call", call)
 
 
 def no_renewal(patch: Patch) -> None:
@@ -72,6 +84,7 @@ def no_deadline(patch: Patch) -> None:
 
 BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "no-lock": no_lock,
+    "last-come-first": last_come_first,
     "no-renewal": no_renewal,
     "added-renewal": added_renewal,
     "any-token": any_token,

@@ -1,0 +1,127 @@
+"""S32 and S33: what many contenders see of one lock."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from tests.scenarios import checks
+from tests.scenarios.harness import Cluster
+from tests.scenarios.lock_checks import disjoint, fences_increase
+from tests.scenarios.lock_tasks import PATH
+from tests.support.servers import RedisServer
+
+GRANTS = 500
+NODES = ("a", "b", "c")
+SLOTS = 25  # on each of two nodes: 50 contenders
+TASKS = 200
+OVERTAKEN = TASKS * 3 // 4
+"""The bound of S33: how many that were scheduled later may start before an execution.
+
+A release calls the oldest that this node knows to wait, and every 0.2 s all of them ask again.
+"""
+
+
+def fences_over_a_restart(cluster: Cluster, redis: RedisServer, broken: str | None) -> list[str]:
+    """S32: three nodes take one lock 500 times; Redis dies in the middle and forgets all."""
+    cluster.redis_url = redis.url
+    for node in [
+        cluster.node(one, limit=1, broken=broken, tasks=PATH, wait=False) for one in NODES
+    ]:
+        cluster.until_ready(node)
+    scheduler = cluster.scheduler(PATH)
+    shares = [GRANTS // 3, GRANTS // 3, GRANTS - 2 * (GRANTS // 3)]
+    scheduler.schedule_task_many("collect", [(redis.url, share) for share in shares])
+    cluster.until(lambda: len(cluster.lines("grant")) > GRANTS / 3, timeout=30)
+    redis.kill()
+    redis.start()
+    cluster.until_ended(timeout=30)
+    grants = cluster.lines("grant")
+    told = {
+        f"{GRANTS} grants, not {len(grants)}": len(grants) == GRANTS,
+        "grants to all three nodes": len({line["pid"] for line in grants}) == len(NODES),
+    }
+    fences = [line["granted"] for line in grants]
+    return [
+        *(
+            f"I8: fence {later} after {before}"
+            for before, later in pairwise(fences)
+            if later <= before
+        ),
+        *checks.unmet(told),
+        *checks.done_once(cluster),
+        *checks.invariants(cluster),
+    ]
+
+
+def volatile(tmp_path: Path) -> RedisServer:
+    """A Redis that keeps nothing when it dies."""
+    folder = tmp_path / "volatile"
+    folder.mkdir()
+    return RedisServer(folder).start()
+
+
+def test_fences_grow_over_a_redis_that_forgot_them(cluster: Cluster, tmp_path: Path) -> None:
+    redis = volatile(tmp_path)
+    try:
+        assert fences_over_a_restart(cluster, redis, None) == []
+    finally:
+        redis.kill()
+
+
+def test_control_a_counter_begins_anew(cluster: Cluster, tmp_path: Path) -> None:
+    redis = volatile(tmp_path)
+    try:
+        violations = fences_over_a_restart(cluster, redis, "counted-fence")
+    finally:
+        redis.kill()
+    assert any("I8" in one for one in violations)
+
+
+def contention(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
+    """S33: two nodes with 25 slots each, and 200 executions that want the same lock."""
+    cluster.redis_url = redis.url
+    scheduler = cluster.scheduler(PATH)
+    ids = scheduler.schedule_task_many("touch", [()] * TASKS)
+    for node in [
+        cluster.node(one, limit=SLOTS, broken=broken, tasks=PATH, wait=False) for one in NODES[:2]
+    ]:
+        cluster.until_ready(node)
+    cluster.until_ended(timeout=60)
+    return [
+        *disjoint(cluster, "touch"),
+        *fences_increase(cluster, "touch"),
+        *overtaken(cluster, ids),
+        *checks.done_once(cluster),
+        *checks.invariants(cluster),
+    ]
+
+
+def overtaken(cluster: Cluster, ids: list[str]) -> list[str]:
+    """Nobody lets more than so many pass that were scheduled later."""
+    order = [line["execution"] for line in cluster.starts()]
+    rank = {execution_id: number for number, execution_id in enumerate(ids)}
+    passed = {
+        one: sum(rank[other] > rank[one] for other in order[:place])
+        for place, one in enumerate(order)
+    }
+    return [f"{one} let {n} others pass" for one, n in passed.items() if n > OVERTAKEN]
+
+
+def test_contenders_take_turns_and_all_of_them_finish(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert contention(cluster, private_redis) == []
+
+
+def test_control_without_the_lock_they_overlap(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert any("I7" in one for one in contention(cluster, private_redis, "no-lock"))
+
+
+def test_control_a_release_that_calls_the_youngest_starves_the_oldest(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    violations = contention(cluster, private_redis, "last-come-first")
+    assert any("others pass" in one for one in violations)
