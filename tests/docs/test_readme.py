@@ -1,0 +1,141 @@
+"""Every block of the README runs, and prints what the README says that it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; ``output`` is the text block that follows it, if one does."""
+
+    language: str
+    text: str
+    line: int
+    output: str | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}"
+
+
+def blocks() -> list[Block]:
+    found: list[Block] = []
+    for fence in re.finditer(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+        line = README[: fence.start()].count("\n") + 1
+        found.append(Block(fence[1], fence[2], line))
+    return [
+        Block(one.language, one.text, one.line, after.text if _prints(one, after) else None)
+        for one, after in zip(found, [*found[1:], None], strict=True)
+    ]
+
+
+def _prints(block: Block, after: Block | None) -> bool:
+    return block.language == "python" and after is not None and after.language == "text"
+
+
+BLOCKS = blocks()
+PROGRAMS = [block for block in BLOCKS if block.language == "python"]
+COMMANDS = [
+    line.removeprefix("$ ").partition("#")[0].strip()
+    for block in BLOCKS
+    if block.language == "console"
+    for line in block.text.splitlines()
+]
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_a_program_prints_what_the_readme_says(block: Block, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(block.text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "backend")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert block.output is not None, f"{block}: say in a text block what the program prints"
+    assert done.stdout == block.output
+
+
+def test_the_quick_start_has_ten_lines() -> None:
+    quick_start = README.partition("## Quick start")[2]
+    first = next(block for block in PROGRAMS if block.text in quick_start)
+    assert len([line for line in first.text.splitlines() if line.strip()]) <= 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_one_that_works(command: str) -> None:
+    words = command.split()
+    if words[0] == "make":
+        make = shutil.which("make")
+        assert make is not None
+        dry = subprocess.run(
+            [make, "-n", words[1]], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert dry.returncode == 0, dry.stderr
+    elif words[:2] == ["pip", "install"]:
+        name = words[2].strip("'")
+        assert re.fullmatch(r"advanced-scheduler(\[\w+\])?", name)
+        extra = name.partition("[")[2].rstrip("]")
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        assert not extra or f"\n{extra} = [" in project
+    else:
+        assert words[:2] == ["python", "examples.py"], command
+        done = subprocess.run(
+            [sys.executable, *words[1:]],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": "backend"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_the_state_diagram_shows_every_state() -> None:
+    diagram = README.partition("## States of an execution")[2].partition("## ")[0]
+    for state in ("PENDING", "RUNNING", "RETRYING", "COMPLETED", "FAILED", "CANCELLED", "SKIPPED"):
+        assert state in diagram
+
+
+def test_the_table_of_settings_gives_the_true_defaults() -> None:
+    from advanced_scheduler import Settings
+
+    table = README.partition("## Settings")[2]
+    fields = Settings.model_fields
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)
+    checked = 0
+    for names, defaults in rows[1:]:
+        keys = re.findall(r"`(\w+)`", names)
+        values = [value.strip(" `") for value in defaults.split(",")]
+        for key, value in zip(keys, values, strict=False):
+            assert key in fields, f"the README names a setting that does not exist: {key}"
+            if value not in ("none", "lease / 3"):
+                assert str(fields[key].default).lower() == value
+            checked += 1
+    assert checked >= 12
+
+
+def test_links_into_the_repository_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
