@@ -271,9 +271,9 @@ class AdvancedTaskScheduler:
         """Document 003's report: status, rates, queue, running; ``reasons`` if not healthy."""
         return health_report(self._parts, self._node, self.running_tasks, self.max_concurrent_tasks)
 
-    def health_facts(self) -> HealthFacts:
-        """What the health of this node is judged by."""
-        return facts_of(self._parts, self._node)
+    def health_facts(self, *, ask: bool = True) -> HealthFacts:
+        """What the health of this node is judged by; ``ask=False`` calls no server for it."""
+        return facts_of(self._parts, self._node, ask=ask)
 
     def serve_metrics(self, port: int = 9464, host: str = "127.0.0.1") -> Any:
         """Answer ``/metrics`` and ``/health`` on a thread of its own; ``close()`` ends it.

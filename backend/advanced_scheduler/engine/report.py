@@ -13,8 +13,8 @@ from .parts import Parts
 from .views import TaskQueueView
 
 
-def facts_of(parts: Parts, node: Node | None) -> HealthFacts:
-    """Ask the store and the lock server whether they answer, and the engine how it is."""
+def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFacts:
+    """Ask the engine how it is and, unless told not to, the servers whether they answer."""
     now = parts.clock.monotonic()
     running = node is not None and node.home is not None
     passed = node.dispatcher.last_pass if node is not None else None
@@ -22,8 +22,8 @@ def facts_of(parts: Parts, node: Node | None) -> HealthFacts:
     return HealthFacts(
         started=running,
         draining=node is not None and node.draining,
-        store_error=_store_error(parts),
-        lock_error=_lock_error(parts),
+        store_error=_store_error(parts) if ask else None,
+        lock_error=_lock_error(parts) if ask else None,
         lock_required=parts.locks.kind == "redis",
         seconds_since_pass=None if passed is None else now - passed,
         seconds_since_heartbeat=None if beat is None else now - beat,
