@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ STEADY = {"lease_seconds": 30.0}  # so that a pause costs the lock and not the e
 
 
 @pytest.fixture
-def on_redis(cluster: Cluster, private_redis: RedisServer) -> Iterator[Cluster]:
+def on_redis(cluster: Cluster, private_redis: RedisServer) -> Cluster:
     cluster.redis_url = private_redis.url
     return cluster
 
