@@ -59,14 +59,24 @@ class Dispatcher:
         self._offload = offload
         self._outbox: list[Change] = []
         self._unknown: set[str] = set()
+        self._pass = asyncio.Lock()
         self._exchanging = False
         self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
         self._turns = Turns()
 
+    @property
+    def free_slots(self) -> int:
+        """How many more executions may run now."""
+        return self._limit - len(self.running) if self.accepting else 0
+
     async def work(self) -> float:
         """One pass: store what ended, claim what fits; answers how long it may wait."""
+        async with self._pass:
+            return await self._work()
+
+    async def _work(self) -> float:
         changes, self._outbox = self._outbox, []
-        free = self._limit - len(self.running) if self.accepting else 0
+        free = self.free_slots
         claimed = 0
         if changes or free > 0:
             try:
@@ -95,12 +105,15 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Claim no more; let running work end within ``seconds``, then give the rest back."""
         self.accepting = False
+        async with self._pass:
+            pass  # a claim that is under way comes to its end
         await self._wait_for_running(seconds)
         for run in list(self.running.values()):
             run.interrupt(Stop.SHUTDOWN)
         await self._wait_for_running(INTERRUPT_SECONDS)
         for run in list(self.running.values()):  # a coroutine that will not let go
             self._settle(run, self._runner.interrupted(run))
+        await self.work()
         while self._outbox:
             await self.work()
 
@@ -157,6 +170,10 @@ class Dispatcher:
         if older is not None:  # its lease ran out, and the row has come back to this node
             older.interrupt(Stop.LEASE_LOST)
         self.held[row.execution_id] = row.fence
+        if not self.accepting:
+            reason = f"given back by node {self._node}, which is stopping"
+            self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
+            return
         if row.task_id not in self._registry:
             self._unknown.add(row.task_id)
             reason = f"parked: task {row.task_id!r} is not registered on node {self._node}"

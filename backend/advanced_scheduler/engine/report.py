@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import LockError, StoreError
 from ..health import HealthFacts, HealthStatus, assess
 from ..models import TaskPriority
+from .backlog import Backlog, backlog_of
 from .node import Node
 from .parts import Parts
 from .views import TaskQueueView
@@ -16,13 +17,18 @@ from .views import TaskQueueView
 def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFacts:
     """Ask the engine how it is and, unless told not to, the servers whether they answer."""
     now = parts.clock.monotonic()
+    store_error = _store_error(parts) if ask else None
+    backlog = Backlog()
+    if ask and store_error is None and node is not None and node.home is not None:
+        with suppress(StoreError):  # it went away in between; the next report says so
+            backlog = backlog_of(parts, node)
     running = node is not None and node.home is not None
     passed = node.dispatcher.last_pass if node is not None else None
     beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
     return HealthFacts(
         started=running,
         draining=node is not None and node.draining,
-        store_error=_store_error(parts) if ask else None,
+        store_error=store_error,
         lock_error=_lock_error(parts) if ask else None,
         lock_required=parts.locks.kind == "redis",
         seconds_since_pass=None if passed is None else now - passed,
@@ -30,10 +36,10 @@ def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFact
         renewal_seconds=parts.settings.renewal,
         loop_lag=node.pulse.lag if node is not None else 0.0,
         abandoned_threads=node.abandoned if node is not None else 0,
-        undrained=0,
-        locks_waiting=0,
+        undrained=backlog.undrained,
+        locks_waiting=backlog.locks_waiting,
         timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
-        ledger_gap=0,
+        ledger_gap=backlog.ledger_gap,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from .. import lifecycle
 from ..clock import Clock
@@ -23,6 +23,8 @@ from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
+
+WAITS_FOR_SERVER: Final = "waits for the lock server"
 
 
 class Stop(StrEnum):
@@ -110,7 +112,7 @@ class Runner:
     def _without_server(self, run: Run, error: LockUnavailable) -> Transition:
         if self.guard.outage == "fail":
             return self.after_failure(run, error)
-        reason = f"waits for the lock server: {error}"
+        reason = f"{WAITS_FOR_SERVER}: {error}"
         return self._later(run.row, self.busy_seconds * 2, reason)
 
     async def _attempt(self, run: Run) -> Transition:
