@@ -179,9 +179,7 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
     lost = f"node {row.node} was lost during attempt {row.attempt} (its lease ran out)"
     crashes = row.crashes + 1
     if crashes > max_crashes:
-        end = fail(
-            row, error=f"{lost}; {crashes} crashes exceed max_crashes={max_crashes}", now=now
-        )
+        end = fail(row, error=f"{lost}; crash {crashes} exceeds max_crashes={max_crashes}", now=now)
         return _leave(row, _S.FAILED, {**end.changes, "crashes": crashes})
     return _leave(
         row,
