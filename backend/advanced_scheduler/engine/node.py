@@ -90,6 +90,7 @@ class Node:
     async def stop(self, *, wait: bool) -> None:
         """Claim no more; let running work end (``wait``) or give it back; then end all threads."""
         self.draining = True
+        self.dispatcher.accepting = False
         seconds = self._parts.settings.drain_seconds if wait else 0.0
         if self.timer is not None:
             await asyncio.to_thread(self.timer.stop)

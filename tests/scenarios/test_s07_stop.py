@@ -1,0 +1,124 @@
+"""S07: a node that is told to stop ends what runs, or hands it over; and can start again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import NoReturn
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler.stores.sql import SqlStore
+from tests.scenarios import checks
+from tests.scenarios.harness import Cluster
+from tests.scenarios.tasks import definition, doze, note
+from tests.support.waiting import eventually, eventually_async
+
+RUNNING, QUEUED = 5, 20
+AT_ONCE = 3.0  # seconds
+LONG_LEASE = {"lease_seconds": 20.0, "renewal_seconds": 1.0}
+
+
+def drained(cluster: Cluster, broken: str | None = None) -> list[str]:
+    a = cluster.node("a", limit=RUNNING, broken=broken, settings=LONG_LEASE)
+    ids = cluster.scheduler().schedule_task_many("nap", [(1.0,)] * (RUNNING + QUEUED))
+    cluster.until(lambda: len(cluster.starts()) == RUNNING)
+    a.terminate()
+    (stopping,) = cluster.until(lambda: cluster.lines("stopping"))
+    code = a.wait()
+    b = cluster.node("b", limit=QUEUED, settings=LONG_LEASE)
+    (ready,) = (one for one in cluster.lines("ready") if one["pid"] == b.pid)
+    cluster.until_ended(timeout=20)
+    by_a = [one for one in cluster.starts() if one["pid"] == a.pid]
+    by_b = [one for one in cluster.starts() if one["pid"] == b.pid]
+    told = {
+        f"node a to start {RUNNING}, not {len(by_a)}": len(by_a) == RUNNING,
+        f"node b to start {QUEUED}, not {len(by_b)}": len(by_b) == QUEUED,
+        "no start on node a after the call": all(o["at"] < stopping["at"] + 0.1 for o in by_a),
+        "node b to take over at once": all(one["at"] < ready["at"] + AT_ONCE for one in by_b),
+        f"a clean end, not {code}:\n{a.output()}": code == 0,
+    }
+    return [*checks.done_once(cluster, ids), *checks.invariants(cluster), *checks.unmet(told)]
+
+
+def test_running_tasks_end_and_queued_ones_stay_for_others(cluster: Cluster) -> None:
+    assert drained(cluster) == []
+
+
+def test_control_a_node_that_goes_on_claiming_is_seen(cluster: Cluster) -> None:
+    assert drained(cluster, "claims-to-the-end")
+
+
+def handed_over(cluster: Cluster, broken: str | None = None) -> list[str]:
+    a = cluster.node("a", limit=RUNNING, broken=broken, settings=LONG_LEASE)
+    ids = cluster.scheduler().schedule_task_many("doze", [(2.0,)] * RUNNING)
+    cluster.until(lambda: len(cluster.starts()) == RUNNING)
+    b = cluster.node("b", limit=RUNNING, settings=LONG_LEASE)
+    a.terminate(drain=False)
+    (stopping,) = cluster.until(lambda: cluster.lines("stopping"))
+    code = a.wait()
+    cluster.until_ended(timeout=10 if broken is None else 2 * AT_ONCE)
+    by_b = [one for one in cluster.starts() if one["pid"] == b.pid]
+    told = {
+        f"node b to start {RUNNING}, not {len(by_b)}": len(by_b) == RUNNING,
+        "node b not to wait for the lease": all(o["at"] < stopping["at"] + AT_ONCE for o in by_b),
+        "the attempt to be refunded": all(one["attempt"] == 1 for one in by_b),
+        "the fence to grow": all(one["fence"] == 2 for one in by_b),
+        f"a clean end, not {code}:\n{a.output()}": code == 0,
+    }
+    return [*checks.done_once(cluster, ids), *checks.every_one_ended(cluster), *checks.unmet(told)]
+
+
+def test_running_tasks_are_handed_over_without_waiting_for_the_lease(cluster: Cluster) -> None:
+    assert handed_over(cluster) == []
+
+
+def test_control_a_node_that_hands_nothing_over_is_seen(cluster: Cluster) -> None:
+    assert handed_over(cluster, "gives-nothing-back")
+
+
+def test_stopping_twice_and_starting_again_work(cluster: Cluster) -> None:
+    scheduler = AdvancedTaskScheduler(store=cluster.store_url)
+    scheduler.register_task(definition(note))
+
+    async def main() -> None:
+        await scheduler.stop()  # before any start
+        for number in range(2):
+            await scheduler.start()
+            await scheduler.start()
+            one = scheduler.schedule_task("note", number)
+            assert await asyncio.to_thread(scheduler.result, one, 10) == number
+            await asyncio.gather(scheduler.stop(), scheduler.stop(wait=False))
+            await scheduler.stop()
+
+    asyncio.run(main())
+    scheduler.close()
+
+
+def test_a_store_that_fails_in_an_unheard_of_way_cannot_keep_a_node_alive(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = AdvancedTaskScheduler(store=cluster.store_url)
+    scheduler.register_task(definition(note))
+    scheduler.register_task(definition(doze))
+
+    def refuse(*_: object) -> NoReturn:
+        raise RuntimeError("nobody has ever seen this")
+
+    async def main() -> None:
+        await scheduler.start()
+        one = scheduler.schedule_task("doze", 0.2)
+        await eventually_async(lambda: cluster.starts(one), what="the task to start")
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlStore, "exchange", refuse)
+            await scheduler.stop()
+        await scheduler.start()
+        one = scheduler.schedule_task("note", 7)
+        assert await asyncio.to_thread(scheduler.result, one, 10) == 7
+        await scheduler.stop()
+
+    threads = threading.active_count()
+    asyncio.run(main())
+    scheduler.close()
+    eventually(lambda: threading.active_count() <= threads, what="all threads of the nodes end")

@@ -1,0 +1,86 @@
+"""S08: SIGTERM while executions are claimed and settled as fast as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler, TaskStatus
+from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.stores.base import Claim, Exchange
+from advanced_scheduler.stores.sql import SqlStore
+from tests.scenarios import checks
+from tests.scenarios.harness import Cluster
+from tests.scenarios.tasks import definition, note
+
+REPEATS = 4
+TASKS = 1_000
+GRACE = 15.0  # seconds: the drain limit, and the end of the process
+
+
+def stopped_in_a_burst(cluster: Cluster, broken: str | None = None) -> list[str]:
+    scheduler = cluster.scheduler()
+    ids = scheduler.schedule_task_many("note", [(n,) for n in range(TASKS)])
+    left_behind, outputs = [], []
+    for number in range(REPEATS):
+        node = cluster.node(f"burst-{number}", limit=20, broken=broken)
+        time.sleep(random.random() * 0.3)
+        node.terminate()
+        assert node.wait(GRACE) == 0, node.output()
+        left_behind += [one for one in cluster.rows().values() if one.status is TaskStatus.RUNNING]
+        outputs.append(node.output())
+    cluster.node("last", limit=20)
+    cluster.until_ended(timeout=40)
+    told = {
+        f"no execution to be left RUNNING under a dead owner, not {len(left_behind)}": (
+            not left_behind
+        ),
+        "no node to schedule on a pool that is shut down": not any(
+            "cannot schedule new futures" in one for one in outputs
+        ),
+        "no traceback": not any("Traceback" in one for one in outputs),
+        "nothing to be started twice": len(cluster.starts()) == TASKS,
+    }
+    return [*checks.done_once(cluster, ids), *checks.invariants(cluster), *checks.unmet(told)]
+
+
+def test_nothing_is_left_under_a_dead_owner(cluster: Cluster) -> None:
+    assert stopped_in_a_burst(cluster) == []
+
+
+def test_control_a_node_that_does_not_drain_is_seen(cluster: Cluster) -> None:
+    assert stopped_in_a_burst(cluster, "stops-dead")
+
+
+def test_what_is_claimed_while_the_node_stops_is_given_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, slow = threading.Event(), SqlStore.exchange
+
+    def exchange(self: SqlStore, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+        answer = slow(self, transitions, claim)
+        if answer.claimed:
+            claimed.set()
+            time.sleep(0.5)  # the commit is done, and its answer is still on the way
+        return answer
+
+    monkeypatch.setattr(SqlStore, "exchange", exchange)
+    scheduler = AdvancedTaskScheduler(store=cluster.store_url)
+    scheduler.register_task(definition(note))
+
+    async def main() -> str:
+        await scheduler.start()
+        execution_id = scheduler.schedule_task("note")
+        await asyncio.to_thread(claimed.wait, 10)
+        await scheduler.stop()
+        return execution_id
+
+    row = cluster.row(asyncio.run(main()))
+    scheduler.close()
+    assert (row.status, row.attempt, row.fence) == (TaskStatus.PENDING, 0, 1)
+    assert cluster.starts() == []
