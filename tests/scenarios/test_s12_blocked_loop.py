@@ -1,0 +1,46 @@
+"""S12: a coroutine blocks the event loop for three leases; the leases are renewed all the same."""
+
+from __future__ import annotations
+
+from tests.scenarios import checks
+from tests.scenarios.harness import Cluster
+
+LEASE = 1.0
+BLOCKED = 3 * LEASE
+SETTINGS = {"lease_seconds": LEASE, "renewal_seconds": 0.25}
+
+
+def blocked_loop(cluster: Cluster, broken: str | None = None) -> list[str]:
+    a = cluster.node("a", broken=broken, settings=SETTINGS, watched=True)
+    scheduler = cluster.scheduler()
+    suspended = scheduler.schedule_task("doze", 0.5)
+    cluster.until(lambda: cluster.starts(suspended))
+    hog = scheduler.schedule_task("hog", BLOCKED)
+    (begin,) = cluster.until(lambda: cluster.starts(hog))
+    cluster.node("b", settings=SETTINGS)
+    cluster.until_ended(timeout=15)
+    (end, *_) = cluster.until(lambda: cluster.ends(hog))
+    cluster.until(lambda: _health(cluster, end["at"] + 1.5, float("inf")))
+    during = _health(cluster, begin["at"] + 1.5, end["at"])
+    after = _health(cluster, end["at"] + 1.5, float("inf"))
+    told = {
+        "nobody else to take the executions over": len(cluster.starts()) == 2,
+        "node a to live": a.alive,
+        f"health to report the lag, not {during}": any("loop" in reason for reason in during),
+        f"health to be well again, not {after}": not any("loop" in reason for reason in after),
+    }
+    return [*checks.done_once(cluster), *checks.invariants(cluster), *checks.unmet(told)]
+
+
+def _health(cluster: Cluster, since: float, until: float) -> list[str]:
+    """What the node reported in between."""
+    lines = [one for one in cluster.lines("health") if since < one["at"] < until]
+    return [" ".join([one["status"], *one["reasons"]]) for one in lines]
+
+
+def test_the_leases_are_renewed_and_health_tells_of_the_lag(cluster: Cluster) -> None:
+    assert blocked_loop(cluster) == []
+
+
+def test_control_without_a_heartbeat_others_take_over(cluster: Cluster) -> None:
+    assert blocked_loop(cluster, "no-heartbeat")
