@@ -51,7 +51,7 @@ def monday_is_zero(patch: Patch) -> None:
         weekdays = frozenset(
             (one + 1) % 7 if isinstance(one, int) else one for one in fields.days.weekdays
         )
-        return replace(fields, days=replace(fields.days, weekdays=weekdays))
+        return replace(fields, days=replace(fields.days, weekdays=weekdays), _known={})
 
     patch(cron, "parse_cron", shifted)
 
