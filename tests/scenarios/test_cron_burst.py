@@ -1,0 +1,155 @@
+"""S16: thousands of schedules that are due in the same second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler, TaskPriority
+from advanced_scheduler.config import Settings
+from advanced_scheduler.lifecycle import FINAL
+from advanced_scheduler.models import ExecutionFilter, Schedule, TaskStatus, TickOutcome
+from advanced_scheduler.stores.base import Store
+from advanced_scheduler.triggers import CronTrigger
+from tests.scenarios import breaks
+from tests.scenarios.harness import POLL, SCALED, Cluster, waited
+from tests.scenarios.tasks import definition, note
+
+PATIENCE = 40.0  # seconds: the stated time within which 10,000 are dispatched on two slow cores
+LEAD = 3.0  # seconds to store the schedules; on a slow machine they are due before it starts
+NEVER_TWICE = timedelta(hours=1)
+
+
+def put_schedules(store: Store, count: int, at: datetime) -> None:
+    """Schedules 0, 1, 2.. of all five priorities in turn, all due at the same second."""
+    trigger = CronTrigger(f"{at.second} {at.minute} {at.hour} {at.day} {at.month} *").to_json()
+    for number in range(count):
+        schedule = Schedule(
+            schedule_id=f"{number:05}",
+            task_id="note",
+            trigger=trigger,
+            priority=wanted(f"{number:05}"),
+            next_fire_time=at,
+        )
+        assert store.put(schedule, expected_version=None)
+
+
+def wanted(schedule_id: str | None) -> TaskPriority:
+    """The priority that a schedule was given."""
+    return TaskPriority(int(schedule_id or 0) % len(TaskPriority))
+
+
+@contextmanager
+def asking(scheduler: AdvancedTaskScheduler) -> Iterator[list[float]]:
+    """How many seconds each report of health took that was asked for within the block."""
+    took: list[float] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.05):
+            began = time.monotonic()
+            scheduler.get_health_status()
+            took.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield took
+    finally:
+        over.set()
+        thread.join()
+
+
+def burst(cluster: Cluster, url: str, count: int) -> list[str]:
+    scheduler = AdvancedTaskScheduler(store=url, settings=Settings(**SCALED))
+    scheduler.register_task(definition(note))
+    due = (datetime.now(UTC) + timedelta(seconds=LEAD)).replace(microsecond=0)
+    put_schedules(scheduler.store, count, due)
+
+    def all_ran() -> bool:
+        counts = scheduler.store.counts()
+        return sum(n for (status, _), n in counts.items() if status in FINAL) >= count
+
+    with scheduler.running(), asking(scheduler) as took:
+        waited(all_ran, timeout=PATIENCE)
+    violations = [
+        *(f"health took {one:.2f} s" for one in took if one >= 1),
+        *([] if len(took) > 10 else [f"health answered {len(took)} times"]),
+        *each_once(cluster, scheduler.store, count, due),
+        *in_order(cluster, scheduler.store),
+    ]
+    scheduler.close()
+    return violations
+
+
+def each_once(cluster: Cluster, store: Store, count: int, due: datetime) -> list[str]:
+    rows = store.find(ExecutionFilter(limit=10 * count))
+    runs = Counter(row.schedule_id for row in rows)
+    ends = Counter(line["execution"] for line in cluster.ends())
+    return [
+        *([] if len(runs) == count else [f"{len(runs)} of {count} schedules ran"]),
+        *(f"{one} made {n} executions" for one, n in runs.items() if n != 1),
+        *(
+            f"{row.execution_id} is {row.status} with {ends[row.execution_id]} end lines"
+            for row in rows
+            if row.status is not TaskStatus.COMPLETED or ends[row.execution_id] != 1
+        ),
+        *(
+            f"the ledger of {row.schedule_id} has {outcomes}"
+            for row in rows
+            if (outcomes := outcomes_of(store, str(row.schedule_id), due)) != [TickOutcome.FIRED]
+        ),
+    ]
+
+
+def outcomes_of(store: Store, schedule_id: str, due: datetime) -> list[TickOutcome]:
+    return [tick.outcome for tick in store.ticks(schedule_id, due - NEVER_TWICE, due + NEVER_TWICE)]
+
+
+def in_order(cluster: Cluster, store: Store) -> list[str]:
+    """I9: none starts while one of a higher priority has waited for a dispatch interval."""
+    starts = {line["execution"]: line["at"] for line in cluster.starts()}
+    waits = [
+        (wanted(row.schedule_id), row.created_time.timestamp() + POLL, starts[row.execution_id])
+        for row in store.find(ExecutionFilter(limit=10**6))
+        if row.created_time is not None and row.execution_id in starts
+    ]
+    early = Counter[TaskPriority]()
+    for level in TaskPriority:
+        higher = sorted((since, start - POLL) for one, since, start in waits if one < level)
+        begins = [since for since, _ in higher]
+        ends = list(accumulate((end for _, end in higher), max))
+        for priority, _, start in waits:
+            before = bisect_left(begins, start)
+            early[priority] += priority == level and before > 0 and start < ends[before - 1]
+    return [f"I9: {n} of priority {one.name} too early" for one, n in early.items() if n]
+
+
+def test_ten_thousand_in_one_second(cluster: Cluster) -> None:
+    assert burst(cluster, "memory://", 10_000) == []
+
+
+def test_fewer_on_a_disk(cluster: Cluster) -> None:
+    assert burst(cluster, f"{cluster.store_url}?synchronous=normal", 1_000) == []
+
+
+def test_control_ticks_that_fire_twice_are_seen(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks.apply("fires-twice", monkeypatch.setattr)
+    assert any("made 2 executions" in one for one in burst(cluster, "memory://", 500))
+
+
+def test_control_without_priorities_the_order_is_that_of_arrival(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks.apply("ignores-priority", monkeypatch.setattr)
+    assert any("I9" in one for one in burst(cluster, "memory://", 4000))
