@@ -1,0 +1,108 @@
+"""What is read when somebody scrapes: the node and, if the store tells it, the queue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from advanced_scheduler import (
+    AdvancedTaskScheduler,
+    ManualClock,
+    TaskDependency,
+    TaskPriority,
+    TaskStatus,
+)
+from advanced_scheduler.metrics import SchedulerMetrics, scrape
+from advanced_scheduler.models import TaskExecution
+from tests.contract.rows import execution, schedule
+from tests.support.waiting import eventually
+from tests.unit.metrics.samples import FaultyStore, value, values
+
+
+def waiting(clock: ManualClock) -> list[TaskExecution]:
+    """One execution in each state of the queue, and a second ready one."""
+    now, minute = clock.now(), timedelta(minutes=1)
+    up = TaskDependency("up", execution_id="up")
+    return [
+        execution("ready", scheduled_time=now - 2 * minute),
+        execution("ready-too", scheduled_time=now - minute),
+        execution("delayed", scheduled_time=now + minute),
+        execution("blocked", blocked_by=frozenset({"up"}), dependencies=(up,)),
+        execution("retrying", status=TaskStatus.RETRYING, due_time=now + minute),
+    ]
+
+
+def test_the_queue_is_split_by_what_executions_wait_for(
+    metrics: SchedulerMetrics, store: FaultyStore, clock: ManualClock
+) -> None:
+    store.add(waiting(clock))
+    store.add([execution("urgent", priority=TaskPriority.CRITICAL)])
+    assert values(metrics, "queue_depth", "state", priority="normal") == {
+        "ready": 2,
+        "delayed": 1,
+        "blocked": 1,
+        "retrying": 1,
+    }
+    assert values(metrics, "queue_depth", "priority", state="ready") == {"critical": 1, "normal": 2}
+    assert values(metrics, "queue_oldest_ready_age_seconds", "priority") == {"normal": 120}
+    assert value(metrics, "queue_depth", priority="low", state="ready") == 0
+
+
+def test_a_long_queue_counts_like_the_last_row_that_was_looked_at(
+    metrics: SchedulerMetrics,
+    store: FaultyStore,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scrape, "ROWS_LOOKED_AT", 2)
+    store.add(waiting(clock))
+    assert values(metrics, "queue_depth", "state") == {"ready": 5}
+
+
+def test_the_state_of_the_cluster_is_read_at_most_every_five_seconds(
+    metrics: SchedulerMetrics, store: FaultyStore, clock: ManualClock
+) -> None:
+    assert values(metrics, "queue_depth", "state") == {}
+    store.add([execution("e")])
+    clock.advance(seconds=4.9)
+    assert values(metrics, "queue_depth", "state") == {}
+    clock.advance(seconds=0.1)
+    assert values(metrics, "queue_depth", "state") == {"ready": 1}
+
+
+def test_a_store_that_fails_leaves_a_gap_and_is_counted_in_that_scrape(
+    metrics: SchedulerMetrics, store: FaultyStore, clock: ManualClock
+) -> None:
+    store.down = True
+    text, _ = metrics.render()
+    assert b"advanced_scheduler_queue_depth" not in text
+    assert b'advanced_scheduler_store_errors_total{operation="scrape"} 1.0' in text
+    assert b"advanced_scheduler_executions_running 0.0" in text
+    store.down = False
+    clock.advance(seconds=5)
+    assert b"advanced_scheduler_queue_depth" in metrics.render()[0]
+
+
+def test_schedules_are_counted_by_state(metrics: SchedulerMetrics, store: FaultyStore) -> None:
+    store.put(schedule("a"), expected_version=None)
+    store.put(schedule("b"), expected_version=None)
+    store.put(schedule("c", paused=True), expected_version=None)
+    store.put(schedule("d", next_fire_time=None), expected_version=None)
+    assert values(metrics, "schedules", "state") == {"active": 2, "paused": 1, "ended": 1}
+
+
+def test_the_node_tells_its_limit_and_its_build(metrics: SchedulerMetrics) -> None:
+    assert value(metrics, "concurrency_limit") == 3
+    assert value(metrics, "executions_running") == 0
+    assert b'advanced_scheduler_build_info{python="3.' in metrics.render()[0]
+
+
+def test_a_running_engine_tells_when_it_last_went_round() -> None:
+    scheduler = AdvancedTaskScheduler()
+    metrics = SchedulerMetrics(scheduler)
+    assert value(metrics, "last_tick_timestamp_seconds") is None
+    with scheduler.running():
+        before = scheduler.clock.now().timestamp()
+        eventually(lambda: (value(metrics, "last_tick_timestamp_seconds") or 0) >= before)
+    scheduler.close()
