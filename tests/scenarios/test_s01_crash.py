@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from advanced_scheduler.lifecycle import FINAL
 from tests.scenarios import checks
 from tests.scenarios.harness import LEASE, POLL, Cluster
 
@@ -14,11 +15,11 @@ def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]
     nodes = {name: cluster.node(name, broken=broken) for name in ("a", "b")}
     scheduler = cluster.scheduler()
     before = scheduler.schedule_task_many("note", [(n,) for n in range(20)])
-    cluster.until(lambda: len(cluster.ends()) == len(before))
+    cluster.until(cluster.ended)
     victim = scheduler.schedule_task("nap", 1.5)
     bystanders = scheduler.schedule_task_many("doze", [(0.1,)] * 5)
     (first,) = cluster.until(lambda: cluster.starts(victim))
-    cluster.until(lambda: len(cluster.ends()) == len(before) + len(bystanders))
+    cluster.until(lambda: all(cluster.row(one).status in FINAL for one in bystanders))
     lost = first["node"]
     nodes[lost.partition(":")[0]].kill()
     killed = time.time()
