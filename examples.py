@@ -225,6 +225,7 @@ def health_monitoring() -> dict[str, Any]:
         return a / b
 
     with closing(AdvancedTaskScheduler()) as scheduler, scheduler.running():
+        server = scheduler.serve_metrics(port=0)  # 9464 is the usual one for Prometheus
         scheduler.register_task(TaskDefinition("divide", "Divide", divide))
         for execution_id in scheduler.schedule_task_many("divide", [(1, 2), (3, 4), (5, 0)]):
             scheduler.wait_for_task(execution_id, timeout=10)
@@ -235,7 +236,6 @@ def health_monitoring() -> dict[str, Any]:
         for error in health["recent_errors"]:
             print(f"  {error['task_name']}: {error['error']}")
 
-        server = scheduler.serve_metrics(port=0)  # 9464 is the usual one for Prometheus
         with urlopen(f"{server.url}/metrics") as answer:
             lines = answer.read().decode().splitlines()
         print(*(line for line in lines if "executions_finished_total{" in line), sep="\n")
