@@ -11,6 +11,7 @@ from typing import Any
 from .. import lifecycle
 from ..clock import Clock
 from ..context import TaskContext
+from ..errors import TaskNotRegistered
 from ..lifecycle import Transition
 from ..models import TaskExecution, TaskStatus
 from ..registry import TaskRegistry
@@ -97,9 +98,11 @@ class Dispatcher:
             await asyncio.wait({run.job for run in self.running.values() if run.job})
             await asyncio.sleep(0)  # the done-callbacks fill the outbox
         self.accepting = False
-        while self._outbox:
-            await self.work()
-        self.accepting = True
+        try:
+            while self._outbox:
+                await self.work()
+        finally:
+            self.accepting = True
         return self.started - before
 
     async def drain(self, seconds: float) -> None:
@@ -174,7 +177,9 @@ class Dispatcher:
             reason = f"given back by node {self._node}, which is stopping"
             self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
             return
-        if row.task_id not in self._registry:
+        try:
+            task = self._registry.get(row.task_id)
+        except TaskNotRegistered:
             self._unknown.add(row.task_id)
             reason = f"parked: task {row.task_id!r} is not registered on node {self._node}"
             self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
@@ -187,7 +192,7 @@ class Dispatcher:
             deadline=None if row.timeout is None else started + timedelta(seconds=row.timeout),
             load_results=partial(self._results_of, row),
         )
-        run = Run(row, self._registry.get(row.task_id), context)
+        run = Run(row, task, context)
         self.running[row.execution_id] = run
         self._turns.leave(row)
         self.started += 1
@@ -197,10 +202,13 @@ class Dispatcher:
     def _finished(self, run: Run, job: asyncio.Task[Transition]) -> None:
         # A task that is cancelled before its first step never reaches a try block of its own.
         transition: Transition | None
-        if job.cancelled():
-            transition = self._runner.interrupted(run)
-        elif (error := job.exception()) is not None:
+        if job.cancelled() and run.stop is None:
+            error = asyncio.CancelledError("the task cancelled itself")
             transition = self._runner.after_failure(run, error)
+        elif job.cancelled():
+            transition = self._runner.interrupted(run)
+        elif (failure := job.exception()) is not None:
+            transition = self._runner.after_failure(run, failure)
         else:
             transition = job.result()
         self._settle(run, transition)

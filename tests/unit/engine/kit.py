@@ -1,0 +1,84 @@
+"""Owns schedulers for tests of the engine: quick ones, on real stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler.clock import Clock
+from advanced_scheduler.config import Settings
+from advanced_scheduler.engine.parts import Parts, assemble
+from advanced_scheduler.models import TaskExecution, TaskStatus
+from advanced_scheduler.stores.memory import MemoryStore
+from advanced_scheduler.stores.base import Store
+from tests.support.definitions import define
+from tests.support.faulty_store import FaultyStore
+
+NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def quick(**fields: Any) -> Settings:
+    """Settings that poll often, and drain for as long as it takes."""
+    return Settings(**{"poll_seconds": 0.02, "drain_seconds": 10, **fields})
+
+
+def scheduler(
+    store: Store | str | None = None,
+    *,
+    clock: Clock | None = None,
+    limit: int = 10,
+    name: str = "here",
+    **settings: Any,
+) -> AdvancedTaskScheduler:
+    """A scheduler on ``store`` (in memory) that was not started."""
+    return AdvancedTaskScheduler(
+        None,
+        limit,
+        store=MemoryStore() if store is None else store,
+        settings=quick(**settings),
+        clock=clock,
+        name=name,
+    )
+
+
+def faulty(*, blocking: bool = False) -> FaultyStore:
+    """A store in memory that can be made to fail; ``blocking``: called in threads."""
+    return FaultyStore(MemoryStore(), blocking=blocking)
+
+
+def parts(store: Store, clock: Clock, **settings: Any) -> Parts:
+    """What a scheduler is made of."""
+    return assemble(None, store=store, settings=quick(**settings), clock=clock)
+
+
+def add_task(
+    target: AdvancedTaskScheduler, function: Callable[..., Any], task_id: str = "job", **fields: Any
+) -> None:
+    """Register ``function``."""
+    target.register_task(define(function, task_id=task_id, **fields))
+
+
+def row_of(target: AdvancedTaskScheduler, execution_id: str) -> TaskExecution:
+    """The stored row."""
+    (row,) = target.store.get([execution_id])
+    return row
+
+
+def status_of(target: AdvancedTaskScheduler, execution_id: str) -> TaskStatus:
+    """Where the execution stands."""
+    return row_of(target, execution_id).status
+
+
+def execution(execution_id: str = "e", **fields: Any) -> TaskExecution:
+    """A pending execution of the task ``job``, due now."""
+    return TaskExecution(
+        **{
+            "execution_id": execution_id,
+            "task_id": "job",
+            "task_name": "Job",
+            "scheduled_time": NOW,
+            **fields,
+        }
+    )

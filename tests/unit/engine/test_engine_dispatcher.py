@@ -1,0 +1,96 @@
+"""How executions are claimed, started and settled, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.errors import StoreUnavailable
+from advanced_scheduler.models import TaskPriority, TaskStatus
+from tests.support.definitions import nothing
+from tests.support.waiting import eventually_async
+from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
+
+
+@pytest.mark.parametrize("wait", [True, False])
+async def test_what_is_claimed_while_the_node_stops_is_given_back(wait: bool) -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    add_task(target, asyncio.Event().wait)
+    hold = store.hold("exchange", after=True)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await asyncio.to_thread(hold.entered.wait)
+    stopping = asyncio.create_task(target.stop(wait=wait))
+    await eventually_async(lambda: target.health_facts().draining)
+    hold.released.set()
+    await stopping
+    row = row_of(target, execution_id)
+    assert (row.status, row.attempt, row.node) == (TaskStatus.PENDING, 0, None)
+
+
+async def test_a_store_that_fails_while_a_step_settles_stops_no_later_step(
+    clock: ManualClock,
+) -> None:
+    store = faulty()
+    target = scheduler(store.face, clock=clock)
+    add_task(target, nothing)
+    first = target.schedule_task("job")
+
+    def break_down() -> None:
+        store.break_down()
+
+    add_task(target, break_down, "breaker", priority=TaskPriority.LOW)
+    target.schedule_task("breaker")
+    with pytest.raises(StoreUnavailable):
+        await target.run_due()
+    store.come_back()
+    second = target.schedule_task("job")
+    assert await target.run_due() == 1
+    assert status_of(target, first) is TaskStatus.COMPLETED
+    assert status_of(target, second) is TaskStatus.COMPLETED
+    target.close()
+
+
+async def test_a_task_that_cancels_itself_has_failed(clock: ManualClock) -> None:
+    target = scheduler(clock=clock)
+
+    async def give_up() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    add_task(target, give_up)
+    execution_id = target.schedule_task("job")
+    assert await target.run_due() == 1
+    row = row_of(target, execution_id)
+    assert (row.status, row.error) == (
+        TaskStatus.FAILED,
+        "CancelledError: the task cancelled itself",
+    )
+    target.close()
+
+
+async def test_a_task_that_is_unregistered_during_its_claim_is_parked(clock: ManualClock) -> None:
+    store = faulty()
+    target = scheduler(store.face, clock=clock)
+    add_task(target, nothing)
+    ids = [target.schedule_task("job") for _ in range(2)]
+    registry = target._parts.registry
+    get = registry.get
+
+    def get_late(task_id: str) -> object:
+        registry.get = get  # type: ignore[method-assign]
+        registry.unregister(task_id)
+        return get(task_id)
+
+    registry.get = get_late  # type: ignore[assignment, method-assign]
+    assert await target.run_due() == 0
+    rows = [row_of(target, one) for one in ids]
+    assert [(row.status, (row.reason or "")[:6]) for row in rows] == [
+        (TaskStatus.PENDING, "parked")
+    ] * 2
+    target.close()
