@@ -29,7 +29,7 @@ def drained(cluster: Cluster, broken: str | None = None) -> list[str]:
     code = a.wait()
     b = cluster.node("b", limit=QUEUED, settings=LONG_LEASE)
     (ready,) = (one for one in cluster.lines("ready") if one["pid"] == b.pid)
-    cluster.until_ended(timeout=20)
+    cluster.until_ended(timeout=20 if broken is None else AT_ONCE)
     by_a = [one for one in cluster.starts() if one["pid"] == a.pid]
     by_b = [one for one in cluster.starts() if one["pid"] == b.pid]
     told = {

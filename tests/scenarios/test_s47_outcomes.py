@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def garbled() -> None:
 
 RESULTS: list[Callable[[], Any]] = [huge, huge_bytes, opaque, circular, half_a_pair]
 ERRORS: list[Callable[[], Any]] = [mute, verbose, garbled]
+EXECUTORS = ("thread", "process")
 BODIES: list[Callable[..., Any]] = [*RESULTS, *ERRORS, total]
 
 
@@ -75,12 +77,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def nasty_outcomes(url: str, patience: float = 30.0) -> list[str]:
     scheduler = AdvancedTaskScheduler(store=url, settings=Settings(poll_seconds=0.2))
-    for function in BODIES:
-        scheduler.register_task(definition(function))
-    ids = {one.__name__: scheduler.schedule_task(one.__name__) for one in (*RESULTS, *ERRORS)}
+    for function, where in product(BODIES, EXECUTORS):
+        name = f"{function.__name__} in a {where}"
+        scheduler.register_task(definition(function, task_id=name, executor=where))
+    nasty = [f"{one.__name__} in a {where}" for one in BODIES[:-1] for where in EXECUTORS]
+    ids = {name: scheduler.schedule_task(name) for name in nasty}
     with scheduler.running():
         waited(lambda: scheduler.task_queue.is_empty() and not scheduler.running_tasks, patience)
-        after = scheduler.schedule_task("total", [20, 22])
+        after = scheduler.schedule_task("total in a process", [20, 22])
         alive = scheduler.wait_for_task(after, timeout=patience) == 42
     seen = {name: scheduler.get_task_status(one) for name, one in ids.items()}
     scheduler.store.ping()
@@ -93,12 +97,13 @@ def nasty_outcomes(url: str, patience: float = 30.0) -> list[str]:
 
 def _troubles(name: str, status: dict[str, Any] | None) -> list[str]:
     assert status is not None
-    wanted = TaskStatus.FAILED if name in {one.__name__ for one in ERRORS} else TaskStatus.COMPLETED
+    body = name.partition(" ")[0]
+    wanted = TaskStatus.FAILED if body in {one.__name__ for one in ERRORS} else TaskStatus.COMPLETED
     troubles = [] if status["status"] == wanted else [f"{name} is {status['status']}"]
     result, text = status["result"], f"{status['error']}{status['traceback']}"
-    if name in ("huge", "huge_bytes") and len(repr(result)) > LIMIT:
+    if body in ("huge", "huge_bytes") and len(repr(result)) > LIMIT:
         troubles.append(f"{name}: no marker, but {len(repr(result))} characters are kept")
-    if name == "mute" and "Mute" not in text:
+    if body == "mute" and "Mute" not in text:
         troubles.append(f"{name}: the error does not name its type: {text[:100]}")
     if len(text) > TEXT_LIMIT:
         troubles.append(f"{name}: {len(text)} characters of error are kept")
