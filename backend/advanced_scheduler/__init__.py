@@ -6,6 +6,7 @@ from .clock import Clock, ManualClock, SystemClock
 from .config import Settings
 from .context import TaskContext, current_execution
 from .dag import TaskDependencyGraph
+from .engine.handle import TaskHandle
 from .errors import (
     CircularDependency,
     ConfigurationError,
@@ -51,7 +52,7 @@ from .models import (
 )
 from .queue import PriorityTaskQueue
 from .retry import TaskRetryManager
-from .scheduler import AdvancedTaskScheduler, TaskHandle, get_advanced_scheduler
+from .scheduler import AdvancedTaskScheduler, get_advanced_scheduler
 from .triggers import CronTrigger, IntervalTrigger, OneTimeTrigger
 
 __version__ = "0.1.0"

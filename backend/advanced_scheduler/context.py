@@ -13,6 +13,38 @@ from typing import Any, Final
 from .models import TaskExecution
 
 
+class Signal:
+    """Set at most once; a ``threading.Event`` that costs nothing until somebody waits for it."""
+
+    __slots__ = ("_event", "_set")
+
+    def __init__(self) -> None:
+        self._set = False
+        self._event: threading.Event | None = None
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._set
+
+    def set(self) -> None:
+        """Set it, and wake whoever waits."""
+        self._set = True
+        if self._event is not None:
+            self._event.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block this thread until it is set, or ``timeout`` seconds; answers ``is_set()``."""
+        with _SIGNALS:
+            if self._event is None:
+                self._event = threading.Event()
+        if self._set:  # set() may have come before there was an event to set
+            return True
+        return self._event.wait(timeout) or self._set
+
+
+_SIGNALS: Final = threading.Lock()
+
+
 def _no_results() -> Mapping[str, Any]:
     return {}
 
@@ -32,8 +64,8 @@ class TaskContext:
     started: datetime
     deadline: datetime | None = None
     lock_fence: int | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    lock_lost: threading.Event = field(default_factory=threading.Event)
+    cancelled: Signal = field(default_factory=Signal)
+    lock_lost: Signal = field(default_factory=Signal)
     load_results: Callable[[], Mapping[str, Any]] = _no_results
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -46,29 +46,38 @@ Listener = Callable[[Event], None]
 
 
 class EventBus:
-    """Calls every listener for every event, in the thread that publishes.
+    """Calls every listener for every event that it wants, in the thread that publishes.
 
     Listeners must be quick and thread-safe. One that raises is logged and stays.
     """
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: dict[EventType, tuple[Listener, ...]] = dict.fromkeys(EventType, ())
         self._lock = threading.Lock()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener; answers the call that takes it off again."""
+    def subscribe(
+        self, listener: Listener, types: Collection[EventType] = tuple(EventType)
+    ) -> Callable[[], None]:
+        """Add a listener for events of these types; answers the call that takes it off again."""
         with self._lock:
-            self._listeners = (*self._listeners, listener)
+            for one in types:
+                self._listeners[one] = (*self._listeners[one], listener)
 
         def unsubscribe() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
+                for one in types:
+                    kept = (other for other in self._listeners[one] if other is not listener)
+                    self._listeners[one] = tuple(kept)
 
         return unsubscribe
 
+    def hears(self, type_: EventType) -> bool:
+        """Whether anybody listens: an event for nobody need not be made."""
+        return bool(self._listeners[type_])
+
     def publish(self, event: Event) -> None:
-        """Tell all listeners; never raises."""
-        for listener in self._listeners:
+        """Tell all who listen; never raises."""
+        for listener in self._listeners[event.type]:
             try:
                 listener(event)
             except Exception:

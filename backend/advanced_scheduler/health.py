@@ -70,9 +70,12 @@ class SchedulerHealthMonitor:
         with self._lock:
             return list(self._errors)
 
+    HEARD: Final = frozenset({EventType.FINISHED, EventType.RETRYING, EventType.LOCK})
+    """The types of events that ``listen`` wants."""
+
     def listen(self, event: Event) -> None:
         """Take what counts from the events of a scheduler; a listener of ``EventBus``."""
-        if event.execution is not None and event.type in _ENDS:
+        if event.execution is not None:
             self.record_execution(event.execution, event.data.get("duration"))
         elif event.type is EventType.LOCK:
             self.record_lock_acquisition(event.data["result"] == "acquired")
@@ -148,9 +151,6 @@ class SchedulerHealthMonitor:
             "execution_id": execution.execution_id,
             "time": self._clock.now().isoformat(),
         }
-
-
-_ENDS: Final = frozenset({EventType.FINISHED, EventType.RETRYING})
 
 
 def _zeros() -> dict[str, float]:

@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 import reprlib
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,6 +22,10 @@ from .models import RetryConfig, TaskDefinition, TaskDependency, TaskPriority
 TASK_ID_LENGTH: Final = 200
 RESERVED_PARAMETERS: Final = frozenset({"options", "scheduled_time"})
 _EXECUTORS: Final = ("auto", "thread", "process")
+_BY_POSITION: Final = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
 _BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 _CONTEXT_TEXT: Final = re.compile(r"(?:Optional\[)?(?:\w+\.)*TaskContext\]?(?:\s*\|\s*None)?")
@@ -37,7 +42,8 @@ class RegisteredTask:
     builtins), and then arguments are not checked. ``path`` is ``module:qualname``, or None if
     no other process could find the function by a name. ``context_position`` is None if the
     context can be passed by keyword alone. ``complete`` says that the definition's own
-    arguments are all that the function needs.
+    arguments are all that the function needs, and ``arity`` with how many positional arguments
+    alone any call is right: both spare the common calls a look at the signature.
     """
 
     definition: TaskDefinition
@@ -48,6 +54,7 @@ class RegisteredTask:
     context_parameter: str | None
     context_position: int | None
     complete: bool
+    arity: range
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
         """The arguments of one call: these, and where they are silent the definition's own.
@@ -60,6 +67,8 @@ class RegisteredTask:
         own = self.definition
         if not args and not kwargs and self.complete:
             return tuple(own.args), {**own.kwargs}
+        if args and not kwargs and len(args) in self.arity:
+            return args, {}
         args, merged = args or tuple(own.args), {**own.kwargs, **kwargs}
         if self.signature is not None:
             self._check(self.signature.bind, args, merged)
@@ -306,6 +315,7 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
         context_parameter=context.name if context is not None else None,
         context_position=position,
         complete=_binds(signature, definition),
+        arity=_arity(signature, definition),
     )
     task.check_own_arguments()
     return task
@@ -366,6 +376,20 @@ def _binds(signature: inspect.Signature | None, definition: TaskDefinition) -> b
     except TypeError:
         return False
     return True
+
+
+def _arity(signature: inspect.Signature | None, definition: TaskDefinition) -> range:
+    if signature is None or definition.kwargs:
+        return range(0)
+    parameters = signature.parameters.values()
+    required = [one for one in parameters if one.default is one.empty]
+    if any(one.kind is one.KEYWORD_ONLY for one in required):
+        return range(0)
+    positional = [one for one in parameters if one.kind in _BY_POSITION]
+    least = sum(one in required for one in positional)
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return range(least, sys.maxsize)
+    return range(least, len(positional) + 1)
 
 
 def _shown(signature: inspect.Signature | None) -> str:

@@ -157,7 +157,7 @@ class Dispatcher:
             self._start(row)
         for execution_id, why in early.items():
             self.interrupt(execution_id, why)
-        self._outbox += self._settler.consequences(changes, exchange.applied, exchange.waiting)
+        self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
 
     async def _idle_seconds(self) -> float:

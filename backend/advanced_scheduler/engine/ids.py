@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from datetime import datetime
 from typing import Final
 
 _COUNTER_BITS: Final = 12
-_COUNTER_END: Final = 1 << _COUNTER_BITS
+_COUNTER_MASK: Final = (1 << _COUNTER_BITS) - 1
+_VARIANT: Final = 0b10 << 62
 
 
 class ExecutionIds:
     """Strictly increasing within one object, whatever the clock does; safe from any thread.
 
-    The noise comes from the operating system unless ``rng`` is given, so that two processes
-    that were forked from one never make the same id.
+    The noise is seeded by the operating system, and again in a process that was forked, so
+    that parent and child never make the same id; ``rng`` is for tests that want the same ids.
     """
 
     def __init__(self, rng: random.Random | None = None) -> None:
-        self._rng = rng or random.SystemRandom()
+        self._rng = rng or _NOISE
         self._lock = threading.Lock()
         self._last = -1  # milliseconds and counter in one number
 
@@ -29,7 +31,12 @@ class ExecutionIds:
         with self._lock:
             self._last = at = at if at > self._last else self._last + 1
             noise = self._rng.getrandbits(62)
-        ms, counter = divmod(at, _COUNTER_END)
-        value = (ms << 80) | ((0x7000 | counter) << 64) | (0b10 << 62) | noise
+        value = (
+            (at >> _COUNTER_BITS << 80) | ((0x7000 | at & _COUNTER_MASK) << 64) | _VARIANT | noise
+        )
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_NOISE: Final = random.Random()  # a system call for each id would cost more than the id
+os.register_at_fork(after_in_child=_NOISE.seed)

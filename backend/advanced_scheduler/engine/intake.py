@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ..clock import Clock
 from ..dag import resolve
@@ -19,7 +19,7 @@ from .arguments import Arguments
 from .ids import ExecutionIds
 from .settler import Change, Settler
 
-_DEFAULTS = ScheduleOptions()
+_DEFAULTS: Final = ScheduleOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Intake:
             blocked_by = frozenset(dependency.key for dependency in dependencies)
             limits = [d.timeout for d in dependencies if d.timeout is not None]
             wait_until = now + timedelta(seconds=min(limits)) if limits else None
-        return TaskExecution(
+        return TaskExecution.make(
             execution_id=self._ids.make(now),
             task_id=definition.task_id,
             task_name=definition.task_name,

@@ -60,7 +60,9 @@ class Node:
         )
         self._loops: list[asyncio.Task[None]] = []
         self._sweeping: Loop | None = None
-        self._unsubscribe = parts.events.subscribe(self._hear)
+        self._unsubscribe = parts.events.subscribe(
+            self._hear, [EventType.SCHEDULED, EventType.RECOVERED]
+        )
 
     async def start(self, apscheduler: Host) -> None:
         """Run on the caller's event loop from now on."""
@@ -214,10 +216,9 @@ class Node:
         for execution_id, fence in gone:
             self.interrupt(execution_id, Stop.LEASE_LOST, fence)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, _: Event) -> None:
         """New work, from any thread of this process."""
-        if event.type in (EventType.SCHEDULED, EventType.RECOVERED):
-            self.dispatcher.wake()
+        self.dispatcher.wake()
 
     def _store_failed(self, operation: str, error: Exception) -> None:
         data = {"operation": operation, "error": str(error)}

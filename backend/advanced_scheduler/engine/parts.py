@@ -58,7 +58,7 @@ def assemble(
     store.open()
     events, registry = EventBus(), TaskRegistry()
     monitor = SchedulerHealthMonitor(clock)
-    events.subscribe(monitor.listen)
+    events.subscribe(monitor.listen, monitor.HEARD)
     settler = Settler(store, events, clock)
     arguments = Arguments(
         as_json=store.durable,

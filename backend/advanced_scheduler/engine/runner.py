@@ -123,7 +123,8 @@ class Runner:
             return self.after_failure(run, error)
         started = run.context.started
         queue_wait = max((started - row.due).total_seconds(), 0.0)
-        self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
+        if self.events.hears(EventType.STARTED):
+            self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
         args, kwargs = run.task.with_context(args, kwargs, run.context)
         call = Call(run.task.function, args, kwargs, run.context)
         outcome = await self._call(run, call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..clock import Clock
@@ -11,7 +12,7 @@ from ..dag import resolve
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL, Transition
 from ..models import TaskExecution, TaskStatus, task_key
-from ..stores.base import ExecutionStore
+from ..stores.base import Exchange, ExecutionStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +42,29 @@ class Settler:
                 for key in _keys(change.row)
             }
             waiting = self._store.dependents(ended) if ended else []
-            changes = self.consequences(changes, applied, waiting)
+            changes = self.consequences(changes, Exchange(applied, (), waiting))
             applied = self._store.apply([change.transition for change in changes])
         return first
 
-    def consequences(
-        self,
-        changes: Sequence[Change],
-        applied: Sequence[bool],
-        waiting: Sequence[TaskExecution],
-    ) -> list[Change]:
-        """Publish what was applied; answer the changes that the ``waiting`` rows now need."""
-        now = self._clock.now()
+    def consequences(self, changes: Sequence[Change], done: Exchange) -> list[Change]:
+        """Publish what was applied; answer the changes that the waiting rows now need."""
+        now, hears = self._clock.now(), self._events.hears
         ended: dict[str, TaskExecution | None] = {}
-        for change, done in zip(changes, applied, strict=True):
-            if not done:
+        rows = done.after or [None] * len(changes)
+        for change, applied, after in zip(changes, done.applied, rows, strict=True):
+            target = change.transition.target
+            event = _EVENTS.get((change.row.status, target))
+            if not applied or not (done.waiting or (event is not None and hears(event))):
                 continue
-            row, target = change.row, change.transition.target
-            event = _EVENTS.get((row.status, target))
-            if event is None and not waiting:
-                continue
-            after = change.transition.on(row)
+            if after is None:
+                after = change.transition.on(change.row)
             if event is not None:
-                self._events.publish(Event(event, now, after, _data(change, after)))
-            if target in FINAL:
+                self._events.publish(Event(event, now, after, _data(change, after, now)))
+            if done.waiting and target in FINAL:
                 ended.update(dict.fromkeys(_keys(after), after))
         return [
             Change(row, transition)
-            for row in waiting
+            for row in done.waiting
             if (transition := resolve(row, ended, now)) is not None
         ]
 
@@ -88,14 +84,12 @@ def _keys(row: TaskExecution) -> tuple[str, str]:
     return row.execution_id, task_key(row.task_id)
 
 
-def _data(change: Change, after: TaskExecution) -> dict[str, Any]:
+def _data(change: Change, after: TaskExecution, now: datetime) -> dict[str, Any]:
     if after.status is TaskStatus.PENDING:
         return {"reason": after.reason}
+    if change.row.status is not TaskStatus.RUNNING:
+        return {"duration": None}
+    duration = after.metrics.get("execution_time")
     if after.status is TaskStatus.RETRYING:
-        started = after.started_time or after.due
-        return {
-            "duration": after.metrics.get("execution_time"),
-            "delay": max((after.due - started).total_seconds(), 0.0),
-        }
-    ran = change.row.status is TaskStatus.RUNNING
-    return {"duration": after.metrics.get("execution_time") if ran else None}
+        return {"duration": duration, "delay": max((after.due - now).total_seconds(), 0.0)}
+    return {"duration": duration}

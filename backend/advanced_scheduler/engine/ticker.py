@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from ..clock import Clock
-from ..errors import SchedulerError
+from ..errors import StoreUnavailable
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
 from ..models import (
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # schedules in one round trip
 STRETCH: Final = 1000  # instants of one schedule in one step
+REMEMBERED: Final = 10_000  # triggers that need not be built anew
 _OPEN: Final = frozenset(TaskStatus) - FINAL
 
 
@@ -153,7 +154,7 @@ class Ticker:
         self._intake = intake
         self._events = events
         self._clock = clock
-        self._triggers: dict[str, tuple[int, Trigger]] = {}
+        self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
 
     def tick(self) -> datetime | None:
         """Fire all that is due; answers when the next schedule is due.
@@ -163,6 +164,8 @@ class Ticker:
         while True:
             now = self._clock.now()
             due = self._store.due(now, BATCH + len(self.parked))
+            ids = {one.schedule_id for one in due}  # without those that were removed or paused
+            self.parked = {one: why for one, why in self.parked.items() if one in ids}
             firings = [made for one in due if (made := self._firing(one, now)) is not None]
             fired = self._store.fire(firings) if firings else []
             for firing, won in zip(firings, fired, strict=True):
@@ -195,7 +198,9 @@ class Ticker:
                 for one in fired
             ]
             rows = self._intake.prepare(requests, now)
-        except SchedulerError as error:
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # whatever it is: the others are due as well
             self._park(schedule, error)
             return None
         self.parked.pop(schedule.schedule_id, None)
@@ -210,17 +215,19 @@ class Ticker:
             executions=rows,
         )
 
-    def _park(self, schedule: Schedule, error: SchedulerError) -> None:
+    def _park(self, schedule: Schedule, error: Exception) -> None:
         """Left due, for a node that can fire it; said once, not at every pass."""
         if self.parked.get(schedule.schedule_id) != str(error):
             logger.warning("schedule %s is parked: %s", schedule.schedule_id, error)
         self.parked[schedule.schedule_id] = str(error)
 
     def _trigger(self, schedule: Schedule) -> Trigger:
-        version, trigger = self._triggers.get(schedule.schedule_id, (None, None))
-        if trigger is None or version != schedule.version:
+        state, trigger = self._triggers.get(schedule.schedule_id, (None, None))
+        if trigger is None or state != schedule.trigger:
             trigger = trigger_from_json(schedule.trigger)
-            self._triggers[schedule.schedule_id] = (schedule.version, trigger)
+            if len(self._triggers) >= REMEMBERED:
+                self._triggers.clear()  # most are of schedules that are gone
+            self._triggers[schedule.schedule_id] = (schedule.trigger, trigger)
         return trigger
 
     def _announce(self, firing: Firing, now: datetime) -> None:

@@ -33,7 +33,7 @@ class Waiters:
         self._lock = threading.Lock()
         self._waiting: defaultdict[str, list[threading.Event]] = defaultdict(list)
         self._ended: dict[str, TaskExecution] = {}
-        events.subscribe(self._hear)
+        events.subscribe(self._hear, [EventType.FINISHED])
 
     def wait(self, execution_id: str, timeout: float | None) -> TaskExecution | None:
         """The ended row; None if ``timeout`` seconds pass first.
@@ -91,7 +91,7 @@ class Waiters:
                 self._ended.pop(execution_id, None)
 
     def _hear(self, event: Event) -> None:
-        if event.type is not EventType.FINISHED or event.execution is None or not self._waiting:
+        if event.execution is None or not self._waiting:
             return
         row = event.execution
         with self._lock:

@@ -44,12 +44,14 @@ class Exchange:
 
     ``applied`` says for each transition whether it was applied; ``claimed`` are the rows that
     are now this node's; ``waiting`` are the rows blocked by an execution that this very call
-    brought to an end (or by ``task:<id>`` of its task).
+    brought to an end (or by ``task:<id>`` of its task). ``after`` are the rows as the
+    transitions left them, None where one was not applied; empty if the store has not read them.
     """
 
     applied: Sequence[bool]
     claimed: Sequence[TaskExecution]
     waiting: Sequence[TaskExecution]
+    after: Sequence[TaskExecution | None] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

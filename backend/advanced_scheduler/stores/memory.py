@@ -126,6 +126,7 @@ class MemoryStore:
                 applied=[row is not None for row in applied],
                 claimed=self._claim(claim),
                 waiting=self._rows.waiters(keys),
+                after=applied,
             )
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:

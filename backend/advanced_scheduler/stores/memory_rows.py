@@ -31,6 +31,7 @@ class MemoryRows:
         self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
         self._ended: list[_Entry] = []  # heap by the time of the end
         self._lanes: tuple[list[_Entry], ...] = tuple([] for _ in TaskPriority)  # heaps by due time
+        self._sweep_at = [_STALE_SLACK for _ in TaskPriority]  # lengths at which to drop stale ones
 
     def fits(self, row: TaskExecution) -> bool:
         """Whether the row's id and unique key are free."""
@@ -164,12 +165,10 @@ class MemoryRows:
     def _queue(self, row: TaskExecution) -> None:
         lane, priority = self._lanes[row.priority], row.priority
         heappush(lane, (row.due, row.execution_id))
-        if len(lane) > _STALE_SLACK and len(lane) > 2 * self._open(priority):
+        if len(lane) > self._sweep_at[priority]:
             lane[:] = {entry for entry in lane if self._waiting(entry, priority)}
             heapify(lane)
-
-    def _open(self, priority: TaskPriority) -> int:
-        return sum(self.counts[status, priority] for status in CLAIMABLE)
+            self._sweep_at[priority] = max(_STALE_SLACK, 2 * len(lane))
 
     def _waiting(self, entry: _Entry, priority: int) -> TaskExecution | None:
         """The row of an entry; None if it was cancelled, claimed or moved since."""

@@ -49,10 +49,10 @@ async def throughput(store: str, n: int, *, at_once: bool) -> None:
     done = when_recorded(scheduler, n)
     begun = time.perf_counter()
     if at_once:
-        await asyncio.to_thread(scheduler.schedule_task_many, "noop", [()] * n)
+        await asyncio.to_thread(scheduler.schedule_task_many, "noop", [(0,)] * n)
     else:
         for _ in range(n):
-            scheduler.schedule_task("noop")
+            scheduler.schedule_task("noop", 0)
     await done.wait()
     say(per_second=n / (time.perf_counter() - begun))
     await scheduler.stop()
@@ -77,10 +77,10 @@ async def pick_up(store: str) -> None:
 
 def memory(n: int) -> None:
     scheduler = opened("memory://")
-    scheduler.schedule_task("noop")
+    scheduler.schedule_task("noop", 0)
     gc.collect()
     before = resident()
-    scheduler.schedule_task_many("noop", [()] * n)
+    scheduler.schedule_task_many("noop", [(0,)] * n)
     gc.collect()
     say(bytes_each=(resident() - before) / n)
     scheduler.close()

@@ -13,7 +13,7 @@ from clockwork import Counter, say, size
 COUNTER = Counter()
 
 
-async def noop() -> None:
+async def noop(_: int) -> None:
     COUNTER.hit()
 
 
@@ -23,7 +23,7 @@ async def main(n: int) -> None:
     COUNTER.reset(n)
     begun = time.perf_counter()
     for _ in range(n):
-        scheduler.add_job(noop, misfire_grace_time=None)
+        scheduler.add_job(noop, args=[0], misfire_grace_time=None)
     scheduler.resume()
     await COUNTER.done.wait()
     say(per_second=n / (time.perf_counter() - begun))

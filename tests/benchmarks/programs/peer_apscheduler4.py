@@ -11,7 +11,7 @@ from clockwork import Counter, say, size
 COUNTER = Counter()
 
 
-async def noop() -> None:
+async def noop(_: int) -> None:
     COUNTER.hit()
 
 
@@ -22,7 +22,7 @@ async def main(n: int) -> None:
         await scheduler.start_in_background()
         begun = time.perf_counter()
         for _ in range(n):
-            await scheduler.add_job("noop")
+            await scheduler.add_job("noop", args=[0])
         await COUNTER.done.wait()
         say(per_second=n / (time.perf_counter() - begun))
 

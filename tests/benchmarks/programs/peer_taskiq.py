@@ -11,7 +11,7 @@ from taskiq import InMemoryBroker
 COUNTER = Counter()
 
 
-async def noop() -> None:
+async def noop(_: int) -> None:
     COUNTER.hit()
 
 
@@ -22,7 +22,7 @@ async def main(n: int) -> None:
     COUNTER.reset(n)
     begun = time.perf_counter()
     for _ in range(n):
-        await task.kiq()
+        await task.kiq(0)
     await COUNTER.done.wait()
     say(per_second=n / (time.perf_counter() - begun))
     await broker.shutdown()
