@@ -36,11 +36,20 @@ STORE_OPERATIONS: Final = ("fire", "scrape")
 class _Series:
     """The children of one task at one priority; that they exist makes them start at 0."""
 
-    __slots__ = ("duration", "failed_attempts", "finished", "retries", "started", "task")
+    __slots__ = (
+        "duration",
+        "failed_attempts",
+        "finished",
+        "queue_wait",
+        "retries",
+        "started",
+        "task",
+    )
 
     def __init__(self, metrics: SchedulerMetrics, task: str, priority: str) -> None:
         self.task = task
         self.started = metrics.started.labels(task, priority)
+        self.queue_wait = metrics.queue_wait.labels(priority)
         self.finished = {one: metrics.finished.labels(task, priority, one) for one in OUTCOMES}
         self.failed_attempts = metrics.failed_attempts.labels(task)
         self.retries = metrics.retries.labels(task)
@@ -110,13 +119,11 @@ class SchedulerMetrics:
             EventType.LOCK_LOST: lambda _: self.locks_lost.inc(),
             EventType.STORE_ERROR: self._on_store_error,
         }
-        self._unsubscribe = scheduler.events.subscribe(self.listen)
+        self._unsubscribe = scheduler.events.subscribe(self.listen, self._handlers)
 
     def listen(self, event: Event) -> None:
-        """Count one event; a listener of ``EventBus``."""
-        handler = self._handlers.get(event.type)
-        if handler is not None:
-            handler(event)
+        """Count one event, of a type that counts; a listener of ``EventBus``."""
+        self._handlers[event.type](event)
 
     def render(self, accept: str | None = None) -> tuple[bytes, str]:
         """The text of one scrape and its content type: OpenMetrics if ``accept`` asks for it."""
@@ -172,8 +179,9 @@ class SchedulerMetrics:
 
     def _on_start(self, event: Event) -> None:
         row = _row(event)
-        self._of(row.task_id, row.priority).started.inc()
-        self.queue_wait.labels(_word(row.priority)).observe(event.data["queue_wait"])
+        series = self._of(row.task_id, row.priority)
+        series.started.inc()
+        series.queue_wait.observe(event.data["queue_wait"])
 
     def _on_retry(self, event: Event) -> None:
         row = _row(event)
