@@ -58,10 +58,10 @@ def plan(schedule: Schedule, trigger: Trigger, now: datetime, *, active: bool) -
     ``active`` says whether an execution of the schedule has not ended. More than 1,000 missed
     instants are worked off in several steps, of which only the last one runs anything.
     """
-    instants, following = _instants(schedule, trigger, now, STRETCH + schedule.max_catch_up)
+    instants, following = _instants(schedule, trigger, now, STRETCH + max(schedule.max_catch_up, 1))
     if following is not None and following <= now:
         bulk = instants[:STRETCH]
-        return Plan([_missed(schedule, one, instants[-1]) for one in bulk], instants[STRETCH])
+        return Plan([_missed(schedule, one, None) for one in bulk], instants[STRETCH])
     runs = _runs(schedule, instants, following, now)
     decisions = [
         Decision(one, TickOutcome.FIRED) if one in runs else _missed(schedule, one, instants[-1])
@@ -114,9 +114,10 @@ def _in_time(
     return following is None or now - instant <= (following - instant) / 2
 
 
-def _missed(schedule: Schedule, instant: datetime, latest: datetime) -> Decision:
+def _missed(schedule: Schedule, instant: datetime, latest: datetime | None) -> Decision:
     if schedule.misfire is MisfirePolicy.RUN_LATEST:
-        reason = f"missed; run once for all, at {latest.isoformat()}"
+        which = "the latest one" if latest is None else latest.isoformat()
+        reason = f"missed; run once for all, at {which}"
         return Decision(instant, TickOutcome.COALESCED, reason)
     if schedule.misfire is MisfirePolicy.RUN_ALL:
         reason = f"missed; beyond the {schedule.max_catch_up} instants that are caught up"
@@ -157,12 +158,12 @@ class Ticker:
         self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
 
     def tick(self) -> datetime | None:
-        """Fire all that is due; answers when the next schedule is due.
+        """Fire all that is due now; answers when the next schedule is due.
 
         Raises ``StoreUnavailable``; what was due then is still due.
         """
+        now = self._clock.now()  # once: what falls due meanwhile is for the next call
         while True:
-            now = self._clock.now()
             due = self._store.due(now, BATCH + len(self.parked))
             ids = {one.schedule_id for one in due}  # without those that were removed or paused
             self.parked = {one: why for one, why in self.parked.items() if one in ids}

@@ -185,6 +185,7 @@ class Timer:
 
     def _pass(self) -> float:
         """One pass of the ticker; answers in how many seconds the next one is due."""
+        began = self._clock.now()
         try:
             following = self._tick()
         except StoreError as error:
@@ -196,7 +197,6 @@ class Timer:
             self._failed(error)
             return self._poll
         self.last_pass = self._clock.monotonic()
-        if following is None:
+        if following is None or following <= began:  # still due: parked, or for another node
             return self._poll
-        wait = (following - self._clock.now()).total_seconds()
-        return wait if wait > 0 else self._poll  # still due: parked, or for another node
+        return (following - self._clock.now()).total_seconds()

@@ -11,8 +11,8 @@ from advanced_scheduler.clock import Clock
 from advanced_scheduler.config import Settings
 from advanced_scheduler.engine.parts import Parts, assemble
 from advanced_scheduler.models import TaskExecution, TaskStatus
-from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import define
 from tests.support.faulty_store import FaultyStore
 
