@@ -14,6 +14,8 @@ SchedulerError
 ├── ExecutionNotFound             (KeyError)    no execution has this id
 ├── ScheduleNotFound              (KeyError)    no schedule has this id
 ├── TaskFailed                                  ``result()``: ended without a result
+├── RemoteError                                 what a task raised in a process of its own
+├── ProcessDied                                 the process of a task ended before the task did
 ├── ResultTimeout                 (TimeoutError) ``result()``: did not end in time
 ├── IllegalTransition                           two states that no arrow connects
 ├── SchedulerStateError           (RuntimeError) the call does not fit the scheduler's state
@@ -88,6 +90,21 @@ class ScheduleNotFound(SchedulerError, KeyError):
 
 class TaskFailed(SchedulerError):
     """The execution ended without a result: failed, cancelled or skipped."""
+
+
+class RemoteError(SchedulerError):
+    """What a task raised in a process of its own; also of the original type, if that is known.
+
+    ``type_name``, ``message`` and ``traceback_text`` are what was left of the original.
+    """
+
+    type_name = ""
+    message = ""
+    traceback_text = ""
+
+
+class ProcessDied(SchedulerError):
+    """The process of a task ended before the task did; the message has exit code or signal."""
 
 
 class ResultTimeout(SchedulerError, TimeoutError):

@@ -1,0 +1,150 @@
+"""What tasks do in the tests of the executors; workers import it from here."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NoReturn
+
+from advanced_scheduler.context import TaskContext, current_execution
+
+BASE_EXCEPTIONS: tuple[type[BaseException], ...] = (
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    asyncio.CancelledError,
+)
+
+
+def on_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as a coroutine function."""
+
+    @functools.wraps(function)
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return coroutine
+
+
+def add(a: int, b: int = 0) -> int:
+    return a + b
+
+
+def day_after(when: datetime) -> tuple[str, int]:
+    return type(when).__name__, when.day + 1
+
+
+def who_am_i() -> list[object]:
+    here = current_execution()
+    return [here.execution_id, here.task_id, here.attempt, here.fence, here.node, here.results]
+
+
+def own_fields(names: list[str]) -> list[object]:
+    execution = current_execution().execution
+    return [str(getattr(execution, name)) for name in names]
+
+
+def with_context(context: TaskContext, /, a: int) -> list[object]:
+    return [context.task_id, a, current_execution() is context]
+
+
+def with_named_context(a: int, *, context: TaskContext) -> list[object]:
+    return [context.task_id, a]
+
+
+def fail(kind: str, message: str = "bad") -> NoReturn:
+    """Raise a builtin exception, or one of this module."""
+    error = {kind.__name__: kind for kind in (*BASE_EXCEPTIONS, Unlucky, Awkward, Mute)}.get(kind)
+    raise (error or getattr(sys.modules["builtins"], kind))(message)
+
+
+def fail_twice() -> NoReturn:
+    raise ExceptionGroup("both", [ValueError(), TypeError()])
+
+
+def recurse(depth: int = 0) -> int:
+    return recurse(depth + 1)
+
+
+class Unlucky(LookupError):
+    """An exception of the user's."""
+
+
+class Awkward(Exception):
+    """One that cannot be made from its message alone."""
+
+    def __new__(cls, message: str, answer: int = 42) -> Awkward:
+        return super().__new__(cls, message, answer)
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message.encode())
+
+
+class Mute(Exception):
+    """One that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def end_with(code: int) -> NoReturn:
+    os._exit(code)
+
+
+def die_of(number: int) -> NoReturn:
+    os.kill(os.getpid(), number)
+    raise AssertionError("still alive")
+
+
+def start_a_child(fifo: str) -> None:
+    """Start a process that lives as long as its worker's session, and writes to ``fifo``."""
+    with open(fifo, "w", encoding="utf-8") as held:  # noqa: PTH123
+        subprocess.Popen(["sleep", "1000"], stdout=held)
+
+
+def never_end(fifo: str) -> NoReturn:
+    """Let this process and a child of it hold ``fifo`` open, and wait for ever."""
+    start_a_child(fifo)
+    held = open(fifo, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    held.write("begun")
+    held.flush()
+    threading.Event().wait()
+    raise AssertionError("woken up")
+
+
+def close_all_files() -> None:
+    os.closerange(3, 100)
+
+
+def echo(value: Any) -> Any:
+    return value
+
+
+def text_of(length: int) -> str:
+    return "x" * length
+
+
+def half_a_pair() -> str:
+    return "\ud800"
+
+
+def something() -> object:
+    return object()
+
+
+async def later(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+nameless: Callable[[], None] = lambda: None  # noqa: E731
