@@ -1,7 +1,6 @@
 """Owns the faults of the controls: each takes one promise out of the library.
 
-A fault gets ``patch(owner, name, value)``: ``setattr`` in a node, ``monkeypatch.setattr`` in a
-test's own process.
+A fault gets ``patch(owner, name, value)``: in a test's own process ``monkeypatch.setattr``.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ def no_lease(patch: Patch) -> None:
 
 def no_cascade(patch: Patch) -> None:
     """The end of an execution has no consequence for those that wait for it."""
-    patch(Settler, "consequences", lambda self, changes, applied, waiting: [])
-    patch(Intake, "due_changes", lambda self, rows: [])
+    patch(Settler, "consequences", lambda *_: [])
+    patch(Intake, "due_changes", lambda *_: [])
 
 
 def no_waiting(patch: Patch) -> None:
@@ -101,7 +100,13 @@ def claims_ahead(patch: Patch) -> None:
 
 def claims_to_the_end(patch: Patch) -> None:
     """A node that stops goes on claiming."""
-    patch(Dispatcher, "accepting", property(lambda self: True, lambda self, value: None))
+    work = Dispatcher._work
+
+    async def eager(self: Dispatcher) -> float:
+        self.accepting = True
+        return await work(self)
+
+    patch(Dispatcher, "_work", eager)
 
 
 def gives_nothing_back(patch: Patch) -> None:
@@ -143,6 +148,14 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
 }
 
 
-def apply(name: str, patch: Patch = setattr) -> None:
-    """Build the fault ``name`` into this process; KeyError for an unknown one."""
-    BREAKS[name](patch)
+def apply(name: str, patch: Patch | None = None) -> None:
+    """Build the fault ``name`` into this process, for good unless ``patch`` undoes it.
+
+    Raises KeyError for an unknown fault, AttributeError for one that the library has outgrown.
+    """
+    BREAKS[name](patch or _replace)
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    getattr(owner, name)
+    setattr(owner, name, value)
