@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import redis
 
+from advanced_scheduler.engine.guard import Guard
 from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.turns import Turns
 from advanced_scheduler.locks import DistributedTaskLock, keeper
@@ -82,6 +83,15 @@ def no_deadline(patch: Patch) -> None:
     patch(RedisLocks, "_within", lambda self, call: call())
 
 
+def all_ask(patch: Patch) -> None:
+    """Every execution asks a lock server that has just not answered."""
+
+    def ask(self: Guard, task_id: str, timeout: float) -> Any:
+        return self._try(self._locks, task_id, timeout)
+
+    patch(Guard, "_ask", ask)
+
+
 BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "no-lock": no_lock,
     "last-come-first": last_come_first,
@@ -91,4 +101,5 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "untold": untold,
     "counted-fence": counted_fence,
     "no-deadline": no_deadline,
+    "all-ask": all_ask,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -160,15 +161,15 @@ def crash_of_the_holder(cluster: Cluster, broken: str | None = None) -> list[str
     nodes = nodes_of(cluster, broken)
     scheduler = cluster.scheduler(PATH)
     with watched(scheduler.lock_manager, "occupy") as watch:
-        victim = scheduler.schedule_task("occupy", 3.0)
+        victim = scheduler.schedule_task("occupy", 2.5)
         holder = held_by(cluster, victim, nodes)
         cluster.until(lambda: len(cluster.lines("beat")) > 30)  # two renewals, at least
         rival = scheduler.schedule_task("occupy", 0.1)
         holder.kill()
         killed = time.time()
-        cluster.until_ended(timeout=20)
+        cluster.until_ended(timeout=20 if broken is None else LOCK_TIMEOUT)
     held = intervals(cluster, "occupy")
-    free = next(one.start for one in held if one.start > killed)
+    free = next((one.start for one in held if one.start > killed), inf)
     alone = watch.within(killed, killed + LOCK_TIMEOUT / 2)
     drift = [one.ttl + one.answered - killed for one in alone if one.ttl is not None]
     told = {

@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
+import pytest
+
 from advanced_scheduler import AdvancedTaskScheduler
 from tests.scenarios import checks
 from tests.scenarios.harness import POLL, Cluster, waited
@@ -54,7 +56,7 @@ def down(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> lis
     locked = scheduler.schedule_task_many("touch", [()] * 5)
     free = scheduler.schedule_task_many("note", [()] * 10)
     cluster.until(lambda: len(cluster.ends()) >= len(free))
-    waited(lambda: all(cluster.row(one).fence >= 2 for one in locked), timeout=5)
+    waited(lambda: all(cluster.row(one).fence >= 2 for one in locked), timeout=3)
     waiting = [cluster.row(one) for one in locked]
     told = {
         "no locked body to run": not any(cluster.starts(one) for one in locked),
@@ -128,7 +130,8 @@ def test_a_redis_that_hangs_holds_up_nothing_but_locked_tasks(
     assert hung(cluster, private_redis) == []
 
 
-def test_control_without_a_deadline_everything_hangs(
-    cluster: Cluster, private_redis: RedisServer
+@pytest.mark.parametrize("broken", ["no-deadline", "all-ask"])
+def test_control_locked_tasks_that_keep_asking_hold_up_the_others(
+    cluster: Cluster, private_redis: RedisServer, broken: str
 ) -> None:
-    assert any("free tasks" in one for one in hung(cluster, private_redis, "no-deadline"))
+    assert any("free tasks" in one for one in hung(cluster, private_redis, broken))
