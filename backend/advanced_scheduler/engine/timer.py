@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +21,7 @@ from apscheduler.schedulers.base import BaseScheduler as Host
 from apscheduler.triggers.base import BaseTrigger
 
 from ..clock import Clock
-from ..errors import StoreError
+from ..errors import SchedulerStateError, StoreError
 
 __all__ = ["Host", "Timer"]
 
@@ -151,23 +152,41 @@ class Timer:
         return self._thread.is_alive() and bool(self._apscheduler.running)
 
     def start(self) -> None:
-        """Plug into APScheduler, and start it unless the application has."""
+        """Plug into APScheduler, and start it unless the application has.
+
+        Raises ``SchedulerStateError`` if another scheduler of ours is plugged in there.
+        """
+        try:
+            self._apscheduler.add_executor(TickExecutor(self._asked.set), ALIAS)
+        except ValueError as error:
+            raise SchedulerStateError(
+                "this APScheduler serves another AdvancedTaskScheduler, which runs; "
+                "give each of them its own"
+            ) from error
+        try:
+            self._apscheduler.add_jobstore(self._jobs, ALIAS)
+            if not self._apscheduler.running:
+                self._apscheduler.start()
+                self._started_host = True
+        except BaseException:
+            self._unplug()
+            raise
         self._thread.start()
-        self._apscheduler.add_executor(TickExecutor(self._asked.set), ALIAS)
-        self._apscheduler.add_jobstore(self._jobs, ALIAS)
-        if not self._apscheduler.running:
-            self._apscheduler.start()
-            self._started_host = True
 
     def stop(self) -> None:
         """Unplug; a pass that is under way ends first."""
         self._stopping = True
         self._asked.set()
-        self._apscheduler.remove_jobstore(ALIAS)
+        self._unplug()
+        self._thread.join()
+
+    def _unplug(self) -> None:
+        with suppress(LookupError):  # the application may have taken it out
+            self._apscheduler.remove_jobstore(ALIAS)
         if self._started_host and self._apscheduler.running:
             self._apscheduler.shutdown(wait=False)
-        self._apscheduler.remove_executor(ALIAS)
-        self._thread.join()
+        with suppress(LookupError):
+            self._apscheduler.remove_executor(ALIAS)
 
     def wake(self) -> None:
         """A schedule has changed: look now."""
@@ -180,8 +199,11 @@ class Timer:
             if self._stopping:
                 return
             self._jobs.expect(self._pass())
-            if self._apscheduler.running:
-                self._apscheduler.wakeup()
+            try:
+                if self._apscheduler.running:
+                    self._apscheduler.wakeup()
+            except Exception:  # the application's event loop may be closed
+                logger.exception("APScheduler could not be woken")
 
     def _pass(self) -> float:
         """One pass of the ticker; answers in how many seconds the next one is due."""

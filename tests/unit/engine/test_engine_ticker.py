@@ -13,7 +13,7 @@ import pytest
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine import ticker as module
 from advanced_scheduler.engine.parts import Parts
-from advanced_scheduler.engine.ticker import REMEMBERED, STRETCH, plan
+from advanced_scheduler.engine.ticker import REMEMBERED, STRETCH, Decision, plan
 from advanced_scheduler.errors import StoreError, StoreUnavailable
 from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import (
@@ -163,7 +163,7 @@ def test_a_long_absence_is_worked_off_in_steps_that_lose_no_instant(
     missed = 3 * STRETCH + 7
     now = NOW + missed * MINUTE
     current = schedule(misfire=policy, max_catch_up=catch_up)
-    decisions = []
+    decisions: list[Decision] = []
     while current.next_fire_time is not None and current.next_fire_time <= now:
         step = plan(current, MINUTELY, now, active=False)
         assert 0 < len(step.decisions) <= STRETCH + max(catch_up, 1)
@@ -271,7 +271,11 @@ def test_what_falls_due_during_a_pass_waits_for_the_next(clock: ManualClock) -> 
     store = faulty()
     made = ready(parts(store.face, clock))
     made.store.put(schedule(IntervalTrigger(0.001, start_time=NOW)), expected_version=None)
-    made.events.subscribe(lambda _: clock.advance(seconds=1))  # slower than the schedule
+
+    def dawdle(_: Event) -> None:
+        clock.advance(seconds=1)  # slower than the schedule
+
+    made.events.subscribe(dawdle)
     assert made.ticker.tick() == NOW + timedelta(milliseconds=1)
 
 
