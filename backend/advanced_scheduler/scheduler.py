@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import threading
@@ -240,8 +239,8 @@ class AdvancedTaskScheduler:
         is told, and whatever it still answers does not count.
         """
         cancelled = self._commands.cancel(execution_id)
-        if cancelled and self._node is not None:
-            self._node.interrupt(execution_id, Stop.CANCELLED)
+        if cancelled and (node := self._node or self._stepper):
+            node.interrupt(execution_id, Stop.CANCELLED)
         return cancelled
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
@@ -287,9 +286,10 @@ class AdvancedTaskScheduler:
 
     async def start(self) -> None:
         """Run on the caller's event loop; does nothing if it runs there already."""
+        if self._node is not None and self._node.ending:
+            await self.stop()
         if self._node is not None:
-            if self._node.home is not asyncio.get_running_loop():
-                raise SchedulerStateError("the scheduler runs on another event loop; stop it first")
+            self._node.check_home()
             return
         self._end_stepper()
         node = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
@@ -303,13 +303,13 @@ class AdvancedTaskScheduler:
 
     async def stop(self, wait: bool = True) -> None:
         """Claim no more; let running work end within ``drain_seconds``, or give it back at once."""
-        node = self._node
-        if node is None or node.draining:
+        if (node := self._node) is None:
             return
         try:
             await node.stop(wait=wait)
         finally:
-            self._node = None
+            if node.stopped and self._node is node:
+                self._node = None
 
     @contextmanager
     def running(self) -> Iterator[AdvancedTaskScheduler]:

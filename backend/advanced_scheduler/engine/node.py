@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from ..errors import StoreError
+from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..executors import Executor, LoopExecutor, ProcessExecutor, ThreadExecutor
 from .dispatcher import Dispatcher
@@ -32,6 +32,7 @@ class Node:
     def __init__(self, parts: Parts, *, name: str, limit: int) -> None:
         self.id = f"{name}:{secrets.token_hex(4)}"  # the name may be used twice; the boot id not
         self.draining = False
+        self.stopped = False
         self.home: asyncio.AbstractEventLoop | None = None
         self.timer: Timer | None = None
         self.heartbeat: Heartbeat | None = None
@@ -39,7 +40,7 @@ class Node:
         self.executors: Mapping[str, Executor] = {
             "loop": LoopExecutor(),
             "thread": ThreadExecutor(limit),
-            "process": ProcessExecutor(limit),
+            "process": ProcessExecutor(limit, result_limit_bytes=parts.settings.result_limit_bytes),
         }
         self._parts = parts
         self._lease = timedelta(seconds=parts.settings.lease_seconds)
@@ -59,6 +60,7 @@ class Node:
             held_here=lambda: self.dispatcher.held.copy().keys(),
         )
         self._loops: list[asyncio.Task[None]] = []
+        self._stopping: asyncio.Task[None] | None = None
         self._sweeping: Loop | None = None
         self._unsubscribe = parts.events.subscribe(
             self._hear, [EventType.SCHEDULED, EventType.RECOVERED]
@@ -69,6 +71,15 @@ class Node:
         self.home = asyncio.get_running_loop()
         poll = self._parts.settings.poll_seconds
         self._start_executors()
+        self.timer = Timer(
+            apscheduler=apscheduler,
+            tick=self._tick,
+            failed=lambda error: self._store_failed("fire", error),
+            clock=self._parts.clock,
+            poll_seconds=poll,
+        )
+        self.timer.start()  # first: it may refuse
+        self.timer.wake()
         self.dispatcher.loop = Loop("dispatcher", self.dispatcher.work, retry_seconds=poll)
         self._sweeping = Loop("housekeeper", self._sweep, retry_seconds=poll)
         self.heartbeat = self._make_heartbeat()
@@ -78,37 +89,55 @@ class Node:
             asyncio.create_task(self.dispatcher.loop.run(), name="advanced-scheduler-dispatcher"),
             asyncio.create_task(self._sweeping.run(), name="advanced-scheduler-housekeeper"),
         ]
-        self.timer = Timer(
-            apscheduler=apscheduler,
-            tick=self._tick,
-            failed=lambda error: self._store_failed("fire", error),
-            clock=self._parts.clock,
-            poll_seconds=poll,
-        )
-        self.timer.start()
-        self.timer.wake()
         logger.info("node %s started", self.id)
 
     async def stop(self, *, wait: bool) -> None:
-        """Claim no more; let running work end (``wait``) or give it back; then end all threads."""
+        """Claim no more; let running work end (``wait``) or give it back; then end all threads.
+
+        Goes on though its caller is cancelled, as a task is that stops its own scheduler; a
+        second call waits for the first. Raises ``SchedulerStateError`` on a foreign event loop.
+        """
+        if self._orphaned:
+            self._abandon()
+            return
+        self.check_home()
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(wait=wait))
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self, *, wait: bool) -> None:
         self.draining = True
         self.dispatcher.accepting = False
         seconds = self._parts.settings.drain_seconds if wait else 0.0
+        try:
+            if self.timer is not None:
+                await asyncio.to_thread(self.timer.stop)
+            await self._drain(seconds)
+            for loop in (self.dispatcher.loop, self._sweeping):
+                if loop is not None:
+                    loop.stop()
+            await asyncio.gather(*self._loops, return_exceptions=True)
+            if self.heartbeat is not None:
+                await asyncio.to_thread(self.heartbeat.stop)
+            self.pulse.stop()
+            self.close()
+        finally:
+            self.stopped = True
+        logger.info("node %s stopped", self.id)
+
+    def _abandon(self) -> None:
+        """End the threads that a closed event loop has left; the leases run out."""
         if self.timer is not None:
-            await asyncio.to_thread(self.timer.stop)
-        await self._drain(seconds)
-        for loop in (self.dispatcher.loop, self._sweeping):
-            if loop is not None:
-                loop.stop()
-        await asyncio.gather(*self._loops)
+            self.timer.stop()
         if self.heartbeat is not None:
-            await asyncio.to_thread(self.heartbeat.stop)
+            self.heartbeat.stop()
         self.pulse.stop()
         self.close()
-        logger.info("node %s stopped", self.id)
+        self.stopped = True
 
     async def step(self) -> int:
         """Sweep, tick, claim, run and settle once, with no thread but those of the tasks."""
+        self.home = asyncio.get_running_loop()
         self._start_executors()
         await self._offload(self.housekeeper.sweep)
         await self._offload(self._tick)
@@ -134,6 +163,20 @@ class Node:
             return asyncio.get_running_loop() is self.home
         except RuntimeError:
             return False
+
+    def check_home(self) -> None:
+        """Raise ``SchedulerStateError`` unless the caller is on that loop."""
+        if not self.is_home():
+            raise SchedulerStateError("the scheduler runs on another event loop; stop it there")
+
+    @property
+    def ending(self) -> bool:
+        """Whether it stops, or its event loop was closed without a stop."""
+        return self._stopping is not None or self._orphaned
+
+    @property
+    def _orphaned(self) -> bool:
+        return self.home is not None and self.home.is_closed()
 
     @property
     def abandoned(self) -> int:
@@ -190,7 +233,8 @@ class Node:
             node=self.id,
             lease=self._lease,
             every=self._parts.settings.renewal,
-            held=self.dispatcher.held.copy,
+            # What a closed loop has left is for others: its runs have ended, or will not be heard.
+            held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
         )
 

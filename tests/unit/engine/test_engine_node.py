@@ -1,0 +1,180 @@
+"""One node from its start to its end, however either comes about."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler.errors import SchedulerStateError
+from advanced_scheduler.models import TaskStatus
+from tests.support.definitions import nothing
+from tests.support.waiting import eventually, eventually_async
+from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
+
+
+def threads() -> set[str]:
+    """The kinds of threads that a node has."""
+    return {
+        one.name.rstrip("-_0123456789")
+        for one in threading.enumerate()
+        if one.name.startswith(("advanced-scheduler", "APScheduler"))
+    }
+
+
+@pytest.fixture(autouse=True)
+def _leaves_no_thread() -> Iterator[None]:
+    yield
+    eventually(lambda: not threads(), what="all threads of the node have ended")
+
+
+async def test_a_node_starts_and_stops_again_and_again_and_leaves_no_thread() -> None:
+    target = scheduler(faulty(blocking=True).face)
+    add_task(target, nothing)
+    for _ in range(3):
+        await target.start()
+        await target.start()
+        execution_id = target.schedule_task("job")
+        await eventually_async(
+            lambda one=execution_id: status_of(target, one) is TaskStatus.COMPLETED  # type: ignore[misc]
+        )
+        await target.stop()
+        await target.stop()
+        assert target.running_tasks == 0
+
+
+async def test_a_start_that_is_refused_leaves_nothing_behind() -> None:
+    host = BackgroundScheduler(timezone="UTC")
+    first, second = (AdvancedTaskScheduler(apscheduler=host, name=name) for name in "ab")
+    await first.start()
+    with pytest.raises(SchedulerStateError, match="another AdvancedTaskScheduler"):
+        await second.start()
+    assert len([one for one in asyncio.all_tasks() if "dispatcher" in one.get_name()]) == 1
+    assert [one.name for one in threading.enumerate()].count("advanced-scheduler-heartbeat") == 1
+    await first.stop()
+    await second.start()  # the place is free
+    await second.stop()
+
+
+async def test_a_second_stop_waits_for_the_first() -> None:
+    target = scheduler()
+    gate = asyncio.Event()
+    add_task(target, gate.wait)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: target.running_tasks == 1)
+    stops = [asyncio.create_task(target.stop()) for _ in range(2)]
+    await eventually_async(lambda: target.health_facts().draining)
+    assert not any(one.done() for one in stops)
+    gate.set()
+    await asyncio.gather(*stops)
+    assert status_of(target, execution_id) is TaskStatus.COMPLETED
+    target.close()
+
+
+async def test_a_start_during_a_stop_comes_after_it() -> None:
+    target = scheduler()
+    gate = asyncio.Event()
+    add_task(target, gate.wait)
+    add_task(target, nothing, "next")
+    target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: target.running_tasks == 1)
+    stopping = asyncio.create_task(target.stop())
+    await eventually_async(lambda: target.health_facts().draining)
+    starting = asyncio.create_task(target.start())
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(stopping, starting)
+    execution_id = target.schedule_task("next")
+    await eventually_async(lambda: status_of(target, execution_id) is TaskStatus.COMPLETED)
+    await target.stop()
+
+
+async def test_a_task_that_stops_its_scheduler_is_given_back_and_the_stop_goes_on() -> None:
+    target = scheduler()
+
+    async def stop() -> None:
+        await target.stop(wait=False)
+
+    add_task(target, stop)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: not threads(), what="the node has stopped")
+    await target.stop()
+    row = row_of(target, execution_id)
+    assert (row.status, row.attempt) == (TaskStatus.PENDING, 0)
+    await target.start()  # and can start again
+    await target.stop(wait=False)
+
+
+async def test_a_stop_whose_caller_is_cancelled_goes_on() -> None:
+    target = scheduler()
+    gate = asyncio.Event()
+    add_task(target, gate.wait)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: target.running_tasks == 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(target.stop(), 0.01)
+    gate.set()
+    await target.stop()
+    assert status_of(target, execution_id) is TaskStatus.COMPLETED
+
+
+async def test_a_stop_survives_loops_that_somebody_cancelled() -> None:
+    target = scheduler()
+    await target.start()
+    for one in asyncio.all_tasks():
+        if one.get_name().startswith("advanced-scheduler"):
+            one.cancel()
+    await asyncio.sleep(0)
+    await target.stop()
+
+
+def test_another_event_loop_can_neither_start_nor_stop_it() -> None:
+    target = scheduler()
+    with target.running():
+        for call in (target.start, target.stop):
+            with pytest.raises(SchedulerStateError, match="another event loop"):
+                asyncio.run(call())
+        assert target.health_facts().started
+
+
+def test_a_loop_that_ends_without_a_stop_leaves_leases_to_run_out_and_a_start_that_works() -> None:
+    store = faulty()
+    target = scheduler(store.face, lease_seconds=0.2)
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    add_task(target, wait)
+
+    async def forget_to_stop() -> str:
+        await target.start()
+        execution_id = target.schedule_task("job")
+        await eventually_async(lambda: target.running_tasks == 1)
+        return execution_id
+
+    execution_id = asyncio.run(forget_to_stop())
+    eventually(lambda: store.store.expired(target.clock.now(), 1), what="the lease ran out")
+
+    async def run_again() -> None:
+        await target.start()
+        await eventually_async(lambda: row_of(target, execution_id).crashes == 1)
+        await target.stop(wait=False)
+
+    asyncio.run(run_again())
+    assert status_of(target, execution_id) is TaskStatus.PENDING
+
+
+def test_a_loop_that_ends_without_a_stop_can_be_stopped_from_the_next() -> None:
+    target = scheduler()
+    asyncio.run(target.start())
+    asyncio.run(target.stop())
+    assert not target.health_facts().started
+    target.close()
