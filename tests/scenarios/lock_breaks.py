@@ -10,7 +10,8 @@ import redis
 from advanced_scheduler.engine.guard import Guard
 from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.turns import Turns
-from advanced_scheduler.locks import DistributedTaskLock, keeper
+from advanced_scheduler.errors import LockUnavailable
+from advanced_scheduler.locks import DistributedTaskLock, Grant, keeper
 from advanced_scheduler.locks import redis as redis_locks
 from advanced_scheduler.locks.base import Extension
 from advanced_scheduler.locks.keeper import Keeper
@@ -83,6 +84,19 @@ def no_deadline(patch: Patch) -> None:
     patch(RedisLocks, "_within", lambda self, call: call())
 
 
+def answers_only(patch: Patch) -> None:
+    """A release that is not answered counts as a loss."""
+
+    def let_go(self: DistributedTaskLock, grant: Grant) -> bool:
+        kept = self._keeper.drop(grant)
+        try:
+            return self.release(grant.task_id, grant.lock_id) and kept
+        except LockUnavailable:
+            return False
+
+    patch(DistributedTaskLock, "let_go", let_go)
+
+
 def all_ask(patch: Patch) -> None:
     """Every execution asks a lock server that has just not answered."""
 
@@ -102,4 +116,5 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "counted-fence": counted_fence,
     "no-deadline": no_deadline,
     "all-ask": all_ask,
+    "answers-only": answers_only,
 }

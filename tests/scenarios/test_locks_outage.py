@@ -13,7 +13,7 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler
 from tests.scenarios import checks
 from tests.scenarios.harness import POLL, Cluster, waited
-from tests.scenarios.lock_tasks import LONELY, PATH
+from tests.scenarios.lock_tasks import LOCK_TIMEOUT, LONELY, PATH
 from tests.support.servers import RedisServer
 
 DEADLINE = 1.0  # seconds of one command to Redis: the 3 s of the default, scaled
@@ -135,3 +135,29 @@ def test_control_locked_tasks_that_keep_asking_hold_up_the_others(
     cluster: Cluster, private_redis: RedisServer, broken: str
 ) -> None:
     assert any("free tasks" in one for one in hung(cluster, private_redis, broken))
+
+
+def ends_in_silence(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
+    """Redis hangs when the body ends, and no longer than the lock lives."""
+    cluster.redis_url = redis.url
+    cluster.node("a", broken=broken, tasks=PATH)
+    execution_id = cluster.scheduler(PATH).schedule_task("occupy", 0.3)
+    cluster.until(lambda: cluster.starts(execution_id))
+    redis.pause()
+    cluster.until(lambda: cluster.ends(execution_id))
+    cluster.until_ended(timeout=LOCK_TIMEOUT)
+    redis.resume()
+    cluster.until_ended(timeout=5)
+    return [*checks.done_once(cluster), *checks.invariants(cluster)]
+
+
+def test_work_that_ends_while_redis_hangs_counts_if_its_lock_lives(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert ends_in_silence(cluster, private_redis) == []
+
+
+def test_control_work_is_thrown_away_if_only_an_answer_counts(
+    cluster: Cluster, private_redis: RedisServer
+) -> None:
+    assert any("failed" in one for one in ends_in_silence(cluster, private_redis, "answers-only"))

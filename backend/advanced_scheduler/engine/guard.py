@@ -102,11 +102,7 @@ class Guard:
 
     async def give_back(self, grant: Grant, held_since: float) -> bool:
         """Release; False if the lock was no longer ours, so that the work does not count."""
-        try:
-            ours = bool(await self._offload(self._holder(grant).let_go, grant))
-        except LockUnavailable as error:
-            self.last_error = str(error)
-            ours = False  # nobody can say that it was ours to the end
+        ours = bool(await self._offload(self._holder(grant).let_go, grant))
         self._from_fallback.discard(grant.lock_id)
         self._tell(EventType.LOCK_RELEASED, held=self._clock.monotonic() - held_since)
         return ours

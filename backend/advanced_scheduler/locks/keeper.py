@@ -47,9 +47,10 @@ class Keeper:
             self._changed.notify_all()
 
     def drop(self, grant: Grant) -> bool:
-        """Renew no longer; False if the grant was lost before, or never kept."""
+        """Renew no longer; False if the grant was lost or ran out before, or was never kept."""
         with self._changed:
-            return self._kept.pop(grant.lock_id, None) is not None
+            kept = self._kept.pop(grant.lock_id, None)
+        return kept is not None and self._backend.clock.monotonic() < kept.expires
 
     def close(self) -> None:
         """Drop everything and let the thread end."""

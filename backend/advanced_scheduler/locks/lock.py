@@ -112,9 +112,16 @@ class DistributedTaskLock:
         self._keeper.keep(grant, on_lost)
 
     def let_go(self, grant: Grant) -> bool:
-        """Stop renewing and release; False if the lock was not kept to the end."""
+        """Stop renewing and release; False if the lock was not kept to the end.
+
+        If there is no answer the last renewal decides: until that runs out nobody else gets
+        the lock, so the work under it counts.
+        """
         kept = self._keeper.drop(grant)
-        return self.release(grant.task_id, grant.lock_id) and kept
+        try:
+            return self.release(grant.task_id, grant.lock_id) and kept
+        except LockUnavailable:
+            return kept
 
     def abandon(self, grant: Grant) -> None:
         """Stop renewing without a release: the lock runs out by itself.

@@ -191,6 +191,35 @@ def test_the_holder_is_told_while_its_renewal_still_hangs(private_redis: RedisSe
     assert len(lost) == 3
 
 
+def test_work_counts_that_ends_in_an_outage_while_its_lock_lives(
+    lock: DistributedTaskLock, rival: DistributedTaskLock, relay: Relay
+) -> None:
+    lost: list[Grant] = []
+    grant = lock.try_acquire(TASK, timeout=30)
+    assert grant
+    lock.keep(grant, lost.append)
+    relay.line = "loses requests"
+
+    assert lock.let_go(grant) is True
+
+    assert rival.is_locked(TASK)
+    relay.line = "good"
+    eventually(lambda: rival.try_acquire(TASK), what="the release is repeated")
+
+
+def test_work_does_not_count_that_ends_in_an_outage_after_its_lock(
+    lock: DistributedTaskLock, relay: Relay
+) -> None:
+    lost: list[Grant] = []
+    grant = lock.try_acquire(TASK, timeout=0.3)
+    assert grant
+    relay.line = "loses requests"
+    lock.keep(grant, lost.append)
+    eventually(lambda: lost, what="the lock runs out")
+
+    assert lock.let_go(grant) is False
+
+
 def test_a_short_outage_costs_no_lock(
     lock: DistributedTaskLock, rival: DistributedTaskLock, relay: Relay
 ) -> None:
