@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .models import TaskExecution
 
@@ -20,11 +20,10 @@ class EventType(StrEnum):
 
     SCHEDULED = "execution.scheduled"  # {}
     STARTED = "execution.started"  # {"queue_wait": seconds}
-    ATTEMPT_FAILED = "execution.attempt_failed"  # {"duration": seconds}; before RETRYING/FINISHED
-    RETRYING = "execution.retrying"  # {"delay": seconds}
+    RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}
     RECOVERED = "execution.recovered"  # {"node": the lost one}
-    FINISHED = "execution.finished"  # {"duration": seconds of the last attempt, or None}
+    FINISHED = "execution.finished"  # {"duration": seconds of its last attempt, or None}
     TICK = "schedule.tick"  # {"tick": Tick}
     LOCK = "lock"  # {"result": acquired|contended|timeout|error, "wait": seconds}
     LOCK_RELEASED = "lock.released"  # {"held": seconds}
@@ -32,14 +31,13 @@ class EventType(StrEnum):
     STORE_ERROR = "store.error"  # {"operation": str, "error": text}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened; ``execution`` is the row as it stands after it."""
 
     type: EventType
     time: datetime
     execution: TaskExecution | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
 
 
 Listener = Callable[[Event], None]

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 import reprlib
+import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from types import ModuleType, SimpleNamespace
@@ -163,3 +164,22 @@ def _callable_in(module: ModuleType, attributes: str, path: str) -> Callable[...
             f"func_path={path!r} is of type {type(found).__qualname__}, which cannot be called"
         )
     return found  # type: ignore[no-any-return]  # callable() has just said so
+
+
+def arity_of(signature: inspect.Signature | None) -> range:
+    """With how many positional arguments, and nothing else, every call is right.
+
+    Empty where no number of them is enough, or where Python knows no signature.
+    """
+    if signature is None:
+        return range(0)
+    parameters = signature.parameters.values()
+    required = [one for one in parameters if one.default is one.empty]
+    if any(one.kind is one.KEYWORD_ONLY for one in required):
+        return range(0)
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [one for one in parameters if one.kind in by_position]
+    least = sum(one in required for one in positional)
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return range(least, sys.maxsize)
+    return range(least, len(positional) + 1)

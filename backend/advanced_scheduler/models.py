@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from math import inf
 from operator import attrgetter
 from typing import Any, Final, Literal, cast
 
@@ -42,6 +41,9 @@ class RetryStrategy(StrEnum):
     NONE = "none"
 
 
+LONGEST: Final = 100 * 365 * 86400.0
+"""A hundred years, in seconds: what is longer could leave the calendar."""
+
 DependencyType = Literal["completion", "success", "failure"]
 DEPENDENCY_TYPES: Final[tuple[DependencyType, ...]] = ("completion", "success", "failure")
 
@@ -65,10 +67,10 @@ class TaskDependency:
                 f"dependency_type={self.dependency_type!r} of the dependency on {self.task_id!r} "
                 f"is unknown; use one of {', '.join(DEPENDENCY_TYPES)}"
             )
-        if self.timeout is not None and not 0 < self.timeout < inf:
+        if self.timeout is not None and not 0 < self.timeout <= LONGEST:
             raise ValueError(
                 f"timeout={self.timeout!r} of the dependency on {self.task_id!r} must be more "
-                "than 0 seconds, or None to wait without a limit"
+                "than 0 seconds and at most 100 years, or None to wait without a limit"
             )
 
     @property

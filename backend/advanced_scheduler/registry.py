@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 import reprlib
-import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,16 +14,20 @@ from typing import Annotated, Any, Final, NoReturn, Union, get_args, get_origin
 
 from .context import TaskContext
 from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNotRegistered
-from .functions import body_of, did_you_mean, import_function, name_of, path_of, signature_of
-from .models import RetryConfig, TaskDefinition, TaskDependency, TaskPriority
+from .functions import (
+    arity_of,
+    body_of,
+    did_you_mean,
+    import_function,
+    name_of,
+    path_of,
+    signature_of,
+)
+from .models import LONGEST, RetryConfig, TaskDefinition, TaskDependency, TaskPriority
 
 TASK_ID_LENGTH: Final = 200
 RESERVED_PARAMETERS: Final = frozenset({"options", "scheduled_time"})
 _EXECUTORS: Final = ("auto", "thread", "process")
-_BY_POSITION: Final = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-)
 _BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 _CONTEXT_TEXT: Final = re.compile(r"(?:Optional\[)?(?:\w+\.)*TaskContext\]?(?:\s*\|\s*None)?")
@@ -238,8 +240,11 @@ def _check_text(value: object, what: str) -> None:
 
 def _check_seconds(value: object, what: str, hint: str = "") -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and 0 < value < math.inf):  # type: ignore[operator]  # it is a number
-        raise InvalidTask(f"{what} must be more than 0 seconds{hint}, not {reprlib.repr(value)}")
+    if not (number and 0 < value <= LONGEST):  # type: ignore[operator]  # it is a number
+        raise InvalidTask(
+            f"{what} must be more than 0 seconds, at most 100 years{hint}, "
+            f"not {reprlib.repr(value)}"
+        )
 
 
 def _priority(value: object, what: str) -> TaskPriority:
@@ -315,7 +320,7 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
         context_parameter=context.name if context is not None else None,
         context_position=position,
         complete=_binds(signature, definition),
-        arity=_arity(signature, definition),
+        arity=range(0) if definition.kwargs else arity_of(signature),
     )
     task.check_own_arguments()
     return task
@@ -376,20 +381,6 @@ def _binds(signature: inspect.Signature | None, definition: TaskDefinition) -> b
     except TypeError:
         return False
     return True
-
-
-def _arity(signature: inspect.Signature | None, definition: TaskDefinition) -> range:
-    if signature is None or definition.kwargs:
-        return range(0)
-    parameters = signature.parameters.values()
-    required = [one for one in parameters if one.default is one.empty]
-    if any(one.kind is one.KEYWORD_ONLY for one in required):
-        return range(0)
-    positional = [one for one in parameters if one.kind in _BY_POSITION]
-    least = sum(one in required for one in positional)
-    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        return range(least, sys.maxsize)
-    return range(least, len(positional) + 1)
 
 
 def _shown(signature: inspect.Signature | None) -> str:

@@ -188,8 +188,7 @@ class AdvancedTaskScheduler:
         A call is a sequence of positional arguments, or a mapping of keyword arguments.
         Answers the execution ids in the order of the calls.
         """
-        split = [((), one) if isinstance(one, Mapping) else (tuple(one), {}) for one in calls]
-        return self._commands.schedule(task, split, options, None)
+        return self._commands.schedule_many(task, calls, options)
 
     def schedule_workflow(
         self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]] | None = None
@@ -199,7 +198,7 @@ class AdvancedTaskScheduler:
         Dependencies among them are bound within the run. ``arguments`` are keyword arguments
         by task id.
         """
-        return self._commands.schedule_workflow(list(task_ids), arguments or {})
+        return self._commands.schedule_workflow(task_ids, arguments or {})
 
     def schedule_cron_task(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from advanced_scheduler.errors import (
     InvalidTask,
 )
-from advanced_scheduler.functions import path_of
+from advanced_scheduler.functions import arity_of, path_of
 from advanced_scheduler.registry import TaskRegistry
 from tests.support.definitions import define, fetch, nothing, register, write_module
 
@@ -199,3 +200,30 @@ def test_the_names_that_scheduling_keeps_for_itself_are_refused() -> None:
     with pytest.raises(InvalidTask, match="parameter 'scheduled_time'"):
         register(two)
     assert register(free).bind((1,), {"options": 2}) == ((1,), {"options": 2})
+
+
+def _plain(a: int, b: int = 0) -> None: ...
+def _none() -> None: ...
+def _any(a: int, *more: int) -> None: ...
+def _keyword(a: int, *, b: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        (_plain, [1, 2], [0, 3]),
+        (_none, [0], [1]),
+        (_any, [1, 2, 999], [0]),
+        (_keyword, [], [0, 1, 2]),
+    ],
+)
+def test_the_arity_says_with_how_many_positional_arguments_a_call_is_right(
+    function: Callable[..., None], right: list[int], wrong: list[int]
+) -> None:
+    arity = arity_of(inspect.signature(function))
+    assert all(number in arity for number in right)
+    assert not any(number in arity for number in wrong)
+
+
+def test_the_arity_of_a_function_without_a_signature_promises_nothing() -> None:
+    assert len(arity_of(None)) == 0

@@ -186,7 +186,7 @@ def test_a_completion_forgets_the_errors_of_earlier_attempts() -> None:
     assert changed(RUNNING, after) == {
         "status": S.COMPLETED,
         "result": 1,
-        "metrics": {"m": 1},
+        "metrics": {"old": 1, "m": 1},
         "completed_time": LATER,
         "unique_key": None,
         "node": None,
@@ -201,7 +201,11 @@ def test_a_failure_says_what_it_is_the_cause_of() -> None:
         RUNNING, error="ValueError: x", traceback_str="tb", metrics={"m": 2}, now=LATER
     ).on(RUNNING)
     assert after.status is S.FAILED
-    assert (after.error, after.traceback_str, after.metrics) == ("ValueError: x", "tb", {"m": 2})
+    assert (after.error, after.traceback_str, after.metrics) == (
+        "ValueError: x",
+        "tb",
+        {"old": 1, "m": 2},
+    )
     assert after.cause == "task 't' (execution e) failed: ValueError: x"
     assert LEAVING["fail"](RUNNING).on(RUNNING).metrics == {"old": 1}
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
 from .. import lifecycle
-from ..errors import InvalidArguments, InvalidTrigger, TaskInUse
+from ..errors import InvalidArguments, InvalidTrigger, TaskAlreadyRegistered, TaskInUse
 from ..lifecycle import FINAL
 from ..models import (
     ExecutionFilter,
@@ -23,6 +25,7 @@ from ..models import (
 from ..registry import RegisteredTask, definition_for
 from ..triggers import CronTrigger
 from .intake import Request
+from .options import checked
 from .parts import Parts
 from .settler import Change
 from .ticker import next_instant
@@ -71,30 +74,42 @@ class Commands:
         scheduled_time: datetime | None,
     ) -> list[str]:
         """One execution for each call; answers the ids."""
-        options = _DEFAULTS if options is None else options
-        if scheduled_time is not None:
-            if options.at is not None:
-                raise InvalidArguments(
-                    f"scheduled_time={scheduled_time} and options.at={options.at} say the same "
-                    "thing; give one of them"
-                )
-            options = replace(options, at=scheduled_time)
+        if options is None and scheduled_time is None:
+            options = _DEFAULTS
+        else:
+            options = checked(_with_time(_DEFAULTS if options is None else options, scheduled_time))
         known = self._task(task)
         return self._parts.intake.submit(
             [Request(known, args, kwargs, options) for args, kwargs in calls]
         )
 
+    def schedule_many(
+        self,
+        task: str | Callable[..., Any],
+        calls: Iterable[Sequence[Any] | Mapping[str, Any]],
+        options: ScheduleOptions | None,
+    ) -> list[str]:
+        """One execution for each call, which is positional or keyword arguments."""
+        if not isinstance(calls, Iterable):
+            raise InvalidArguments(f"calls={reprlib.repr(calls)} must be a list of calls")
+        return self.schedule(task, [_split(one) for one in calls], options, None)
+
     def schedule_workflow(
-        self, task_ids: Sequence[str], arguments: Mapping[str, Mapping[str, Any]]
+        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, str]:
         """One execution for each task, upstream ones first, bound to each other."""
+        if isinstance(task_ids, str):
+            raise InvalidArguments(f"task_ids={task_ids!r} is one text; give a list of task ids")
+        task_ids = list(task_ids)
         strangers = sorted(set(arguments) - set(task_ids))
         if strangers:
             raise InvalidArguments(f"arguments for {strangers[0]!r}, which is not in the workflow")
         tasks = {task_id: self._parts.registry.get(task_id) for task_id in task_ids}
         options = ScheduleOptions(workflow_id=uuid4().hex)
         ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
-        requests = [Request(tasks[one], (), arguments.get(one, {}), options) for one in ordered]
+        requests = [
+            Request(tasks[one], *_split(arguments.get(one, {})), options) for one in ordered
+        ]
         return dict(zip(ordered, self._parts.intake.submit(requests), strict=True))
 
     def schedule_cron(
@@ -140,7 +155,8 @@ class Commands:
             raise InvalidArguments(f"{task!r} is neither the id of a task nor a callable")
         definition = definition_for(task)
         if definition.task_id not in self._parts.registry:
-            return self.register(definition)
+            with suppress(TaskAlreadyRegistered):  # another thread was faster
+                return self.register(definition)
         known = self._parts.registry.get(definition.task_id)
         if known.function != task:
             raise InvalidArguments(
@@ -148,6 +164,28 @@ class Commands:
                 "under an id of its own and schedule that"
             )
         return known
+
+
+def _with_time(options: ScheduleOptions, scheduled_time: datetime | None) -> ScheduleOptions:
+    if scheduled_time is None or not isinstance(options, ScheduleOptions):
+        return options
+    if options.at is not None:
+        raise InvalidArguments(
+            f"scheduled_time={scheduled_time} and options.at={options.at} say the same thing; "
+            "give one of them"
+        )
+    return replace(options, at=scheduled_time)
+
+
+def _split(call: object) -> Arguments:
+    if isinstance(call, Mapping):
+        return (), call
+    if isinstance(call, Sequence) and not isinstance(call, str | bytes):
+        return tuple(call), {}
+    raise InvalidArguments(
+        f"a call must be a list of positional arguments or a dict of keyword arguments, "
+        f"not {reprlib.repr(call)}"
+    )
 
 
 def _digest(state: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,7 @@ class Dispatcher:
             return await self._work()
 
     async def _work(self) -> float:
+        self.last_pass = self._clock.monotonic()  # made, whether or not the store answers
         changes, self._outbox = self._outbox, []
         free = self.free_slots
         claimed = 0
@@ -85,7 +86,6 @@ class Dispatcher:
             except BaseException:
                 self._outbox[:0] = changes
                 raise
-        self.last_pass = self._clock.monotonic()
         if self._outbox or (claimed and not self.running):
             return 0.0
         return await self._idle_seconds() if claimed < free else self._poll
@@ -112,7 +112,7 @@ class Dispatcher:
             pass  # a claim that is under way comes to its end
         await self._wait_for_running(seconds)
         for run in list(self.running.values()):
-            run.interrupt(Stop.SHUTDOWN)
+            self._interrupt(run, Stop.SHUTDOWN)
         await self._wait_for_running(INTERRUPT_SECONDS)
         for run in list(self.running.values()):  # a coroutine that will not let go
             self._settle(run, self._runner.interrupted(run))
@@ -127,7 +127,7 @@ class Dispatcher:
             if self._exchanging and fence is None:
                 self._early[execution_id] = why
         elif fence in (None, run.row.fence):
-            run.interrupt(why)
+            self._interrupt(run, why)
 
     def wake(self) -> None:
         """Ask for a pass; safe from any thread."""
@@ -153,8 +153,9 @@ class Dispatcher:
         for change in changes:
             if self.held.get(change.row.execution_id) == change.row.fence:
                 del self.held[change.row.execution_id]
+        started = self._clock.now()
         for row in exchange.claimed:
-            self._start(row)
+            self._start(row, started)
         for execution_id, why in early.items():
             self.interrupt(execution_id, why)
         self._outbox += self._settler.consequences(changes, exchange)
@@ -168,10 +169,10 @@ class Dispatcher:
         # What is due and was not claimed is not for this node: look again after a poll.
         return min(wait, self._poll) if wait > 0 else self._poll
 
-    def _start(self, row: TaskExecution) -> None:
+    def _start(self, row: TaskExecution, started: datetime) -> None:
         older = self.running.get(row.execution_id)
         if older is not None:  # its lease ran out, and the row has come back to this node
-            older.interrupt(Stop.LEASE_LOST)
+            self._interrupt(older, Stop.LEASE_LOST)
         self.held[row.execution_id] = row.fence
         if not self.accepting:
             reason = f"given back by node {self._node}, which is stopping"
@@ -184,7 +185,6 @@ class Dispatcher:
             reason = f"parked: task {row.task_id!r} is not registered on node {self._node}"
             self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
             return
-        started = self._clock.now()
         context = TaskContext(
             execution=row,
             node=self._node,
@@ -196,22 +196,23 @@ class Dispatcher:
         self.running[row.execution_id] = run
         self._turns.leave(row)
         self.started += 1
-        run.job = asyncio.create_task(self._runner.run(run))
-        run.job.add_done_callback(partial(self._finished, run))
+        run.job = asyncio.create_task(self._perform(run))
 
-    def _finished(self, run: Run, job: asyncio.Task[Transition]) -> None:
-        # A task that is cancelled before its first step never reaches a try block of its own.
+    async def _perform(self, run: Run) -> None:
+        """Settled here and not in a done-callback, which comes a turn of the loop later."""
         transition: Transition | None
-        if job.cancelled() and run.stop is None:
-            error = asyncio.CancelledError("the task cancelled itself")
-            transition = self._runner.after_failure(run, error)
-        elif job.cancelled():
+        try:
+            transition = await self._runner.run(run)
+        except asyncio.CancelledError:
             transition = self._runner.interrupted(run)
-        elif (failure := job.exception()) is not None:
-            transition = self._runner.after_failure(run, failure)
-        else:
-            transition = job.result()
+        except BaseException as error:
+            transition = self._runner.after_failure(run, error)
         self._settle(run, transition)
+
+    def _interrupt(self, run: Run, why: Stop) -> None:
+        run.interrupt(why)
+        if run.job is not None:  # cancelled before its first step, it never reaches a try block
+            run.job.add_done_callback(lambda _: self._settle(run, self._runner.interrupted(run)))
 
     def _settle(self, run: Run, transition: Transition | None) -> None:
         row = run.row

@@ -63,14 +63,15 @@ class Intake:
         now = self._clock.now()
         rows = self.prepare(requests, now)
         added = self._store.add(rows)
+        ids, blocked = [], []
         for row, new in zip(rows, added, strict=True):
+            ids.append(row.execution_id if new else self._holder(row))
             if new:
                 self._events.publish(Event(EventType.SCHEDULED, now, row))
-        self.recheck([row for row, new in zip(rows, added, strict=True) if new and row.blocked_by])
-        return [
-            row.execution_id if new else self._holder(row)
-            for row, new in zip(rows, added, strict=True)
-        ]
+                if row.blocked_by:
+                    blocked.append(row)
+        self.recheck(blocked)
+        return ids
 
     def prepare(self, requests: Sequence[Request], now: datetime) -> list[TaskExecution]:
         """The rows that ``submit`` would store; nothing is stored."""

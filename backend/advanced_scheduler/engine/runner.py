@@ -44,7 +44,7 @@ class Run:
     task: RegisteredTask
     context: TaskContext
     stop: Stop | None = None
-    job: asyncio.Task[Transition] | None = field(default=None, repr=False)
+    job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
     left_behind: bool = False
     """A thread that was interrupted is still at work: it cannot be stopped from outside."""
@@ -186,6 +186,8 @@ class Runner:
 
     def interrupted(self, run: Run) -> Transition | None:
         """What a cancelled run comes to; None if the execution is no longer this node's."""
+        if run.stop is None:
+            return self.after_failure(run, asyncio.CancelledError("the task cancelled itself"))
         if run.stop in (Stop.CANCELLED, Stop.LEASE_LOST):
             return None
         if run.stop is Stop.LOCK_LOST:

@@ -51,13 +51,12 @@ class Settler:
         now, hears = self._clock.now(), self._events.hears
         ended: dict[str, TaskExecution | None] = {}
         rows = done.after or [None] * len(changes)
-        for change, applied, after in zip(changes, done.applied, rows, strict=True):
+        for change, applied, known in zip(changes, done.applied, rows, strict=True):
             target = change.transition.target
             event = _EVENTS.get((change.row.status, target))
             if not applied or not (done.waiting or (event is not None and hears(event))):
                 continue
-            if after is None:
-                after = change.transition.on(change.row)
+            after = known or change.transition.on(change.row)
             if event is not None:
                 self._events.publish(Event(event, now, after, _data(change, after, now)))
             if done.waiting and target in FINAL:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Final
 
 from ..lifecycle import CLAIMABLE, FINAL
@@ -15,6 +15,44 @@ from .base import Claim
 _TASK_PREFIX: Final = task_key("")
 _STALE_SLACK: Final = 1024
 _Entry = tuple[datetime, str]  # an instant and the execution id
+
+
+class _Lane:
+    """Entries by due time: what comes in order stands in line, what does not lies on a heap."""
+
+    def __init__(self) -> None:
+        self.stale = 0  # entries whose row was cancelled or moved: at most, some may have gone
+        self._line: deque[_Entry] = deque()
+        self._heap: list[_Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._line) + len(self._heap)
+
+    def push(self, entry: _Entry) -> None:
+        """Add an entry: in constant time if it comes after all others, as most do."""
+        if not self._line or entry >= self._line[-1]:
+            self._line.append(entry)
+        else:
+            heappush(self._heap, entry)
+
+    def first(self) -> _Entry | None:
+        """The entry that is due first."""
+        if self._heap and (not self._line or self._heap[0] < self._line[0]):
+            return self._heap[0]
+        return self._line[0] if self._line else None
+
+    def pop(self) -> None:
+        """Take off the first one."""
+        if self._heap and (not self._line or self._heap[0] < self._line[0]):
+            heappop(self._heap)
+        else:
+            self._line.popleft()
+
+    def keep(self, wanted: Callable[[_Entry], bool]) -> None:
+        """Drop what is not wanted, and what stands here twice."""
+        self._line = deque(sorted(filter(wanted, {*self._line, *self._heap})))
+        self._heap = []
+        self.stale = 0
 
 
 class MemoryRows:
@@ -30,8 +68,7 @@ class MemoryRows:
         self._groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
         self._ended: list[_Entry] = []  # heap by the time of the end
-        self._lanes: tuple[list[_Entry], ...] = tuple([] for _ in TaskPriority)  # heaps by due time
-        self._sweep_at = [_STALE_SLACK for _ in TaskPriority]  # lengths at which to drop stale ones
+        self._lanes = tuple(_Lane() for _ in TaskPriority)
 
     def fits(self, row: TaskExecution) -> bool:
         """Whether the row's id and unique key are free."""
@@ -63,6 +100,8 @@ class MemoryRows:
         self.counts[old.status, old.priority] -= 1
         if old.status is TaskStatus.RUNNING:
             self.running.discard(old.execution_id)
+        elif new.status is not TaskStatus.RUNNING and not old.blocked_by:
+            self._lanes[old.priority].stale += 1
         if old.unique_key is not None and new.unique_key is None:
             del self.holders[old.unique_key]
         if old.blocked_by:
@@ -122,8 +161,8 @@ class MemoryRows:
         left = claim.limit
         for priority, lane in enumerate(self._lanes):
             passed = []
-            while left > 0 and lane and lane[0][0] <= claim.now:
-                entry = heappop(lane)
+            while left > 0 and (entry := lane.first()) and entry[0] <= claim.now:
+                lane.pop()
                 if (row := self._waiting(entry, priority)) is None:
                     continue
                 if row.task_id in claim.exclude:
@@ -132,14 +171,17 @@ class MemoryRows:
                 left -= 1
                 yield row
             for entry in passed:
-                heappush(lane, entry)
+                lane.push(entry)
 
     def next_due(self) -> datetime | None:
         """The earliest due time of a row that may be claimed then."""
+        times: list[datetime] = []
         for priority, lane in enumerate(self._lanes):
-            while lane and self._waiting(lane[0], priority) is None:
-                heappop(lane)
-        return min((lane[0][0] for lane in self._lanes if lane), default=None)
+            while (entry := lane.first()) and self._waiting(entry, priority) is None:
+                lane.pop()
+            if entry:
+                times.append(entry[0])
+        return min(times, default=None)
 
     def _write(self, row: TaskExecution) -> None:
         status = row.status
@@ -164,11 +206,9 @@ class MemoryRows:
 
     def _queue(self, row: TaskExecution) -> None:
         lane, priority = self._lanes[row.priority], row.priority
-        heappush(lane, (row.due, row.execution_id))
-        if len(lane) > self._sweep_at[priority]:
-            lane[:] = {entry for entry in lane if self._waiting(entry, priority)}
-            heapify(lane)
-            self._sweep_at[priority] = max(_STALE_SLACK, 2 * len(lane))
+        lane.push((row.due, row.execution_id))
+        if lane.stale > max(_STALE_SLACK, len(lane) // 2):
+            lane.keep(lambda entry: self._waiting(entry, priority) is not None)
 
     def _waiting(self, entry: _Entry, priority: int) -> TaskExecution | None:
         """The row of an entry; None if it was cancelled, claimed or moved since."""
