@@ -6,6 +6,7 @@ Nothing here fails because a machine is slow: a line that misses its goal says s
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,14 @@ RUNS = 5
 
 def measure(python: str | Path, program: str, *args: object) -> dict[str, float]:
     command = [str(python), str(PROGRAMS / program), *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures

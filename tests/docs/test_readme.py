@@ -35,13 +35,14 @@ def blocks() -> list[Block]:
         line = README[: fence.start()].count("\n") + 1
         found.append(Block(fence[1], fence[2], line))
     return [
-        Block(one.language, one.text, one.line, after.text if _prints(one, after) else None)
+        Block(one.language, one.text, one.line, _output(one, after))
         for one, after in zip(found, [*found[1:], None], strict=True)
     ]
 
 
-def _prints(block: Block, after: Block | None) -> bool:
-    return block.language == "python" and after is not None and after.language == "text"
+def _output(block: Block, after: Block | None) -> str | None:
+    prints = block.language == "python" and after is not None and after.language == "text"
+    return after.text if prints and after is not None else None
 
 
 BLOCKS = blocks()

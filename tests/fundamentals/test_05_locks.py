@@ -58,9 +58,9 @@ def test_a_busy_lock_takes_no_slot_and_no_attempt(scheduler: AdvancedTaskSchedul
     execution_id = scheduler.schedule_task("alone")
     with scheduler.running():
 
-        def waits() -> dict[str, Any] | None:
-            status = scheduler.get_task_status(execution_id)
-            return status if status and "lock" in (status["reason"] or "") else None
+        def waits() -> dict[str, Any]:
+            status = scheduler.get_task_status(execution_id) or {"reason": None}
+            return status if "lock" in (status["reason"] or "") else {}
 
         waiting = eventually(waits)
         assert (waiting["status"], waiting["attempt"]) == ("pending", 0)

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from clockwork import GAP, TRIES, Counter, percentiles, say, size
+from tests.benchmarks.programs.clockwork import GAP, TRIES, Counter, percentiles, say, size
 
 from advanced_scheduler import AdvancedTaskScheduler, Event, EventType, Settings, TaskDefinition
 

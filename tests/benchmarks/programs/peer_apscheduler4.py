@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from apscheduler import AsyncScheduler
-from clockwork import Counter, say, size
+from tests.benchmarks.programs.clockwork import Counter, say, size
 
 COUNTER = Counter()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from clockwork import Counter, say, size
+from tests.benchmarks.programs.clockwork import Counter, say, size
 from taskiq import InMemoryBroker
 
 COUNTER = Counter()
