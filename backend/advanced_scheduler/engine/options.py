@@ -48,7 +48,7 @@ def _instant(at: datetime | None) -> datetime | None:
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise _bad("at", at, "within the years 1 to 9999 in UTC")
+        raise _bad("at", at, "within the years 1 to 9999 in UTC") from None
 
 
 def _priority(value: object) -> TaskPriority | None:
