@@ -10,7 +10,8 @@ from typing import Final
 
 _COUNTER_BITS: Final = 12
 _COUNTER_MASK: Final = (1 << _COUNTER_BITS) - 1
-_VARIANT: Final = 0b10 << 62
+_NODE_MASK: Final = (1 << 48) - 1
+_VARIANT: Final = 0b10 << 14
 
 
 class ExecutionIds:
@@ -31,11 +32,9 @@ class ExecutionIds:
         with self._lock:
             self._last = at = at if at > self._last else self._last + 1
             noise = self._rng.getrandbits(62)
-        value = (
-            (at >> _COUNTER_BITS << 80) | ((0x7000 | at & _COUNTER_MASK) << 64) | _VARIANT | noise
-        )
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        ms, counter = at >> _COUNTER_BITS, at & _COUNTER_MASK
+        variant, node = _VARIANT | noise >> 48, noise & _NODE_MASK
+        return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{counter:03x}-{variant:04x}-{node:012x}"
 
 
 _NOISE: Final = random.Random()  # a system call for each id would cost more than the id

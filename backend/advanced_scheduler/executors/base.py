@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..context import CURRENT, TaskContext
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a task's function; ``context`` is what ``current_execution()`` answers in it."""
 
     function: Callable[..., Any]
@@ -21,8 +19,7 @@ class Call:
     context: TaskContext
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a call came to: a value, or the exception that ended it.
 
     The exception holds its traceback, and so all local variables of the task. Whoever gets an

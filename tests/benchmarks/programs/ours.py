@@ -8,9 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.programs.clockwork import GAP, TRIES, Counter, percentiles, say, size
-
 from advanced_scheduler import AdvancedTaskScheduler, Event, EventType, Settings, TaskDefinition
+from tests.benchmarks.programs.clockwork import GAP, TRIES, Counter, percentiles, say, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,6 +8,7 @@ import time
 
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
 from tests.benchmarks.programs.clockwork import Counter, say, size
 
 COUNTER = Counter()

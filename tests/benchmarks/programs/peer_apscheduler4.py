@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from apscheduler import AsyncScheduler
+
 from tests.benchmarks.programs.clockwork import Counter, say, size
 
 COUNTER = Counter()

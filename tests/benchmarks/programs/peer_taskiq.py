@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.benchmarks.programs.clockwork import Counter, say, size
 from taskiq import InMemoryBroker
+
+from tests.benchmarks.programs.clockwork import Counter, say, size
 
 COUNTER = Counter()
 
