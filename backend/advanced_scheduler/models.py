@@ -70,7 +70,7 @@ class TaskDependency:
         if self.timeout is not None and not 0 < self.timeout <= LONGEST:
             raise ValueError(
                 f"timeout={self.timeout!r} of the dependency on {self.task_id!r} must be more "
-                "than 0 seconds and at most 100 years, or None to wait without a limit"
+                "than 0 seconds, or None to wait without a limit; at most 100 years"
             )
 
     @property

@@ -242,8 +242,8 @@ def _check_seconds(value: object, what: str, hint: str = "") -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (number and 0 < value <= LONGEST):  # type: ignore[operator]  # it is a number
         raise InvalidTask(
-            f"{what} must be more than 0 seconds, at most 100 years{hint}, "
-            f"not {reprlib.repr(value)}"
+            f"{what} must be more than 0 seconds{hint}, not {reprlib.repr(value)}; "
+            "at most 100 years"
         )
 
 

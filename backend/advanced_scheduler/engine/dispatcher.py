@@ -61,6 +61,7 @@ class Dispatcher:
         self._outbox: list[Change] = []
         self._unknown: set[str] = set()
         self._pass = asyncio.Lock()
+        self._home: asyncio.AbstractEventLoop
         self._exchanging = False
         self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
         self._turns = Turns()
@@ -115,6 +116,7 @@ class Dispatcher:
             self._interrupt(run, Stop.SHUTDOWN)
         await self._wait_for_running(INTERRUPT_SECONDS)
         for run in list(self.running.values()):  # a coroutine that will not let go
+            self._runner.leave_behind(run)
             self._settle(run, self._runner.interrupted(run))
         await self.work()
         while self._outbox:
@@ -153,7 +155,7 @@ class Dispatcher:
         for change in changes:
             if self.held.get(change.row.execution_id) == change.row.fence:
                 del self.held[change.row.execution_id]
-        started = self._clock.now()
+        started, self._home = self._clock.now(), asyncio.get_running_loop()
         for row in exchange.claimed:
             self._start(row, started)
         for execution_id, why in early.items():
@@ -196,7 +198,7 @@ class Dispatcher:
         self.running[row.execution_id] = run
         self._turns.leave(row)
         self.started += 1
-        run.job = asyncio.create_task(self._perform(run))
+        run.job = self._home.create_task(self._perform(run))
 
     async def _perform(self, run: Run) -> None:
         """Settled here and not in a done-callback, which comes a turn of the loop later."""
@@ -210,8 +212,8 @@ class Dispatcher:
         self._settle(run, transition)
 
     def _interrupt(self, run: Run, why: Stop) -> None:
-        run.interrupt(why)
-        if run.job is not None:  # cancelled before its first step, it never reaches a try block
+        # Cancelled before its first step, it never reaches a try block.
+        if run.interrupt(why) and run.job is not None:
             run.job.add_done_callback(lambda _: self._settle(run, self._runner.interrupted(run)))
 
     def _settle(self, run: Run, transition: Transition | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from ..clock import Clock
 from ..errors import LockUnavailable
@@ -42,7 +42,7 @@ class Guard:
         self._clock = clock
         self._asking = 0
         self._from_fallback: set[str] = set()
-        self._releases: set[asyncio.Future[bool]] = set()  # or they would be collected
+        self._late: set[asyncio.Future[Any]] = set()  # attempts nobody waits for, and releases
 
     async def take(self, task_id: str, timeout: float) -> Grant | None:
         """One try; None if somebody else holds it, ``LockUnavailable`` if nobody knows."""
@@ -80,16 +80,23 @@ class Guard:
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
+            self._late.add(attempt)
             attempt.add_done_callback(lambda done: self._return_late(locks, done))
             raise
 
     def _return_late(
         self, locks: DistributedTaskLock, attempt: asyncio.Future[Grant | None]
     ) -> None:
+        self._late.discard(attempt)
         if not attempt.cancelled() and attempt.exception() is None and (grant := attempt.result()):
             release = self._offload(locks.release, grant.task_id, grant.lock_id)
-            self._releases.add(task := asyncio.ensure_future(release))
-            task.add_done_callback(self._releases.discard)
+            self._late.add(task := asyncio.ensure_future(release))
+            task.add_done_callback(self._late.discard)
+
+    async def settle(self) -> None:
+        """Wait until no lock is on its way that nobody wants; no longer than two commands last."""
+        while self._late:
+            await asyncio.wait(self._late)
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
         """Renew the lock until it is given back; ``on_lost`` is called from another thread."""
@@ -102,14 +109,18 @@ class Guard:
 
     async def give_back(self, grant: Grant, held_since: float) -> bool:
         """Release; False if the lock was no longer ours, so that the work does not count."""
-        ours = bool(await self._offload(self._holder(grant).let_go, grant))
-        self._from_fallback.discard(grant.lock_id)
+        ours = bool(await self._offload(self._forget(grant).let_go, grant))
         self._tell(EventType.LOCK_RELEASED, held=self._clock.monotonic() - held_since)
         return ours
 
     def leave(self, grant: Grant) -> None:
-        """Stop renewing without a release: a thread that nobody can stop is still at work."""
-        self._holder(grant).abandon(grant)
+        """Stop renewing without a release: a body that nobody can stop is still at work."""
+        self._forget(grant).abandon(grant)
+
+    def _forget(self, grant: Grant) -> DistributedTaskLock:
+        holder = self._holder(grant)
+        self._from_fallback.discard(grant.lock_id)
+        return holder
 
     def _holder(self, grant: Grant) -> DistributedTaskLock:
         if self._fallback is not None and grant.lock_id in self._from_fallback:

@@ -113,6 +113,7 @@ class Node:
             if self.timer is not None:
                 await asyncio.to_thread(self.timer.stop)
             await self._drain(seconds)
+            await self.guard.settle()
             for loop in (self.dispatcher.loop, self._sweeping):
                 if loop is not None:
                     loop.stop()

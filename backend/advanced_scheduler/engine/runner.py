@@ -47,16 +47,20 @@ class Run:
     job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
     left_behind: bool = False
-    """A thread that was interrupted is still at work: it cannot be stopped from outside."""
+    """A body that was interrupted is still at work: it cannot be stopped from outside."""
 
-    def interrupt(self, why: Stop) -> None:
-        """Tell the body, and cancel its coroutine, abandon its thread or kill its process."""
-        if self.stop is None and self.job is not None and not self.job.done():
-            self.stop = why
-            if why is Stop.LOCK_LOST:
-                self.context.lock_lost.set()
-            self.context.cancelled.set()
-            self.job.cancel()
+    def interrupt(self, why: Stop) -> bool:
+        """Tell the body, and cancel its coroutine, abandon its thread or kill its process.
+
+        False if it has ended, or was interrupted before.
+        """
+        if self.stop is not None or self.job is None or self.job.done():
+            return False
+        self.stop = why
+        if why is Stop.LOCK_LOST:
+            self.context.lock_lost.set()
+        self.context.cancelled.set()
+        return self.job.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +198,12 @@ class Runner:
             return self._lock_lost(run)
         reason = f"given back by node {run.context.node}, which is stopping"
         return lifecycle.give_back(run.row, due=run.row.due, reason=reason)
+
+    def leave_behind(self, run: Run) -> None:
+        """Give up a body that goes on: nobody may wait for its lock longer than that lasts."""
+        run.left_behind = True
+        if run.grant is not None:
+            self.guard.leave(run.grant)
 
     def _lock_lost(self, run: Run) -> Transition:
         run.context.lock_lost.set()
