@@ -49,7 +49,7 @@ def _no_results() -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: made for every attempt
 class TaskContext:
     """One attempt of one execution, as the task body sees it.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
 from ..dag import resolve
@@ -22,13 +22,12 @@ from .settler import Change, Settler
 _DEFAULTS: Final = ScheduleOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One wish: this task, with these arguments, under these options."""
 
     task: RegisteredTask
     args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = MappingProxyType({})
     options: ScheduleOptions = _DEFAULTS
     schedule_id: str | None = None
 
@@ -70,7 +69,8 @@ class Intake:
                 self._events.publish(Event(EventType.SCHEDULED, now, row))
                 if row.blocked_by:
                     blocked.append(row)
-        self.recheck(blocked)
+        if blocked:
+            self.recheck(blocked)
         return ids
 
     def prepare(self, requests: Sequence[Request], now: datetime) -> list[TaskExecution]:

@@ -81,10 +81,14 @@ class MemoryRows:
         if not self.fits(row):
             return False
         one, task = row.execution_id, row.task_id
-        for key in _groups(row):
-            self._groups[key].add(one)
+        group = self._groups["task_id", task]
+        group.add(one)
+        if row.workflow_id is not None:
+            self._groups["workflow_id", row.workflow_id].add(one)
+        if row.schedule_id is not None:
+            self._groups["schedule_id", row.schedule_id].add(one)
         newest = self._newest.get(task)
-        if (one > newest) if newest else len(self._groups["task_id", task]) == 1:
+        if (one > newest) if newest else len(group) == 1:
             self._newest[task] = one
         if row.unique_key is not None:
             self.holders[row.unique_key] = one
