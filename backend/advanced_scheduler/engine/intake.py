@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -9,7 +10,13 @@ from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
 from ..dag import resolve
-from ..errors import ExecutionNotFound, InvalidArguments, StoreError, UnknownDependency
+from ..errors import (
+    ExecutionNotFound,
+    InvalidArguments,
+    StoreError,
+    StoreUnavailable,
+    UnknownDependency,
+)
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
 from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution
@@ -18,6 +25,8 @@ from ..stores.base import Store
 from .arguments import Arguments
 from .ids import ExecutionIds
 from .settler import Change, Settler
+
+logger = logging.getLogger(__name__)
 
 _DEFAULTS: Final = ScheduleOptions()
 
@@ -89,33 +98,43 @@ class Intake:
         Whoever ends an execution looks for the rows that wait for it; a row that is stored
         a moment later would be missed, so each side looks after it has written.
         """
-        if rows:
+        if not rows:
+            return
+        try:
             self._settler.settle(self.due_changes(rows))
+        except StoreUnavailable as error:  # they are accepted: whoever failed would do it twice
+            logger.warning("left to the housekeeper: %s", error)
 
     def due_changes(self, rows: Sequence[TaskExecution]) -> list[Change]:
         """What the present state of the upstreams makes of these blocked rows."""
-        keys = {dependency.key: dependency for row in rows for dependency in row.dependencies}
-        bound = [d.execution_id for d in keys.values() if d.execution_id is not None]
-        loose = [d.task_id for d in keys.values() if d.execution_id is None]
+        awaited = {one.key: one for row in rows for one in row.dependencies}
+        bound = [one.execution_id for one in awaited.values() if one.execution_id is not None]
         known = {row.execution_id: row for row in self._store.get(bound)}
-        newest = self._store.newest(loose) if loose else {}
+        latest = {
+            key: self._latest_end(one.task_id)
+            for key, one in awaited.items()
+            if one.execution_id is None
+        }
         now = self._clock.now()
         changes: list[Change] = []
         for row in rows:
             ended: dict[str, TaskExecution | None] = {}
             for key in row.blocked_by:
-                upstream = known.get(key) or newest.get(keys[key].task_id)
-                if upstream is None and keys[key].execution_id is not None:
-                    ended[key] = None  # trimmed from the history before this row saw its end
-                elif (
-                    upstream is not None
-                    and upstream.status in FINAL
-                    and (key in known or upstream.execution_id > row.execution_id)
-                ):
+                upstream = latest.get(key) or known.get(key)
+                if upstream is None:
+                    over = key not in latest  # trimmed from the history before it was seen
+                else:
+                    later = key in known or upstream.execution_id > row.execution_id
+                    over = later and upstream.status in FINAL
+                if over:
                     ended[key] = upstream
             if (transition := resolve(row, ended, now)) is not None:
                 changes.append(Change(row, transition))
         return changes
+
+    def _latest_end(self, task_id: str) -> TaskExecution | None:
+        ended = ExecutionFilter(task_id=task_id, statuses=FINAL, limit=1)
+        return next(iter(self._store.find(ended)), None)
 
     def _row(
         self,
