@@ -47,6 +47,10 @@ class Arguments:
             return None
         return (pack_result if self._as_json else clip_result)(value, self._result_limit)
 
+    def forget(self, task_id: str) -> None:
+        """The task was unregistered."""
+        self._codecs.pop(task_id, None)
+
     def _codec(self, task: RegisteredTask) -> ArgumentCodec:
         """One for each task id, made anew when another function was registered under it."""
         function, codec = self._codecs.get(task.definition.task_id, (None, None))

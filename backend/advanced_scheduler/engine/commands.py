@@ -65,6 +65,7 @@ class Commands:
             )
         self._parts.registry.unregister(task_id)
         self._parts.graph.remove_task(task_id)
+        self._parts.arguments.forget(task_id)
 
     def schedule(
         self,

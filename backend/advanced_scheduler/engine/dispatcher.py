@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from .. import lifecycle
 from ..clock import Clock
 from ..context import TaskContext
-from ..errors import TaskNotRegistered
+from ..errors import StoreUnavailable, TaskNotRegistered
+from ..faults import describe_error
 from ..lifecycle import Transition
 from ..models import TaskExecution, TaskStatus
 from ..registry import TaskRegistry
@@ -21,6 +23,8 @@ from .offload import Offload
 from .runner import Run, Runner, Stop
 from .settler import Change, Settler
 from .turns import Turns
+
+logger = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
 
@@ -84,6 +88,12 @@ class Dispatcher:
         if changes or free > 0:
             try:
                 claimed = await self._exchange(changes, free)
+            except Exception as error:
+                if isinstance(error, StoreUnavailable) or not changes:
+                    self._outbox[:0] = changes
+                else:  # one of them is to blame, and must not hold up the others for ever
+                    await self._offload(self._store_singly, changes)
+                raise
             except BaseException:
                 self._outbox[:0] = changes
                 raise
@@ -162,6 +172,24 @@ class Dispatcher:
             self.interrupt(execution_id, why)
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
+
+    def _store_singly(self, changes: Sequence[Change]) -> None:
+        """What cannot be stored becomes a failure that can; else its lease runs out."""
+        for change in changes:
+            row = change.row
+            try:
+                self._settler.settle([change])
+            except StoreUnavailable:
+                self._outbox.append(change)
+                continue
+            except Exception as error:
+                logger.exception("the end of execution %s cannot be stored", row.execution_id)
+                text = f"its end could not be stored: {describe_error(error)}"
+                if change.transition.target not in (TaskStatus.FAILED, TaskStatus.PENDING):
+                    failed = lifecycle.fail(row, error=text, now=self._clock.now())
+                    self._outbox.append(Change(row, failed))
+                    continue
+            self.held.pop(row.execution_id, None)
 
     async def _idle_seconds(self) -> float:
         due = await self._offload(self._store.next_due)

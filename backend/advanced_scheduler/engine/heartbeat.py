@@ -31,6 +31,7 @@ class Heartbeat:
         every: float,
         held: Callable[[], dict[str, int]],
         lost: Callable[[Collection[tuple[str, int]]], None],
+        failed: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.last_beat = clock.monotonic()
         self._store = store
@@ -40,6 +41,7 @@ class Heartbeat:
         self._every = every
         self._held = held
         self._lost = lost
+        self._failed = failed
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="advanced-scheduler-heartbeat", daemon=True
@@ -62,6 +64,7 @@ class Heartbeat:
             kept = self._store.extend(self._node, held, now + self._lease) if held else held.keys()
             self.last_beat = self._clock.monotonic()
         except StoreError as error:
+            self._failed(error)
             silent = self._clock.monotonic() - self.last_beat
             logger.warning("leases not renewed for %.1f s: %s", silent, error)
             if silent < self._lease.total_seconds():

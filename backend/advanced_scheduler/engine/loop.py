@@ -22,11 +22,17 @@ class Loop:
     """
 
     def __init__(
-        self, name: str, work: Callable[[], Awaitable[float]], *, retry_seconds: float
+        self,
+        name: str,
+        work: Callable[[], Awaitable[float]],
+        *,
+        retry_seconds: float,
+        failed: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self._name = name
         self._work = work
         self._retry = retry_seconds
+        self._failed = failed
         self._home = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._waiter: asyncio.Future[None] | None = None
@@ -61,20 +67,25 @@ class Loop:
             try:
                 delay = await self._work()
                 failures = 0
-            except StoreUnavailable as error:
-                delay = self._backoff(failures)
+            except Exception as error:
+                delay = min(self._retry * 2.0 ** min(failures, 10), MAX_BACKOFF)
                 failures += 1
-                logger.warning("%s: %s; trying again in %.1f s", self._name, error, delay)
-            except Exception:
-                delay = self._backoff(failures)
-                failures += 1
-                logger.exception("%s failed; trying again in %.1f s", self._name, delay)
+                self._report(error, delay)
             self._deaf = failures > 0
             if not self._stopping:
                 await self._wait(delay)
 
-    def _backoff(self, failures: int) -> float:
-        return min(self._retry * 2.0 ** min(failures, 10), MAX_BACKOFF)
+    def _report(self, error: Exception, delay: float) -> None:
+        known = isinstance(error, StoreUnavailable)
+        logger.log(
+            logging.WARNING if known else logging.ERROR,
+            "%s: %s; trying again in %.1f s",
+            self._name,
+            error if known else repr(error),
+            delay,
+            exc_info=None if known else error,
+        )
+        self._failed(error)
 
     async def _wait(self, seconds: float) -> None:
         if seconds <= 0 or (self._woken and not self._deaf):

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
@@ -74,14 +75,24 @@ class Node:
         self.timer = Timer(
             apscheduler=apscheduler,
             tick=self._tick,
-            failed=lambda error: self._store_failed("fire", error),
+            failed=partial(self._store_failed, "fire"),
             clock=self._parts.clock,
             poll_seconds=poll,
         )
         self.timer.start()  # first: it may refuse
         self.timer.wake()
-        self.dispatcher.loop = Loop("dispatcher", self.dispatcher.work, retry_seconds=poll)
-        self._sweeping = Loop("housekeeper", self._sweep, retry_seconds=poll)
+        self.dispatcher.loop = Loop(
+            "dispatcher",
+            self.dispatcher.work,
+            retry_seconds=poll,
+            failed=partial(self._store_failed, "exchange"),
+        )
+        self._sweeping = Loop(
+            "housekeeper",
+            self._sweep,
+            retry_seconds=poll,
+            failed=partial(self._store_failed, "sweep"),
+        )
         self.heartbeat = self._make_heartbeat()
         self.heartbeat.start()
         self.pulse.start()
@@ -237,6 +248,7 @@ class Node:
             # What a closed loop has left is for others: its runs have ended, or will not be heard.
             held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
+            failed=partial(self._store_failed, "extend"),
         )
 
     async def _drain(self, seconds: float) -> None:

@@ -48,9 +48,9 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
     facts = facts_of(parts, node)
     report = parts.monitor.get_health_status()
     status, reasons = assess(facts)
-    if status is HealthStatus.HEALTHY and report["status"] != HealthStatus.HEALTHY:
+    reasons += report["reasons"]
+    if status is HealthStatus.HEALTHY:
         status = HealthStatus(report["status"])
-        reasons = list(report.get("reasons", ()))
     return {
         **report,
         "status": status.value,

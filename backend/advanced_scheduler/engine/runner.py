@@ -46,6 +46,7 @@ class Run:
     stop: Stop | None = None
     job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
+    timed_out: bool = False
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
 
@@ -132,11 +133,12 @@ class Runner:
         args, kwargs = run.task.with_context(args, kwargs, run.context)
         call = Call(run.task.function, args, kwargs, run.context)
         outcome = await self._call(run, call)
-        metrics = {
+        metrics: dict[str, Any] = {
             "execution_time": self.clock.monotonic() - begun,
             "queue_wait": queue_wait,
         }
         if outcome.error is not None:
+            metrics["timed_out"] = run.timed_out
             return self.after_failure(run, outcome.error, metrics)
         result = self.arguments.result(outcome.value)
         return _with_lock(
@@ -159,6 +161,7 @@ class Runner:
             except TimeoutError:
                 pass
             run.context.cancelled.set()
+            run.timed_out = True
             run.left_behind = kind == "thread"
             return Outcome(error=TimeoutError(f"did not end within its timeout of {limit:g} s"))
         except asyncio.CancelledError:

@@ -30,7 +30,7 @@ FIRES: Final = {
     TickOutcome.OVERLAP: "skipped_overlap",
 }
 LOCK_RESULTS: Final = ("acquired", "contended", "timeout", "error")
-STORE_OPERATIONS: Final = ("fire", "scrape")
+STORE_OPERATIONS: Final = ("exchange", "extend", "fire", "scrape", "sweep")
 
 
 class _Series:
@@ -193,7 +193,7 @@ class SchedulerMetrics:
     def _on_finish(self, event: Event) -> None:
         row = _row(event)
         series = self._of(row.task_id, row.priority)
-        series.finished[_outcome(row, event.data.get("duration"))].inc()
+        series.finished[_outcome(row)].inc()
         if row.status is TaskStatus.COMPLETED:
             self.last_success.labels(series.task).set(event.time.timestamp())
         elif row.status is TaskStatus.FAILED:
@@ -236,8 +236,7 @@ def _word(priority: TaskPriority) -> str:
     return priority.name.lower()
 
 
-def _outcome(row: TaskExecution, duration: float | None) -> str:
-    """What failed no earlier than its timeout has timed out, whatever it raised then."""
-    if row.status is not TaskStatus.FAILED or row.timeout is None or duration is None:
-        return row.status.value
-    return "timed_out" if duration >= row.timeout else "failed"
+def _outcome(row: TaskExecution) -> str:
+    if row.status is TaskStatus.FAILED and row.metrics.get("timed_out"):
+        return "timed_out"
+    return row.status.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +76,7 @@ def test_every_family_has_the_name_type_and_labels_of_the_table(
         ("queue_wait_seconds_count", "priority", "critical high normal low background"),
         ("schedule_fires_total", "outcome", "fired misfired coalesced skipped_overlap"),
         ("lock_acquisitions_total", "result", "acquired contended timeout error"),
-        ("store_errors_total", "operation", "fire scrape"),
+        ("store_errors_total", "operation", "exchange extend fire scrape sweep"),
     ],
 )
 def test_what_can_be_counted_starts_at_zero(
@@ -126,25 +127,35 @@ def test_counters_equal_what_happened(
 
 
 @pytest.mark.parametrize(
-    ("status", "timeout", "duration", "outcome"),
+    ("status", "timed_out", "outcome"),
     [
-        (TaskStatus.FAILED, 2.0, 2.0, "timed_out"),
-        (TaskStatus.FAILED, 2.0, 1.9, "failed"),
-        (TaskStatus.FAILED, None, 9.0, "failed"),
-        (TaskStatus.FAILED, 2.0, None, "failed"),
-        (TaskStatus.COMPLETED, 2.0, 2.0, "completed"),
-        (TaskStatus.CANCELLED, 2.0, 2.0, "cancelled"),
-        (TaskStatus.SKIPPED, None, None, "skipped"),
+        (TaskStatus.FAILED, True, "timed_out"),
+        (TaskStatus.FAILED, False, "failed"),
+        (TaskStatus.COMPLETED, True, "completed"),  # an earlier attempt had timed out
+        (TaskStatus.CANCELLED, False, "cancelled"),
+        (TaskStatus.SKIPPED, False, "skipped"),
     ],
 )
-def test_each_end_has_one_outcome(
-    status: TaskStatus, timeout: float | None, duration: float | None, outcome: str
-) -> None:
+def test_each_end_has_one_outcome(status: TaskStatus, timed_out: bool, outcome: str) -> None:
     scheduler = AdvancedTaskScheduler()
     metrics = SchedulerMetrics(scheduler)
-    row = execution("e", status=status, timeout=timeout)
-    scheduler.events.publish(Event(EventType.FINISHED, NOW, row, {"duration": duration}))
+    row = execution("e", status=status, metrics={"timed_out": True} if timed_out else {})
+    scheduler.events.publish(Event(EventType.FINISHED, NOW, row, {"duration": 1.0}))
     assert values(metrics, "executions_finished_total", "outcome") == {outcome: 1}
+    scheduler.close()
+
+
+def test_a_task_past_its_timeout_counts_as_timed_out() -> None:
+    scheduler = AdvancedTaskScheduler()
+    metrics = SchedulerMetrics(scheduler)
+
+    @scheduler.task(task_id="hangs", timeout=0.05)
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    with scheduler.running():
+        scheduler.wait_for_task(hangs.schedule(), timeout=10)
+    assert values(metrics, "executions_finished_total", "outcome", task="hangs") == {"timed_out": 1}
     scheduler.close()
 
 
