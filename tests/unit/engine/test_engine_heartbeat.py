@@ -1,0 +1,148 @@
+"""Leases are renewed, and what is lost is told, whatever the store does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+import pytest
+
+from advanced_scheduler import lifecycle
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.heartbeat import Heartbeat
+from advanced_scheduler.errors import StoreUnavailable
+from advanced_scheduler.models import TaskExecution
+from advanced_scheduler.stores.base import Claim
+from tests.support.faulty_store import FaultyStore
+from tests.support.waiting import eventually
+from tests.unit.engine.kit import NOW, execution, faulty
+
+LEASE = timedelta(seconds=30)
+
+
+class Node:
+    """What a heartbeat needs to know, and hears."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.store: FaultyStore = faulty()
+        self.clock = clock
+        self.held: dict[str, int] = {}
+        self.lost: list[tuple[str, int]] = []
+        self.beat = Heartbeat(
+            store=self.store.face,
+            clock=clock,
+            node="n",
+            lease=LEASE,
+            every=0.01,
+            held=lambda: dict(self.held),
+            lost=self._lost,
+        )
+
+    def _lost(self, gone: Collection[tuple[str, int]]) -> None:
+        self.lost += gone
+
+    def claim(self, *names: str) -> list[TaskExecution]:
+        self.store.store.add([execution(name) for name in names])
+        rows = self.store.store.claim(
+            Claim(node="n", limit=len(names), now=NOW, lease_until=NOW + LEASE)
+        )
+        self.held.update({row.execution_id: row.fence for row in rows})
+        return rows
+
+
+@pytest.fixture
+def node(clock: ManualClock) -> Node:
+    return Node(clock)
+
+
+def lease_of(node: Node, name: str) -> object:
+    return node.store.store.get([name])[0].lease_until
+
+
+def test_a_beat_renews_what_is_held(node: Node) -> None:
+    node.claim("a", "b")
+    node.clock.advance(seconds=10)
+    node.beat.beat()
+    assert lease_of(node, "a") == lease_of(node, "b") == NOW + timedelta(seconds=40)
+    assert node.lost == []
+
+
+def test_what_was_cancelled_or_taken_is_lost_with_its_fence(node: Node) -> None:
+    a, b, _ = node.claim("a", "b", "c")
+    node.store.store.apply([lifecycle.cancel(a, now=NOW)])
+    node.store.store.apply([lifecycle.recover(b, now=NOW, max_crashes=3)])
+    node.store.store.claim(Claim(node="other", limit=1, now=NOW, lease_until=NOW + LEASE))
+    node.beat.beat()
+    assert sorted(node.lost) == [("a", 1), ("b", 1)]
+
+
+def test_with_nothing_held_the_store_is_left_alone_and_the_node_is_alive(node: Node) -> None:
+    node.clock.advance(seconds=99)
+    node.beat.beat()
+    assert node.store.calls["extend"] == 0
+    assert node.beat.last_beat == node.clock.monotonic()
+
+
+def test_a_store_that_is_silent_for_a_lease_loses_everything_and_not_before(node: Node) -> None:
+    node.claim("a")
+    node.store.break_down()
+    node.clock.advance(seconds=29.9)
+    node.beat.beat()
+    assert node.lost == []
+    node.clock.advance(seconds=0.1)
+    node.beat.beat()
+    assert node.lost == [("a", 1)]
+
+
+def test_an_outage_shorter_than_the_lease_loses_nothing(node: Node) -> None:
+    node.claim("a")
+    node.store.break_down()
+    node.clock.advance(seconds=20)
+    node.beat.beat()
+    node.store.come_back()
+    node.clock.advance(seconds=20)
+    node.beat.beat()
+    assert node.lost == []
+    assert lease_of(node, "a") == NOW + timedelta(seconds=70)
+
+
+def test_a_renewal_that_was_stored_and_not_answered_loses_nothing(node: Node) -> None:
+    node.claim("a")
+    node.store.fail("extend", after=True)
+    node.beat.beat()
+    node.beat.beat()
+    assert node.lost == []
+
+
+def test_the_thread_beats_on_after_any_error(node: Node) -> None:
+    node.claim("a")
+    node.store.fail("extend", error=ZeroDivisionError("a bug"))
+    node.store.fail("extend", error=StoreUnavailable("away"))
+    node.beat.start()
+    eventually(lambda: node.store.calls["extend"] >= 4)
+    node.beat.stop()
+    assert not node.beat._thread.is_alive()
+
+
+def test_a_listener_that_raises_does_not_end_the_thread(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raise_(_: Collection[tuple[str, int]]) -> None:
+        raise RuntimeError("the loop is closed")
+
+    listen: Callable[[Collection[tuple[str, int]]], None] = raise_
+    monkeypatch.setattr(node.beat, "_lost", listen)
+    node.held = {"unknown": 1}
+    node.beat.start()
+    eventually(lambda: node.store.calls["extend"] >= 3)
+    node.beat.stop()
+
+
+def test_a_stop_does_not_wait_for_a_store_that_hangs(node: Node) -> None:
+    node.claim("a")
+    hold = node.store.hold("extend")
+    node.beat.start()
+    hold.entered.wait()
+    node.beat.stop()
+    hold.released.set()
+    eventually(lambda: not node.beat._thread.is_alive())

@@ -1,0 +1,172 @@
+"""What nobody else looks after: lost leases, stranded dependents, old history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from advanced_scheduler import lifecycle
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.housekeeper import BATCH, Housekeeper
+from advanced_scheduler.engine.parts import Parts
+from advanced_scheduler.errors import StoreUnavailable
+from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.models import TaskDependency, TaskExecution, TaskStatus
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.base import Claim
+from tests.unit.engine.kit import NOW, execution, faulty, parts
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def made(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Parts:
+    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+    return parts(open_store(url), clock, max_crashes=1, history_limit=3, history_grace_seconds=5)
+
+
+def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
+    return Housekeeper(
+        store=made.store,
+        intake=made.intake,
+        settler=made.settler,
+        events=made.events,
+        clock=made.clock,
+        settings=made.settings,
+        held_here=lambda: held,
+    )
+
+
+def claim(made: Parts, limit: int = 10, node: str = "dead") -> list[TaskExecution]:
+    now = made.clock.now()
+    return made.store.claim(Claim(node=node, limit=limit, now=now, lease_until=now + LEASE))
+
+
+def test_a_lease_that_ran_out_gives_the_execution_to_others(
+    made: Parts, clock: ManualClock
+) -> None:
+    heard: list[Event] = []
+    made.events.subscribe(heard.append)
+    made.store.add([execution("a")])
+    claim(made)
+    clock.advance(LEASE - timedelta(seconds=1))
+    assert keeper(made).sweep() == 0
+    clock.advance(seconds=1)
+    assert keeper(made).sweep() == 1
+    (row,) = made.store.get(["a"])
+    assert (row.status, row.crashes, row.attempt, row.due) == (
+        TaskStatus.PENDING,
+        1,
+        1,
+        clock.now(),
+    )
+    assert "dead was lost during attempt 1" in (row.reason or "")
+    (told,) = [one for one in heard if one.type is EventType.RECOVERED]
+    assert told.data["node"] == "dead"
+    made.close()
+
+
+def test_one_crash_too_many_fails_it_and_skips_its_dependents(
+    made: Parts, clock: ManualClock
+) -> None:
+    made.store.add([execution("a", task_id="a")])
+    needs = TaskDependency("a", "success", execution_id="a")
+    made.store.add([execution("b", dependencies=(needs,), blocked_by=frozenset({"a"}))])
+    for _ in range(2):
+        claim(made)
+        clock.advance(LEASE)
+        keeper(made).sweep()
+    a, b = made.store.get(["a", "b"])
+    assert (a.status, b.status) == (TaskStatus.FAILED, TaskStatus.SKIPPED)
+    assert "crash 2 exceeds max_crashes=1" in (a.error or "")
+    made.close()
+
+
+def test_what_this_process_runs_is_late_and_not_lost(made: Parts, clock: ManualClock) -> None:
+    made.store.add([execution("a"), execution("b")])
+    claim(made)
+    clock.advance(LEASE)
+    assert keeper(made, held=["a"]).sweep() == 1
+    assert [row.status for row in made.store.get(["a", "b"])] == [
+        TaskStatus.RUNNING, TaskStatus.PENDING,
+    ]  # fmt: skip
+    made.close()
+
+
+def test_what_this_process_holds_does_not_crowd_out_what_is_lost(
+    made: Parts, clock: ManualClock
+) -> None:
+    held = [f"{number:04}" for number in range(BATCH + 1)]
+    made.store.add([execution(name) for name in held])
+    claim(made, limit=len(held))
+    clock.advance(seconds=1)
+    made.store.add([execution("lost")])
+    claim(made)
+    clock.advance(LEASE)
+    assert keeper(made, held=held).sweep() == 1
+    made.close()
+
+
+def test_two_sweeps_at_once_rescue_it_once(made: Parts, clock: ManualClock) -> None:
+    made.store.add([execution("a")])
+    claim(made)
+    clock.advance(LEASE)
+    first, second = keeper(made), keeper(made)
+    assert [first.sweep(), second.sweep()] == [1, 0]
+    assert made.store.get(["a"])[0].crashes == 1
+    made.close()
+
+
+def test_a_dependent_that_a_crash_left_behind_goes_on(made: Parts, clock: ManualClock) -> None:
+    made.store.add([execution("a", task_id="a")])
+    needs = TaskDependency("a", execution_id="a")
+    made.store.add([execution("b", dependencies=(needs,), blocked_by=frozenset({"a"}))])
+    (row,) = claim(made)
+    made.store.apply([lifecycle.complete(row, result=None, metrics={}, now=clock.now())])
+    keeper(made).sweep()
+    assert made.store.get(["b"])[0].blocked_by == frozenset()
+    made.close()
+
+
+def test_history_is_trimmed_to_its_limit_and_grace(made: Parts, clock: ManualClock) -> None:
+    made.store.add([execution(f"{number:04}") for number in range(BATCH + 20)])
+    rows = claim(made, limit=BATCH + 20)
+    made.store.apply(
+        [lifecycle.complete(row, result=None, metrics={}, now=clock.now()) for row in rows]
+    )
+    keeper(made).sweep()
+    assert sum(made.store.counts().values()) == BATCH + 20  # just ended: still to be read
+    clock.advance(seconds=6)
+    keeper(made).sweep()
+    assert sum(made.store.counts().values()) == 3
+    clock.advance(days=31)
+    keeper(made).sweep()
+    assert sum(made.store.counts().values()) == 0
+    made.close()
+
+
+@pytest.mark.parametrize("verb", ["expired", "apply", "stranded", "prune"])
+@pytest.mark.parametrize("after", [False, True])
+def test_an_outage_at_any_call_loses_nothing(verb: str, after: bool, clock: ManualClock) -> None:
+    store = faulty()
+    made = parts(store.face, clock)
+    made.store.add([execution("a")])
+    claim(made)
+    clock.advance(LEASE)
+    store.fail(verb, after=after)
+    with pytest.raises(StoreUnavailable):
+        keeper(made).sweep()
+    keeper(made).sweep()
+    (row,) = made.store.get(["a"])
+    assert (row.status, row.crashes) == (TaskStatus.PENDING, 1)
+
+
+def test_a_clock_that_goes_back_rescues_nobody_early(made: Parts, clock: ManualClock) -> None:
+    made.store.add([execution("a")])
+    claim(made)
+    clock.set(NOW - timedelta(days=1))
+    assert keeper(made).sweep() == 0
+    made.close()
