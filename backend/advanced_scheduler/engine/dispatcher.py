@@ -15,7 +15,7 @@ from ..context import TaskContext
 from ..errors import StoreUnavailable, TaskNotRegistered
 from ..faults import describe_error
 from ..lifecycle import Transition
-from ..models import TaskExecution, TaskStatus
+from ..models import ExecutionFilter, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Claim, ExecutionStore
 from .loop import Loop
@@ -66,6 +66,7 @@ class Dispatcher:
         self._unknown: set[str] = set()
         self._pass = asyncio.Lock()
         self._home: asyncio.AbstractEventLoop
+        self._doubtful = False  # the last exchange went unanswered: it may have claimed
         self._exchanging = False
         self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
         self._turns = Turns()
@@ -82,6 +83,9 @@ class Dispatcher:
 
     async def _work(self) -> float:
         self.last_pass = self._clock.monotonic()  # made, whether or not the store answers
+        self._home = asyncio.get_running_loop()
+        if self._doubtful:
+            await self._adopt()
         changes, self._outbox = self._outbox, []
         free = self.free_slots
         claimed = 0
@@ -156,22 +160,33 @@ class Dispatcher:
             exclude=frozenset(one for one in self._unknown if one not in self._registry),
         )
         transitions = [change.transition for change in changes]
-        self._exchanging = True
+        self._exchanging = self._doubtful = True
         try:
             exchange = await self._offload(self._store.exchange, transitions, claim)
+            self._doubtful = False
         finally:
             self._exchanging = False
             early, self._early = self._early, {}
         for change in changes:
             if self.held.get(change.row.execution_id) == change.row.fence:
                 del self.held[change.row.execution_id]
-        started, self._home = self._clock.now(), asyncio.get_running_loop()
+        started = self._clock.now()
         for row in exchange.claimed:
             self._start(row, started)
         for execution_id, why in early.items():
             self.interrupt(execution_id, why)
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
+
+    async def _adopt(self) -> None:
+        """Start what was claimed for this node and never answered, before its lease runs out."""
+        running = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=10_000)
+        rows = await self._offload(self._store.find, running)
+        self._doubtful = False
+        started = self._clock.now()
+        for row in rows:
+            if row.node == self._node and self.held.get(row.execution_id) != row.fence:
+                self._start(row, started)
 
     def _store_singly(self, changes: Sequence[Change]) -> None:
         """What cannot be stored becomes a failure that can; else its lease runs out."""

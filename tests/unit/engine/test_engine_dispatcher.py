@@ -94,3 +94,41 @@ async def test_a_task_that_is_unregistered_during_its_claim_is_parked(clock: Man
         (TaskStatus.PENDING, "parked")
     ] * 2
     target.close()
+
+
+async def test_what_a_lost_answer_had_claimed_is_run_and_burns_no_attempt() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face, limit=2)
+    ran: list[int] = []
+
+    async def work(number: int) -> None:
+        ran.append(number)
+
+    add_task(target, work)
+    ids = [target.schedule_task("job", number) for number in range(5)]
+    store.fail("exchange", times=3, after=True)
+    await target.start()
+    await eventually_async(lambda: len(ran) == 5)
+    await target.stop()
+    rows = [row_of(target, one) for one in ids]
+    assert {(row.status, row.attempt, row.crashes) for row in rows} == {
+        (TaskStatus.COMPLETED, 1, 0)
+    }
+    assert sorted(ran) == list(range(5))
+
+
+async def test_what_a_lost_answer_had_claimed_during_a_stop_is_given_back() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    add_task(target, nothing)
+    hold = store.hold("exchange", after=True)
+    store.fail("exchange", after=True)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await asyncio.to_thread(hold.entered.wait)
+    stopping = asyncio.create_task(target.stop())
+    await eventually_async(lambda: target.health_facts().draining)
+    hold.released.set()
+    await stopping
+    row = row_of(target, execution_id)
+    assert (row.status, row.attempt, row.node) == (TaskStatus.PENDING, 0, None)
