@@ -19,6 +19,7 @@ class EventType(StrEnum):
     """What can be heard.  ``data`` of each is given here."""
 
     SCHEDULED = "execution.scheduled"  # {}
+    UNBLOCKED = "execution.unblocked"  # {}; a dependency was met
     STARTED = "execution.started"  # {"queue_wait": seconds}
     RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}

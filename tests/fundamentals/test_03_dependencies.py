@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from advanced_scheduler import (
     AdvancedTaskScheduler,
     ManualClock,
     ScheduleOptions,
+    Settings,
     TaskContext,
     TaskDefinition,
     TaskDependency,
@@ -170,3 +172,18 @@ def test_a_task_that_others_wait_for_cannot_be_unregistered(
     run_until_idle(scheduler)
     scheduler.unregister_task("a")
     assert "a" not in scheduler.task_definitions
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_a_dependency_that_has_ended_holds_nobody_up(store: str, tmp_path: Path) -> None:
+    url = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/jobs.db"
+    never = Settings(poll_seconds=60)  # so that nothing is found by looking again
+    scheduler = AdvancedTaskScheduler(store=url, settings=never)
+    scheduler.register_task(TaskDefinition("up", "Up", works))
+    needs = [TaskDependency("up", "success")]
+    scheduler.register_task(TaskDefinition("down", "Down", works, dependencies=needs))
+    with scheduler.running():
+        for _ in range(5):
+            scheduler.result(scheduler.schedule_task("up"), timeout=20)
+            assert scheduler.result(scheduler.schedule_task("down"), timeout=20) == 7
+    scheduler.close()

@@ -64,7 +64,7 @@ class Node:
         self._stopping: asyncio.Task[None] | None = None
         self._sweeping: Loop | None = None
         self._unsubscribe = parts.events.subscribe(
-            self._hear, [EventType.SCHEDULED, EventType.RECOVERED]
+            self._hear, [EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED]
         )
 
     async def start(self, apscheduler: Host) -> None:

@@ -76,7 +76,10 @@ _EVENTS = {
         *((final, EventType.FINISHED) for final in FINAL),
         (_S.RETRYING, EventType.RETRYING),
     )
-} | {(_S.RUNNING, _S.PENDING): EventType.GIVEN_BACK}
+} | {
+    (_S.RUNNING, _S.PENDING): EventType.GIVEN_BACK,
+    (_S.PENDING, _S.PENDING): EventType.UNBLOCKED,
+}
 
 
 def _keys(row: TaskExecution) -> tuple[str, str]:
@@ -86,8 +89,8 @@ def _keys(row: TaskExecution) -> tuple[str, str]:
 def _data(change: Change, after: TaskExecution, now: datetime) -> dict[str, Any]:
     if after.status is TaskStatus.PENDING:
         return {"reason": after.reason}
-    if change.row.status is not TaskStatus.RUNNING:
-        return {"duration": None}
+    if change.row.status is not TaskStatus.RUNNING or after.crashes > change.row.crashes:
+        return {"duration": None}  # no attempt came to its end
     duration = after.metrics.get("execution_time")
     if after.status is TaskStatus.RETRYING:
         return {"duration": duration, "delay": max((after.due - now).total_seconds(), 0.0)}
