@@ -16,10 +16,15 @@ def hosted(
 
     What ``start`` raises is raised here.
     """
-    started, leaving = threading.Event(), threading.Event()
+    started = threading.Event()
     failure: list[BaseException] = []
+    leave: list[Callable[[], object]] = []
 
     async def host() -> None:
+        # Not a thread that waits: the interpreter would join it when it exits, and so hang in a
+        # program that never leaves the block.
+        leaving, home = asyncio.Event(), asyncio.get_running_loop()
+        leave.append(lambda: home.call_soon_threadsafe(leaving.set))
         try:
             await start()
         except BaseException as error:
@@ -27,7 +32,7 @@ def hosted(
             return
         finally:
             started.set()
-        await asyncio.to_thread(leaving.wait)
+        await leaving.wait()
         await stop()
 
     thread = threading.Thread(
@@ -41,5 +46,5 @@ def hosted(
     try:
         yield
     finally:
-        leaving.set()
+        leave[0]()
         thread.join()

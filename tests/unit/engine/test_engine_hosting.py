@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -57,3 +59,17 @@ def test_what_the_block_raises_stops_the_engine_and_is_raised_on() -> None:
     with pytest.raises(KeyError), hosted(engine.start, engine.stop):
         raise KeyError("of the program")
     assert len(engine.loops) == 2
+
+
+def test_a_program_that_never_leaves_the_block_can_still_end() -> None:
+    program = (
+        "from advanced_scheduler import AdvancedTaskScheduler\n"
+        "scheduler = AdvancedTaskScheduler()\n"
+        "hosting = scheduler.running()\n"
+        "hosting.__enter__()\n"
+        "print(scheduler.result(scheduler.schedule_task(len, [1, 2]), 10))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
