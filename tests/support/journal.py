@@ -31,7 +31,8 @@ def append(path: str | Path, **fields: Any) -> None:
 def read(path: str | Path) -> list[Entry]:
     """All lines, oldest first; none when nobody has written yet."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        written = Path(path).read_bytes()
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines]
+    whole, _, _ = written.rpartition(b"\n")  # a line may be in the middle of being written
+    return [json.loads(line) for line in whole.splitlines()]

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -69,8 +69,13 @@ class Pages:
         return self._scheduler.health_facts(ask=False)
 
     def _unready(self) -> list[str]:
+        """Only what the servers said is remembered: a start or a stop shows at once."""
         try:
-            return is_ready(self._asked.get())
+            asked = self._asked.get()
+            known = replace(
+                self._known(), store_error=asked.store_error, lock_error=asked.lock_error
+            )
+            return is_ready(known)
         except TimeoutError:
             return ["the store or the lock server does not answer within 1 s"]
 
