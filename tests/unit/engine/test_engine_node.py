@@ -16,18 +16,21 @@ from tests.support.definitions import nothing
 from tests.support.waiting import eventually, eventually_async
 from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
 
+_BEFORE: set[threading.Thread] = set()  # what other tests of this session left behind
+
 
 def threads() -> set[str]:
-    """The kinds of threads that a node has."""
+    """The kinds of threads that the nodes of this test have."""
     return {
         one.name.rstrip("-_0123456789")
         for one in threading.enumerate()
-        if one.name.startswith(("advanced-scheduler", "APScheduler"))
+        if one not in _BEFORE and one.name.startswith(("advanced-scheduler", "APScheduler"))
     }
 
 
 @pytest.fixture(autouse=True)
 def _leaves_no_thread() -> Iterator[None]:
+    _BEFORE.update(threading.enumerate())
     yield
     eventually(lambda: not threads(), what="all threads of the node have ended")
 
