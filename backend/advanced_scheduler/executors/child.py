@@ -27,9 +27,13 @@ def main(descriptor: int) -> NoReturn:
     home.set_inheritable(False)
     calls: SimpleQueue[Message] = SimpleQueue()
     Thread(target=_listen, args=(home, calls), daemon=True).start()
+    owner = os.getpid()
     try:
         while True:
-            home.sendall(to_frame(_answer(calls.get())))
+            answer = to_frame(_answer(calls.get()))
+            if os.getpid() != owner:  # the task forked, and let the copy return as well
+                os._exit(0)
+            home.sendall(answer)
     except BaseException:
         traceback.print_exc()
         os._exit(1)  # an ordinary exit would wait for threads that a task has left behind

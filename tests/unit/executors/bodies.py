@@ -36,6 +36,14 @@ def add(a: int, b: int = 0) -> int:
     return a + b
 
 
+def fork_and_return() -> str:
+    """Returns twice: here, and in the copy of the process."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return "parent"
+    return "copy"
+
+
 def day_after(when: datetime) -> tuple[str, int]:
     return type(when).__name__, when.day + 1
 

@@ -191,3 +191,10 @@ def test_what_a_task_prints_is_seen_though_workers_are_killed(
     value_of(processes, print, "seen")
     processes.shutdown()
     assert capfd.readouterr().out == "seen\n"
+
+
+def test_the_copy_of_a_process_that_a_task_forked_answers_nothing(
+    processes: ProcessExecutor,
+) -> None:
+    assert value_of(processes, bodies.fork_and_return) == "parent"
+    assert [value_of(processes, bodies.add, n) for n in range(3)] == [0, 1, 2]
