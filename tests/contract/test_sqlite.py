@@ -188,6 +188,9 @@ DAMAGE = {
     "an unknown priority": "priority = 9",
     "a text that is not UTF-8": "task_name = CAST(x'ff' AS TEXT)",
     "a dependency of an unknown type": """dependencies = '[["u","whim",null,null]]'""",
+    "a count that is a text": "attempt = 'many'",
+    "a fence that is a text": "fence = 'high'",
+    "a time-out that is a text": "timeout = 'soon'",
     "an instant beyond all calendars": "created_time = 9000000000000000000",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+from types import NoneType
 from typing import Any, Final, Generic, TypeVar
 
 from ..clock import Clock
@@ -67,6 +68,9 @@ class Codec(Generic[T]):
         self._formats = [
             (at, *_FORMATS[name]) for at, name in enumerate(self.names) if name in _FORMATS
         ]
+        self._numbers = [
+            (at, _NUMBERS[name]) for at, name in enumerate(self.names) if name in _NUMBERS
+        ]
 
     def dump(self, item: T) -> dict[str, Any]:
         """The columns of an item."""
@@ -83,6 +87,9 @@ class Codec(Generic[T]):
             values[at] = read_one(values[at])
         if bytes in map(type, values):
             raise ValueError("a text is not UTF-8")
+        for at, kinds in self._numbers:
+            if type(values[at]) not in kinds:  # SQLite keeps any text in a column of numbers
+                raise ValueError(f"{self.names[at]}={values[at]!r} is not a number")
         return self._kind(**dict(zip(self.names, values, strict=True)), **more)
 
 
@@ -197,6 +204,19 @@ _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "tags": _ITEMS,
     "trigger": _MAPPING,
     "wait_until": _INSTANT,
+}
+
+_COUNT: Final = (int,)
+_SECONDS: Final = (float, int, NoneType)
+_NUMBERS: Final[dict[str, tuple[type, ...]]] = {
+    "attempt": _COUNT,
+    "crashes": _COUNT,
+    "fence": _COUNT,
+    "grace_seconds": _SECONDS,
+    "max_catch_up": _COUNT,
+    "retry_count": _COUNT,
+    "timeout": _SECONDS,
+    "version": _COUNT,
 }
 
 EXECUTION: Final = Codec(TaskExecution, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
