@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -150,6 +152,60 @@ def test_a_missing_folder_is_named_when_the_store_is_opened(tmp_path: Path) -> N
     store = open_store(f"sqlite:///{tmp_path}/missing/store.db")
     with pytest.raises(ConfigurationError, match=r"missing does not exist"):
         store.open()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://host/a.db", "sqlite://user@host/a.db", "sqlite:///a\0.db", "sqlite:///\ud800.db"],
+)
+def test_an_address_that_is_no_file_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no file here"):
+        open_store(url)
+
+
+def test_a_relative_path_means_the_same_file_after_a_change_of_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = SqlStore("sqlite:///store.db")
+    store.open()
+    store.add([execution("a")])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert ids(store.get(["a"])) == ["a"]
+    store.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_accepted_into_a_file_that_was_deleted(
+    sqlite: SqlStore, tmp_path: Path, replaced: bool
+) -> None:
+    sqlite.add([execution("a")])
+    file = tmp_path / "store.db"
+    file.rename(tmp_path / "moved.db")
+    if replaced:
+        file.touch()
+    with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+        sqlite.add([execution("b")])
+    with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+        sqlite.ping()
+    (tmp_path / "moved.db").rename(file)
+    assert ids(sqlite.find(ExecutionFilter())) == ["a"]
+
+
+def test_a_forked_process_uses_neither_locks_nor_connections_of_its_parent(
+    sqlite: SqlStore, tmp_path: Path
+) -> None:
+    sqlite.add([execution("a")])
+    ours = sqlite._engine.pool
+    with sqlite._write_lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            sqlite.add([execution("b")])
+            os._exit(0 if sqlite._engine.pool is not ours else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert ids(sqlite.find(ExecutionFilter())) == ["b", "a"]
 
 
 def test_a_newer_schema_is_refused(sqlite: SqlStore, tmp_path: Path) -> None:

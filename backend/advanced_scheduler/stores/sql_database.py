@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
+from ..faults import cleaned
 from .sql_schema import SCHEMA_VERSION, meta, metadata
 
 T = TypeVar("T")
@@ -37,13 +40,17 @@ class SqlDatabase:
 
     def __init__(self, url: str) -> None:
         self._url, synchronous = _parsed(url)
+        self._path = Path(self._url.database or "")
         self._engine: Engine = sa.create_engine(
             self._url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
         )
         self._driver: Any = self._engine.dialect.loaded_dbapi
         self._clock: Clock = SystemClock()
         self._write_lock = threading.Lock()  # threads queue here; SQLite itself would poll
+        self._file: tuple[int, int] | None = None  # which one it is, while it is open
+        self._inherited: list[object] = []
         _prepare_connections(self._engine, synchronous)
+        _databases.add(self)
 
     def open(self) -> None:
         """Make the tables that are missing.
@@ -51,16 +58,25 @@ class SqlDatabase:
         Raises ``ConfigurationError`` if the folder does not exist, ``StoreError`` if the
         tables are of a newer version of this package.
         """
-        folder = Path(self._url.database or "").absolute().parent
+        folder = self._path.parent
         if not folder.is_dir():
             raise ConfigurationError(
                 f"store={self._shown}: the folder {folder} does not exist; create it first"
             )
+        self._file = None
         self._write(self._make_tables)
+        self._file = self._found()
 
     def close(self) -> None:
         """Release connections; safe to repeat."""
+        self._file = None
         self._engine.dispose()
+
+    def begin_anew(self) -> None:
+        """Use nothing of the parent process, in a child that it has just forked."""
+        self._write_lock = threading.Lock()  # who held it does not exist here
+        self._inherited.append(self._engine.pool)  # to free its connections would close them
+        self._engine.dispose(close=False)
 
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` if the database does not answer."""
@@ -93,6 +109,11 @@ class SqlDatabase:
             return self._run("BEGIN IMMEDIATE", work)
 
     def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
+        if self._file is not None and self._found() != self._file:
+            raise StoreUnavailable(
+                f"store={self._shown}: the file was deleted or replaced, and whatever is written "
+                "now would be lost; put it back, or start again"
+            )
         started = self._clock.monotonic()
         while True:
             try:
@@ -108,11 +129,31 @@ class SqlDatabase:
 
                 _PAUSE.wait(_PAUSE_SECONDS)
 
+    def _found(self) -> tuple[int, int] | None:
+        """Device and number of the file that bears the name now."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _explained(self, error: Exception) -> StoreError:
         cause = getattr(error, "orig", None) or error
         if isinstance(cause, self._driver.OperationalError | sa.exc.TimeoutError):
             return StoreUnavailable(f"store={self._shown} cannot be reached: {cause}")
         return StoreError(f"store={self._shown} failed: {cause}")
+
+
+_databases: Final[WeakSet[SqlDatabase]] = WeakSet()
+
+
+def _begin_anew() -> None:
+    for database in list(_databases):
+        database.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
@@ -130,7 +171,12 @@ def _parsed(url: str) -> tuple[URL, str]:
         raise ConfigurationError(f"store={url!r} is not a URL: {error}") from error
     if parsed.get_backend_name() != "sqlite":
         raise ConfigurationError(f"store={url!r}: use sqlite:///file.db")
-    if parsed.database in (None, "", ":memory:"):
+    if parsed.host or parsed.username or cleaned(url) != url:
+        raise ConfigurationError(
+            f"store={cleaned(url)!r} is no file here; use sqlite:///file.db, or "
+            "sqlite:////folder/file.db"
+        )
+    if parsed.database is None or parsed.database in ("", ":memory:"):
         raise ConfigurationError(
             f"store={url!r} names no file; use sqlite:///file.db, or memory:// to keep nothing"
         )
@@ -140,7 +186,8 @@ def _parsed(url: str) -> tuple[URL, str]:
         raise ConfigurationError(
             f"store={url!r}: the only option is synchronous=full (the default) or normal"
         )
-    return parsed.set(query={}), str(synchronous)
+    file = Path(parsed.database).absolute()  # a task may change the directory
+    return parsed.set(database=str(file), query={}), str(synchronous)
 
 
 def _prepare_connections(engine: Engine, synchronous: str) -> None:
