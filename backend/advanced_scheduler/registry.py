@@ -302,6 +302,11 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
             f"task {definition.task_id!r}: {name_of(function)} is a generator function, which "
             "would end without running a line; loop in the task and return a list instead"
         )
+    if definition.executor == "process" and path is None:
+        raise InvalidTask(
+            f"task {definition.task_id!r}: executor='process' needs a function that another "
+            f"process can import; {name_of(function)} has no name in its module"
+        )
     signature = signature_of(function)
     parameters = list(signature.parameters.values()) if signature is not None else []
     _refuse_reserved(definition.task_id, parameters)

@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 
-from .clock import Clock, SystemClock
+from .clock import Clock
 from .config import Settings
 from .dag import TaskDependencyGraph
 from .engine.commands import Commands
@@ -77,7 +77,7 @@ class AdvancedTaskScheduler:
             redis_client,
             store=store,
             settings=settings,
-            clock=clock or SystemClock(settings.clock_offset_seconds),
+            clock=clock,
         )
         self.clock: Clock = self._parts.clock
         self.events: EventBus = self._parts.events
@@ -159,7 +159,7 @@ class AdvancedTaskScheduler:
 
     def schedule_task(
         self,
-        task: str | Callable[..., Any],
+        task: str | Callable[..., Any] | None = None,
         /,
         *args: Any,
         options: ScheduleOptions | None = None,
@@ -168,13 +168,13 @@ class AdvancedTaskScheduler:
     ) -> str:
         """Schedule one execution of ``task`` with these arguments; answers the execution id.
 
-        ``task`` is a registered id, or a callable (registered on the way). ``scheduled_time``
+        ``task`` is a registered id (``task_id=`` will do), or a callable. ``scheduled_time``
         (aware) is short for ``options.at``. On a durable store the execution is durable when
         this returns. Raises ``ValueError`` before anything is stored: "not registered",
         arguments that do not fit, a dependency that nobody registered.
         """
-        calls = [(args, kwargs)]
-        return self._commands.schedule(task, calls, options, scheduled_time)[0]
+        named = kwargs.pop("task_id", None) if task is None else task
+        return self._commands.schedule(named, [(args, kwargs)], options, scheduled_time)[0]
 
     def schedule_task_many(
         self,

@@ -69,7 +69,7 @@ class Commands:
 
     def schedule(
         self,
-        task: str | Callable[..., Any],
+        task: object,
         calls: Sequence[Arguments],
         options: ScheduleOptions | None,
         scheduled_time: datetime | None,
@@ -148,7 +148,7 @@ class Commands:
         changes = [Change(row, lifecycle.cancel(row, now=now)) for row in rows]
         return any(self._parts.settler.settle(changes)) if changes else False
 
-    def _task(self, task: str | Callable[..., Any]) -> RegisteredTask:
+    def _task(self, task: object) -> RegisteredTask:
         named = task if isinstance(task, str) else getattr(task, "task_id", None)
         if isinstance(named, str):  # an id, or what the decorator made of a function
             return self._parts.registry.get(named)

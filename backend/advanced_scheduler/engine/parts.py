@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ..clock import Clock
+from ..clock import Clock, SystemClock
 from ..config import Settings
 from ..dag import TaskDependencyGraph
+from ..errors import ConfigurationError
 from ..events import EventBus
 from ..health import SchedulerHealthMonitor
 from ..locks import DistributedTaskLock
@@ -50,11 +51,18 @@ class Parts:
 
 
 def assemble(
-    redis_client: Any, *, store: str | Store | None, settings: Settings, clock: Clock
+    redis_client: Any, *, store: str | Store | None, settings: Settings, clock: Clock | None
 ) -> Parts:
     """Make all parts; the store is open afterwards."""
+    if not isinstance(settings, Settings):
+        raise ConfigurationError(f"settings={settings!r} must be a Settings")
+    clock = clock or SystemClock(settings.clock_offset_seconds)
     if store is None or isinstance(store, str):
         store = open_store(store or settings.store)
+    elif not hasattr(store, "exchange"):
+        raise ConfigurationError(
+            f"store={store!r} is neither a URL, such as sqlite:///jobs.db, nor a store"
+        )
     store.open()
     events, registry = EventBus(), TaskRegistry()
     monitor = SchedulerHealthMonitor(clock)

@@ -55,6 +55,7 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
         **report,
         "status": status.value,
         "reasons": reasons,
+        "started": facts.started,
         "queue_stats": _queue_stats(parts, reachable=facts.store_error is None),
         "running_tasks": running,
         "max_concurrent_tasks": limit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,6 +24,8 @@ from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
+
+logger = logging.getLogger(__name__)
 
 WAITS_FOR_SERVER: Final = "waits for the lock server"
 
@@ -186,6 +189,9 @@ class Runner:
                 at=now + timedelta(seconds=delay),
             )
         else:
+            logger.warning(
+                "execution %s of task %s failed: %s", row.execution_id, row.task_id, text
+            )
             transition = lifecycle.fail(
                 row, error=text, traceback_str=trace, metrics=metrics, now=now
             )

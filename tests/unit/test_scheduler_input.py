@@ -1,0 +1,73 @@
+"""What a caller gets wrong is said by name, with what to do, before anything is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
+
+
+def test_the_first_argument_may_be_named_as_in_the_document() -> None:
+    scheduler = AdvancedTaskScheduler()
+
+    def note(task_id: str = "none", x: int = 0) -> str:
+        return f"{task_id} {x}"
+
+    scheduler.register_task(TaskDefinition("note", "Note", note))
+    by_name = scheduler.schedule_task(task_id="note", x=1)
+    by_position = scheduler.schedule_task("note", task_id="mine", x=2)
+    with scheduler.running():
+        assert scheduler.result(by_name, timeout=10) == "none 1"
+        assert scheduler.result(by_position, timeout=10) == "mine 2"
+    with pytest.raises(ValueError, match="neither the id of a task nor a callable"):
+        scheduler.schedule_task()
+    scheduler.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"store": Path("x.db")}, "neither a URL"),
+        ({"store": 5}, "neither a URL"),
+        ({"settings": {"poll_seconds": 1}}, "must be a Settings"),
+        ({"max_concurrent_tasks": 0}, "1 or more"),
+        ({"max_concurrent_tasks": "10"}, "whole number"),
+    ],
+)
+def test_a_scheduler_that_cannot_work_is_not_made(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        AdvancedTaskScheduler(**wrong)
+
+
+def test_a_function_that_no_other_process_could_find_cannot_run_in_one() -> None:
+    scheduler = AdvancedTaskScheduler()
+    with pytest.raises(ValueError, match="no name in its module"):
+        scheduler.register_task(TaskDefinition("x", "X", lambda: None, executor="process"))
+    assert "x" not in scheduler.task_definitions
+    scheduler.close()
+
+
+def test_a_scheduler_that_was_not_started_says_so() -> None:
+    scheduler = AdvancedTaskScheduler()
+    assert scheduler.get_health_status()["started"] is False
+    with scheduler.running():
+        assert scheduler.get_health_status()["started"] is True
+    scheduler.close()
+
+
+def test_a_failure_leaves_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    scheduler = AdvancedTaskScheduler()
+
+    @scheduler.task(task_id="broken")
+    def broken() -> None:
+        raise OSError("the disk is full")
+
+    execution_id = broken.schedule()
+    with scheduler.running():
+        scheduler.wait_for_task(execution_id, timeout=10)
+    (line,) = [one.getMessage() for one in caplog.records if "failed" in one.getMessage()]
+    assert line == f"execution {execution_id} of task broken failed: OSError: the disk is full"
+    scheduler.close()
