@@ -62,9 +62,7 @@ def limit(name: str, value: float, unit: str, goal: float) -> None:
     assert value > 0
 
 
-@pytest.mark.parametrize(
-    ("peer", "goal"), [("peer_taskiq.py", 1.0), ("peer_apscheduler4.py", 1.5)]
-)
+@pytest.mark.parametrize(("peer", "goal"), [("peer_taskiq.py", 1.0), ("peer_apscheduler4.py", 1.5)])
 def test_memory_throughput(peer: str, goal: float) -> None:
     mine, theirs = [], []
     for _ in range(RUNS):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.clock import Clock
 from advanced_scheduler.config import Settings
 from advanced_scheduler.engine.parts import Parts, assemble
-from advanced_scheduler.models import TaskExecution, TaskStatus
+from advanced_scheduler.models import Schedule, TaskExecution, TaskStatus
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
+from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define
 from tests.support.faulty_store import FaultyStore
 
@@ -79,6 +80,23 @@ def execution(execution_id: str = "e", **fields: Any) -> TaskExecution:
             "task_id": "job",
             "task_name": "Job",
             "scheduled_time": NOW,
+            **fields,
+        }
+    )
+
+
+MINUTE: Final = timedelta(minutes=1)
+MINUTELY: Final = IntervalTrigger(60, start_time=NOW)
+
+
+def schedule(trigger: Trigger = MINUTELY, **fields: Any) -> Schedule:
+    """A schedule that is due at ``NOW``."""
+    return Schedule(
+        **{
+            "schedule_id": "s",
+            "task_id": "job",
+            "trigger": trigger.to_json(),
+            "next_fire_time": NOW,
             **fields,
         }
     )

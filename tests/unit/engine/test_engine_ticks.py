@@ -1,0 +1,250 @@
+"""Which schedules a ticker fires, on real stores, whatever happens in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine import ticker as module
+from advanced_scheduler.engine.parts import Parts
+from advanced_scheduler.engine.ticker import REMEMBERED, STRETCH
+from advanced_scheduler.errors import StoreError, StoreUnavailable
+from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.models import (
+    ExecutionFilter,
+    OverlapPolicy,
+    TaskPriority,
+    Tick,
+    TickOutcome,
+)
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.triggers import IntervalTrigger, Trigger
+from tests.support.definitions import define, nothing
+from tests.unit.engine.kit import MINUTE, NOW, faulty, parts, schedule
+
+FIRED, COALESCED, MISFIRED, OVERLAP = (
+    TickOutcome.FIRED,
+    TickOutcome.COALESCED,
+    TickOutcome.MISFIRED,
+    TickOutcome.OVERLAP,
+)
+
+
+def ready(made: Parts, function: Callable[..., Any] = nothing, task_id: str = "job") -> Parts:
+    """With a task for the schedules."""
+    made.registry.register(define(function, task_id=task_id))
+    return made
+
+
+def ledger(made: Parts, schedule_id: str = "s") -> list[Tick]:
+    return made.store.ticks(schedule_id, NOW - timedelta(days=99), NOW + timedelta(days=99))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def made(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Parts:
+    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+    return ready(parts(open_store(url), clock))
+
+
+def test_a_tick_makes_one_execution_and_one_row_of_the_ledger(
+    made: Parts, clock: ManualClock
+) -> None:
+    heard: list[Event] = []
+    made.events.subscribe(heard.append)
+    made.store.put(schedule(priority=TaskPriority.HIGH, tags=("nightly",)), expected_version=None)
+    assert made.ticker.tick() == NOW + MINUTE
+    assert made.ticker.tick() == NOW + MINUTE
+    (row,) = made.store.find(ExecutionFilter(schedule_id="s"))
+    assert (row.scheduled_time, row.priority, row.tags) == (NOW, TaskPriority.HIGH, ("nightly",))
+    (tick,) = ledger(made)
+    assert (tick.instant, tick.outcome, tick.execution_id) == (NOW, FIRED, row.execution_id)
+    assert [one.type for one in heard] == [EventType.TICK, EventType.SCHEDULED]
+    assert heard[0].data["tick"] == tick
+    made.close()
+
+
+def test_a_month_of_absence_ends_in_one_call(made: Parts, clock: ManualClock) -> None:
+    made.store.put(schedule(IntervalTrigger(600, start_time=NOW)), expected_version=None)
+    clock.advance(days=30)
+    assert made.ticker.tick() == clock.now() + timedelta(minutes=10)
+    assert [tick.outcome for tick in made.store.ticks("s", NOW, clock.now() + MINUTE, 9999)] == (
+        [COALESCED] * (30 * 144) + [FIRED]
+    )
+    assert len(made.store.find(ExecutionFilter())) == 1
+    made.close()
+
+
+def test_an_open_execution_of_the_schedule_overlaps_and_another_one_does_not(
+    made: Parts, clock: ManualClock
+) -> None:
+    for name in ("s", "other"):
+        made.store.put(
+            schedule(schedule_id=name, overlap=OverlapPolicy.SKIP), expected_version=None
+        )
+    made.ticker.tick()
+    clock.advance(MINUTE)
+    made.ticker.tick()
+    assert [tick.outcome for tick in ledger(made)] == [FIRED, OVERLAP]
+    made.close()
+
+
+def test_a_clock_that_goes_back_fires_no_instant_twice(made: Parts, clock: ManualClock) -> None:
+    made.store.put(schedule(), expected_version=None)
+    made.ticker.tick()
+    clock.set(NOW - timedelta(hours=1))
+    assert made.ticker.tick() == NOW + MINUTE
+    clock.set(NOW + MINUTE)
+    made.ticker.tick()
+    assert [tick.instant for tick in ledger(made)] == [NOW, NOW + MINUTE]
+    made.close()
+
+
+def test_what_falls_due_during_a_pass_waits_for_the_next(clock: ManualClock) -> None:
+    store = faulty()
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(IntervalTrigger(0.001, start_time=NOW)), expected_version=None)
+
+    def dawdle(_: Event) -> None:
+        clock.advance(seconds=1)  # slower than the schedule
+
+    made.events.subscribe(dawdle)
+    assert made.ticker.tick() == NOW + timedelta(milliseconds=1)
+
+
+def test_a_schedule_of_an_unknown_task_is_parked_until_the_task_is_back(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = parts(faulty().face, clock)
+    made.store.put(schedule(), expected_version=None)
+    for _ in range(3):
+        assert made.ticker.tick() == NOW
+    assert "not registered" in made.ticker.parked["s"]
+    assert caplog.text.count("schedule s is parked") == 1
+    ready(made).ticker.tick()
+    assert made.ticker.parked == {}
+    assert [tick.outcome for tick in ledger(made)] == [FIRED]
+
+
+def test_a_parked_schedule_that_is_removed_is_forgotten(clock: ManualClock) -> None:
+    made = parts(faulty().face, clock)
+    made.store.put(schedule(), expected_version=None)
+    made.ticker.tick()
+    made.store.remove("s")
+    made.ticker.tick()
+    assert made.ticker.parked == {}
+
+
+def test_parked_schedules_do_not_crowd_out_the_others(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    made = ready(parts(faulty().face, clock))
+    for number in range(9):
+        made.store.put(
+            schedule(schedule_id=f"parked {number}", task_id="gone"), expected_version=None
+        )
+    made.store.put(schedule(), expected_version=None)
+    clock.advance(seconds=1)
+    for _ in range(9):
+        made.ticker.tick()
+    assert [tick.outcome for tick in ledger(made)] == [FIRED]
+
+
+def test_one_schedule_that_cannot_be_worked_out_does_not_stop_the_others(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(state: Mapping[str, Any]) -> Trigger:
+        if state["interval"] == 7.0:
+            raise ZeroDivisionError("of a trigger")
+        return IntervalTrigger.from_json(state)
+
+    monkeypatch.setattr(module, "trigger_from_json", read)
+    made = ready(parts(faulty().face, clock))
+    made.store.put(schedule(IntervalTrigger(7), schedule_id="bad"), expected_version=None)
+    made.store.put(schedule(), expected_version=None)
+    made.ticker.tick()
+    assert made.ticker.parked == {"bad": "of a trigger"}
+    assert [tick.outcome for tick in ledger(made)] == [FIRED]
+
+
+@pytest.mark.parametrize("verb", ["due", "find", "fire", "next_fire"])
+def test_an_outage_parks_nothing_and_loses_nothing(verb: str, clock: ManualClock) -> None:
+    store = faulty()
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected_version=None)
+    store.fail(verb)
+    with pytest.raises(StoreUnavailable):
+        made.ticker.tick()
+    assert made.ticker.parked == {}
+    made.ticker.tick()
+    assert [tick.outcome for tick in ledger(made)] == [FIRED]
+    assert len(made.store.find(ExecutionFilter())) == 1
+
+
+def test_a_firing_that_was_stored_and_not_answered_is_not_repeated(clock: ManualClock) -> None:
+    store = faulty()
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(), expected_version=None)
+    store.fail("fire", after=True)
+    with pytest.raises(StoreUnavailable):
+        made.ticker.tick()
+    made.ticker.tick()
+    assert [tick.outcome for tick in ledger(made)] == [FIRED]
+    assert len(made.store.find(ExecutionFilter())) == 1
+
+
+def test_a_schedule_that_a_store_cannot_judge_is_parked(clock: ManualClock) -> None:
+    store = faulty()
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected_version=None)
+    store.fail("find", error=StoreError("one row cannot be read"))
+    made.ticker.tick()
+    assert made.ticker.parked == {"s": "one row cannot be read"}
+
+
+def test_a_schedule_that_was_replaced_follows_its_new_trigger(clock: ManualClock) -> None:
+    made = ready(parts(faulty().face, clock))
+    made.store.put(schedule(), expected_version=None)
+    assert made.ticker.tick() == NOW + MINUTE
+    made.store.remove("s")
+    clock.advance(MINUTE)
+    hourly = IntervalTrigger(3600, start_time=NOW)
+    made.store.put(schedule(hourly, next_fire_time=clock.now()), expected_version=None)
+    assert made.ticker.tick() == NOW + timedelta(hours=1)
+
+
+def test_triggers_of_schedules_that_are_gone_are_not_kept_for_ever(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert REMEMBERED > STRETCH
+    monkeypatch.setattr(module, "REMEMBERED", 5)
+    made = ready(parts(faulty().face, clock))
+    for number in range(50):
+        name = f"passing {number}"
+        made.store.put(
+            schedule(schedule_id=name, next_fire_time=clock.now()), expected_version=None
+        )
+        made.ticker.tick()
+        made.store.remove(name)
+        assert len(made.ticker._triggers) <= 5
+
+
+def test_two_tickers_fire_an_instant_once(clock: ManualClock) -> None:
+    store = faulty()
+    first, second = (ready(parts(store.face, clock)) for _ in range(2))
+    first.store.put(schedule(), expected_version=None)
+    hold = store.hold("due", after=True)  # the second has seen what the first is to fire
+    late = threading.Thread(target=second.ticker.tick)
+    late.start()
+    hold.entered.wait()
+    first.ticker.tick()
+    hold.released.set()
+    late.join()
+    assert [tick.outcome for tick in ledger(first)] == [FIRED]
+    assert len(first.store.find(ExecutionFilter())) == 1
