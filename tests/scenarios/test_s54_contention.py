@@ -7,12 +7,17 @@ from tests.scenarios.harness import Cluster
 
 PROCESSES = 4
 TASKS = 500  # by each process
+PATIENT = {"lease_seconds": 60, "renewal_seconds": 20}  # nobody dies here; nobody is to be rescued
 
 
 def contention(cluster: Cluster, broken: str | None = None) -> list[str]:
     nodes = [
         cluster.node(
-            f"n{number}", broken=broken, wait=False, tasks="tests.scenarios.tasks:register_flood"
+            f"n{number}",
+            broken=broken,
+            wait=False,
+            tasks="tests.scenarios.tasks:register_flood",
+            settings=PATIENT,
         )
         for number in range(PROCESSES)
     ]
