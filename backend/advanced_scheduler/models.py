@@ -67,7 +67,13 @@ class TaskDependency:
                 f"dependency_type={self.dependency_type!r} of the dependency on {self.task_id!r} "
                 f"is unknown; use one of {', '.join(DEPENDENCY_TYPES)}"
             )
-        if self.timeout is not None and not 0 < self.timeout <= LONGEST:
+        if self.execution_id is not None and not isinstance(self.execution_id, str):
+            raise ValueError(
+                f"execution_id={self.execution_id!r} of the dependency on {self.task_id!r} is no id"
+            )
+        if self.timeout is None:
+            return
+        if not _is_number(self.timeout) or not 0 < self.timeout <= LONGEST:
             raise ValueError(
                 f"timeout={self.timeout!r} of the dependency on {self.task_id!r} must be more "
                 "than 0 seconds, or None to wait without a limit; at most 100 years"
@@ -77,6 +83,10 @@ class TaskDependency:
     def key(self) -> str:
         """What the dependent waits for: an execution id, or the next run of the task."""
         return self.execution_id or task_key(self.task_id)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def task_key(task_id: str) -> str:
@@ -109,8 +119,30 @@ class RetryConfig:
         object.__setattr__(self, "strategy", RetryStrategy(self.strategy))
         for name in ("max_attempts", "initial_delay", "max_delay", "backoff_multiplier"):
             value = getattr(self, name)
-            if not value >= 0:
-                raise ValueError(f"{name}={value!r} of a RetryConfig must not be negative")
+            if not _is_number(value) or not value >= 0:
+                raise ValueError(f"{name}={value!r} of a RetryConfig must be a number, 0 or more")
+        if not isinstance(self.jitter, bool):
+            raise ValueError(f"jitter={self.jitter!r} of a RetryConfig must be True or False")
+        for name in ("retry_on", "give_up_on"):
+            object.__setattr__(self, name, _error_types(name, getattr(self, name)))
+        for name in ("wait", "stop", "retry"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, type) or not callable(value)):
+                raise ValueError(
+                    f"{name}={value!r} of a RetryConfig must be an object that can be called, "
+                    f"such as tenacity's for {name}"
+                )
+
+
+def _error_types(name: str, value: object) -> tuple[type[BaseException], ...]:
+    """One type or several, as the tuple that isinstance() takes."""
+    types = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    for one in types:
+        if not isinstance(one, type) or not issubclass(one, BaseException):
+            raise ValueError(
+                f"{name}={value!r} of a RetryConfig must be a tuple of exception types"
+            )
+    return types
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,17 @@ def test_a_dependency_cannot_wait_for_no_time_or_for_ever(timeout: float) -> Non
         TaskDependency("a", timeout=timeout)
 
 
+@pytest.mark.parametrize("timeout", ["5", True, [1], timedelta(1)])
+def test_the_time_that_a_dependency_waits_is_a_number(timeout: Any) -> None:
+    with pytest.raises(ValueError, match=r"timeout=.* of the dependency on 'a'"):
+        TaskDependency("a", timeout=timeout)
+
+
+def test_the_run_that_a_dependency_waits_for_is_named_by_its_id() -> None:
+    with pytest.raises(ValueError, match=r"execution_id=7 of the dependency on 'a' is no id"):
+        TaskDependency("a", execution_id=7)  # type: ignore[arg-type]
+
+
 def test_the_defaults_of_a_retry_are_those_of_the_document() -> None:
     config = RetryConfig()
     assert (config.strategy, config.max_attempts) == (RetryStrategy.EXPONENTIAL, 3)
@@ -73,10 +85,34 @@ def test_a_strategy_may_be_given_by_its_name() -> None:
 @pytest.mark.parametrize(
     "name", ["max_attempts", "initial_delay", "max_delay", "backoff_multiplier"]
 )
-@pytest.mark.parametrize("value", [-1, math.nan])
-def test_a_negative_number_in_a_retry_is_refused_by_name(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"{name}=(-1|nan) of a RetryConfig must not be negative"):
-        RetryConfig(**{name: value})  # type: ignore[arg-type]
+@pytest.mark.parametrize("value", [-1, math.nan, "3", None, True, [3]])
+def test_a_retry_takes_no_number_below_0_and_nothing_else_for_one(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}=.* of a RetryConfig must be a number"):
+        RetryConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["retry_on", "give_up_on"])
+@pytest.mark.parametrize("given", [OSError, [OSError], (OSError,), {OSError}])
+def test_the_errors_of_a_retry_become_what_isinstance_takes(name: str, given: Any) -> None:
+    assert getattr(RetryConfig(**{name: given}), name) == (OSError,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("retry_on", "OSError"),
+        ("retry_on", (OSError(),)),
+        ("retry_on", None),
+        ("give_up_on", [int]),
+        ("jitter", 0.5),
+        ("wait", 5),
+        ("stop", tenacity.stop_after_attempt),
+        ("retry", "always"),
+    ],
+)
+def test_what_a_retry_could_not_use_later_is_refused_at_once(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}=.* of a RetryConfig must be"):
+        RetryConfig(**{name: value})
 
 
 def test_a_definition_takes_the_defaults_of_the_document() -> None:
