@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 from ..clock import SystemClock
-from ..errors import ExecutionNotFound, ResultTimeout, SchedulerStateError, TaskFailed
+from ..errors import (
+    ExecutionNotFound,
+    InvalidArguments,
+    ResultTimeout,
+    SchedulerStateError,
+    TaskFailed,
+)
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
-from ..models import TaskExecution, TaskStatus
+from ..models import LONGEST, TaskExecution, TaskStatus
 from ..stores.base import ExecutionStore
 
 
@@ -46,7 +53,9 @@ class Waiters:
                 "waiting here would block the event loop that runs the tasks; "
                 "use await asyncio.to_thread(scheduler.result, execution_id)"
             )
-        end = None if timeout is None else self._clock.monotonic() + timeout
+        if not isinstance(execution_id, str):
+            raise InvalidArguments(f"execution_id={execution_id!r} must be a text")
+        end = None if timeout is None else self._clock.monotonic() + _seconds(timeout)
         woken = threading.Event()
         with self._lock:
             self._waiting[execution_id].append(woken)
@@ -100,3 +109,10 @@ class Waiters:
                 self._ended[row.execution_id] = row
                 for woken in waiting:
                     woken.set()
+
+
+def _seconds(timeout: object) -> float:
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        if not isnan(timeout):  # with which a wait would spin for ever
+            return min(timeout, LONGEST)
+    raise InvalidArguments(f"timeout={timeout!r} must be a number of seconds, or None")

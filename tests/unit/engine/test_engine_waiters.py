@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.engine.waiters import Waiters
 from advanced_scheduler.errors import (
     ExecutionNotFound,
+    InvalidArguments,
     ResultTimeout,
     SchedulerStateError,
     StoreUnavailable,
@@ -96,6 +99,18 @@ def test_time_runs_out(place: Place) -> None:
 def test_what_is_unknown_is_told_from_what_is_slow(place: Place) -> None:
     with pytest.raises(ExecutionNotFound, match="no execution 'x'"):
         place.waiters.wait("x", None)
+
+
+@pytest.mark.parametrize("timeout", [math.nan, "5", True, [1]])
+def test_a_time_out_that_is_no_number_is_refused(place: Place, timeout: Any) -> None:
+    with pytest.raises(InvalidArguments, match=r"timeout=.* must be a number of seconds"):
+        place.waiters.wait("e", timeout)
+
+
+@pytest.mark.parametrize("execution_id", [None, 5, ["e"]])
+def test_an_id_that_is_no_text_is_refused(place: Place, execution_id: Any) -> None:
+    with pytest.raises(InvalidArguments, match=r"execution_id=.* must be a text"):
+        place.waiters.wait(execution_id, None)
 
 
 def test_an_end_without_a_result_is_an_error_with_its_reason(place: Place) -> None:
