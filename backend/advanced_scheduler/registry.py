@@ -197,9 +197,9 @@ def definition_for(function: Callable[..., Any]) -> TaskDefinition:
 def _normalised(definition: TaskDefinition) -> TaskDefinition:
     if not isinstance(definition, TaskDefinition):
         raise InvalidTask(f"{reprlib.repr(definition)} is not a TaskDefinition")
-    _check_text(definition.task_id, "task_id")
+    task_id = _text(definition.task_id, "task_id")
     what = f"of task {definition.task_id!r}"
-    _check_text(definition.task_name, f"task_name {what}")
+    task_name = _text(definition.task_name, f"task_name {what}")
     _check_seconds(definition.lock_timeout, f"lock_timeout {what}")
     if definition.timeout is not None:
         _check_seconds(definition.timeout, f"timeout {what}", " (or None for no limit)")
@@ -217,25 +217,26 @@ def _normalised(definition: TaskDefinition) -> TaskDefinition:
             f"use one of {', '.join(_EXECUTORS)}"
         )
     tags = _items(definition.tags, f"tags {what}")
-    for tag in tags:
-        _check_text(tag, f"a tag {what}")
     return replace(
         definition,
+        task_id=task_id,
+        task_name=task_name,
         priority=_priority(definition.priority, f"priority {{}} {what}"),
         args=_items(definition.args, f"args {what}"),
         kwargs=_keywords(definition.kwargs, f"kwargs {what}"),
         dependencies=_dependencies(definition.dependencies, what),
-        tags=tags,
+        tags=tuple(_text(tag, f"a tag {what}") for tag in tags),
     )
 
 
-def _check_text(value: object, what: str) -> None:
+def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidTask(f"{what} must be a text that is not empty, not {reprlib.repr(value)}")
     if len(value) > TASK_ID_LENGTH:
         raise InvalidTask(f"{what} has {len(value)} characters; {TASK_ID_LENGTH} are allowed")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise InvalidTask(f"{what} holds a control character or half a surrogate pair: {value!a}")
+    return str.__str__(value)  # an enum that is a text shows another one in an f-string
 
 
 def _check_seconds(value: object, what: str, hint: str = "") -> None:
@@ -280,7 +281,8 @@ def _dependencies(values: object, what: str) -> tuple[TaskDependency, ...]:
                 f"a dependency {what} must be a TaskDependency or a task id, "
                 f"not {reprlib.repr(value)}"
             )
-        _check_text(dependency.task_id, f"a dependency {what}")
+        task_id = _text(dependency.task_id, f"a dependency {what}")
+        dependency = replace(dependency, task_id=task_id)
         edge = (dependency.task_id, dependency.dependency_type)
         if edge in found:
             raise InvalidTask(

@@ -8,6 +8,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from advanced_scheduler.errors import (
 )
 from advanced_scheduler.models import (
     RetryConfig,
+    TaskDefinition,
     TaskDependency,
     TaskPriority,
 )
@@ -298,3 +300,17 @@ def test_an_unregistered_function_is_let_go() -> None:
     registry.unregister("job")
     gc.collect()
     assert gone.is_set()
+
+
+class Name(str, Enum):  # noqa: UP042  # unlike a StrEnum it shows its own name
+    UP = "up"
+    DOWN = "down"
+
+
+def test_ids_that_are_members_of_an_enum_are_kept_as_the_texts_that_they_are() -> None:
+    kept = TaskRegistry().register(
+        TaskDefinition(Name.DOWN, Name.DOWN, print, dependencies=[TaskDependency(Name.UP)])
+    )
+    definition = kept.definition
+    texts = [definition.task_id, definition.task_name, definition.dependencies[0].task_id]
+    assert [(type(one), f"{one}") for one in texts] == [(str, "down"), (str, "down"), (str, "up")]
