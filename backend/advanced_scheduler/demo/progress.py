@@ -27,6 +27,7 @@ _STEP: Final = 10  # plain lines come every ten percent
 class Tally:
     """What is known so far, gathered from the events of the scheduler."""
 
+    audit: str | None = None
     distributions: int = 0
     files: int = 0
     verified: int = 0
@@ -43,6 +44,8 @@ class Tally:
             return []
         if event.type is EventType.STARTED:
             self.running[row.execution_id] = row.priority
+            if row.task_id == "collect":
+                self._begin(row.execution_id)
             return []
         if event.type is EventType.RETRYING:
             self.running.pop(row.execution_id, None)
@@ -55,17 +58,23 @@ class Tally:
         return []
 
     def _ended(self, row: TaskExecution) -> list[str]:
-        if row.task_id == "verify":
-            self.verified += 1
+        if self.audit not in (row.workflow_id, row.execution_id):
+            return [f"finished {_name(row)} of an earlier audit"]
+        self.verified += row.task_id == "verify"
         if row.status is not TaskStatus.COMPLETED:
             return [f"{row.status} {_name(row)}: {row.error or row.reason}"]
-        if "distributions" in (result := row.result) and row.task_id != "report":
-            self.distributions += result["distributions"]
-            self.files += result["files"]
-            return [f"collected {result['distributions']} distributions, {result['files']:,} files"]
+        if row.task_id == "collect":
+            self.distributions, self.files = row.result["distributions"], row.result["files"]
+            return [f"collected {self.distributions} distributions, {self.files:,} files"]
         if row.task_id == "verify":
-            self.hashed += result["files"]
-        return [] if row.task_id == "report" else list(self._found(result))
+            self.hashed += row.result["files"]
+        return [] if row.task_id == "report" else list(self._found(row.result))
+
+    def _begin(self, audit: str) -> None:
+        """A new audit counts from nothing; the checks of an older one may still be ending."""
+        self.audit = audit
+        self.distributions = self.files = self.verified = self.hashed = 0
+        self.findings.clear()
 
     def _found(self, result: dict[str, Any]) -> Iterator[str]:
         for kind in KINDS:

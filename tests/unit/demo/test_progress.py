@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from advanced_scheduler import AdvancedTaskScheduler, Event, EventType, TaskPriority, TaskStatus
-from advanced_scheduler.demo.progress import LiveView, shown
+from advanced_scheduler.demo.progress import LiveView, Tally, shown
 from advanced_scheduler.models import TaskExecution
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -132,3 +132,13 @@ def test_a_terminal_gets_the_live_view(scheduler: AdvancedTaskScheduler) -> None
         scheduler.events.publish(finished("collect", COLLECTED))
     assert "priority" in file.getvalue()
     assert "collected 2 distributions" in file.getvalue()
+
+
+def test_what_an_earlier_audit_left_behind_counts_for_nothing() -> None:
+    tally = Tally()
+    checked = {"files": 7, "altered": [], "missing": [], "unreadable": []}
+    tally.hear(event(EventType.STARTED, "collect", status=TaskStatus.RUNNING))
+    left_over = finished("verify", checked, workflow_id="an older audit")
+    assert tally.hear(left_over) == ["finished verify of an earlier audit"]
+    assert tally.hear(finished("verify", checked, workflow_id="collect-id")) == []
+    assert (tally.verified, tally.hashed) == (1, 7)
