@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from math import isnan
-from typing import Any
+from typing import Any, cast
 
 from ..clock import SystemClock
 from ..errors import (
@@ -112,7 +112,7 @@ class Waiters:
 
 
 def _seconds(timeout: object) -> float:
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
-        if not isnan(timeout):  # with which a wait would spin for ever
-            return min(timeout, LONGEST)
-    raise InvalidArguments(f"timeout={timeout!r} must be a number of seconds, or None")
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or isnan(seconds := cast(float, timeout)):  # with NaN a wait spins for ever
+        raise InvalidArguments(f"timeout={timeout!r} must be a number of seconds, or None")
+    return min(seconds, LONGEST)
