@@ -75,10 +75,15 @@ class Housekeeper:
         self._events.publish(Event(EventType.RECOVERED, self._clock.now(), after, data))
 
     def _settle_stranded(self) -> None:
-        """Dependents that a crash between two steps left behind, and waits that timed out."""
-        rows = self._store.stranded(self._clock.now(), BATCH)
-        if rows:
-            self._settler.settle(self._intake.due_changes(rows))
+        """Dependents that a crash between two steps left behind, and waits that timed out.
+
+        All of them, as the history that they ask for is trimmed next; those that cannot be
+        settled are left for the next sweep.
+        """
+        while rows := self._store.stranded(self._clock.now(), BATCH):
+            done = self._settler.settle(self._intake.due_changes(rows))
+            if len(rows) < BATCH or not any(done):
+                return
 
     def _prune(self) -> None:
         now, settings = self._clock.now(), self._settings

@@ -170,3 +170,29 @@ def test_a_clock_that_goes_back_rescues_nobody_early(made: Parts, clock: ManualC
     clock.set(NOW - timedelta(days=1))
     assert keeper(made).sweep() == 0
     made.close()
+
+
+def test_no_end_is_trimmed_from_the_history_before_all_who_wait_for_it_were_told(
+    made: Parts, clock: ManualClock
+) -> None:
+    count = BATCH + 10
+    made.store.add([execution(f"up{n:03}") for n in range(count)])
+    ups = claim(made, limit=count)
+    made.store.add(
+        [
+            execution(
+                f"z{n:03}",
+                dependencies=(TaskDependency("job", execution_id=f"up{n:03}"),),
+                blocked_by=frozenset({f"up{n:03}"}),
+            )
+            for n in range(count)
+        ]
+    )
+    made.store.apply(
+        [lifecycle.complete(row, result=None, metrics={}, now=clock.now()) for row in ups]
+    )
+    clock.advance(minutes=1)
+    keeper(made).sweep()
+    downs = made.store.get([f"z{n:03}" for n in range(count)])
+    assert {(row.status, row.blocked_by) for row in downs} == {(TaskStatus.PENDING, frozenset())}
+    assert len(made.store.get([row.execution_id for row in ups])) == 3
