@@ -58,6 +58,11 @@ def cleaned(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
+def is_storable(value: object) -> bool:
+    """Whether this is a text that every store takes, and so may be an id that one knows."""
+    return isinstance(value, str) and value == cleaned(value)
+
+
 def _own_frames_skipped(error: BaseException) -> TracebackType | None:
     step = error.__traceback__
     while step is not None:

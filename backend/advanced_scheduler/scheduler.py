@@ -28,6 +28,7 @@ from .engine.views import TaskQueueView, status_of
 from .engine.waiters import Waiters
 from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
+from .faults import is_storable
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
@@ -41,6 +42,8 @@ from .models import (
 )
 from .retry import TaskRetryManager
 from .stores.base import Store
+
+MOST_SLOTS: Final = 10_000  # of one node: far beyond what a process can run at once
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -229,7 +232,7 @@ class AdvancedTaskScheduler:
 
     def remove_schedule(self, schedule_id: str) -> bool:
         """Delete a schedule; its ledger stays. False if there is no such schedule."""
-        return self.store.remove(schedule_id)
+        return is_storable(schedule_id) and self.store.remove(schedule_id)
 
     def cancel_task(self, execution_id: str) -> bool:
         """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
@@ -244,9 +247,8 @@ class AdvancedTaskScheduler:
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
         """An execution as a dict, times in ISO 8601; None for an unknown id."""
-        for row in self.store.get([execution_id]):
-            return status_of(row)
-        return None
+        row = self._commands.find(execution_id)
+        return None if row is None else status_of(row)
 
     def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
         """The result once the execution has ended.
@@ -348,9 +350,11 @@ class AdvancedTaskScheduler:
 
 
 def _slots(wanted: object) -> int:
-    if isinstance(wanted, int) and wanted >= 1:
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MOST_SLOTS:
         return wanted
-    raise ConfigurationError(f"max_concurrent_tasks={wanted!r} must be a whole number, 1 or more")
+    raise ConfigurationError(
+        f"max_concurrent_tasks={wanted!r} must be a whole number from 1 to {MOST_SLOTS:,}"
+    )
 
 
 _shared: Final[list[AdvancedTaskScheduler]] = []

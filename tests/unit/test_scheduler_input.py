@@ -33,7 +33,9 @@ def test_the_first_argument_may_be_named_as_in_the_document() -> None:
         ({"store": Path("x.db")}, "neither a URL"),
         ({"store": 5}, "neither a URL"),
         ({"settings": {"poll_seconds": 1}}, "must be a Settings"),
-        ({"max_concurrent_tasks": 0}, "1 or more"),
+        ({"max_concurrent_tasks": 0}, "from 1 to 10,000"),
+        ({"max_concurrent_tasks": True}, "from 1 to 10,000"),
+        ({"max_concurrent_tasks": 10**30}, "from 1 to 10,000"),
         ({"max_concurrent_tasks": "10"}, "whole number"),
     ],
 )
@@ -70,4 +72,17 @@ def test_a_failure_leaves_one_line_in_the_log(caplog: pytest.LogCaptureFixture) 
         scheduler.wait_for_task(execution_id, timeout=10)
     (line,) = [one.getMessage() for one in caplog.records if "failed" in one.getMessage()]
     assert line == f"execution {execution_id} of task broken failed: OSError: the disk is full"
+    scheduler.close()
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\0b", "", 10**30, None, ["x"], 1.5])
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_what_is_no_id_is_an_unknown_id(odd: Any, store: str, tmp_path: Path) -> None:
+    url = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/jobs.db"
+    scheduler = AdvancedTaskScheduler(store=url)
+    assert scheduler.get_task_status(odd) is None
+    assert scheduler.cancel_task(odd) is False
+    assert scheduler.remove_schedule(odd) is False
+    with pytest.raises((KeyError, ValueError)):
+        scheduler.wait_for_task(odd, timeout=0)
     scheduler.close()

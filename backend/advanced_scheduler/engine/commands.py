@@ -13,12 +13,14 @@ from uuid import uuid4
 
 from .. import lifecycle
 from ..errors import InvalidArguments, InvalidTrigger, TaskAlreadyRegistered, TaskInUse
+from ..faults import is_storable
 from ..lifecycle import FINAL
 from ..models import (
     ExecutionFilter,
     Schedule,
     ScheduleOptions,
     TaskDefinition,
+    TaskExecution,
     TaskStatus,
     task_key,
 )
@@ -141,12 +143,19 @@ class Commands:
         self._parts.store.put(schedule, expected_version=None)
         return schedule_id
 
+    def find(self, execution_id: object) -> TaskExecution | None:
+        """The execution; None for what is no id of one."""
+        if not isinstance(execution_id, str) or not is_storable(execution_id):
+            return None
+        return next(iter(self._parts.store.get([execution_id])), None)
+
     def cancel(self, execution_id: str) -> bool:
         """Cancel it and skip what depends on it; False if it had ended or is unknown."""
         now = self._parts.clock.now()
-        rows = self._parts.store.get([execution_id])
-        changes = [Change(row, lifecycle.cancel(row, now=now)) for row in rows]
-        return any(self._parts.settler.settle(changes)) if changes else False
+        row = self.find(execution_id)
+        if row is None:
+            return False
+        return any(self._parts.settler.settle([Change(row, lifecycle.cancel(row, now=now))]))
 
     def _task(self, task: object) -> RegisteredTask:
         named = task if isinstance(task, str) else getattr(task, "task_id", None)

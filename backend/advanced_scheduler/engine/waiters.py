@@ -17,6 +17,7 @@ from ..errors import (
     TaskFailed,
 )
 from ..events import Event, EventBus, EventType
+from ..faults import is_storable
 from ..lifecycle import FINAL
 from ..models import LONGEST, TaskExecution, TaskStatus
 from ..stores.base import ExecutionStore
@@ -85,7 +86,7 @@ class Waiters:
         heard = self._ended.get(execution_id)
         if heard is not None:
             return heard
-        for row in self._store.get([execution_id]):
+        for row in self._store.get([execution_id]) if is_storable(execution_id) else ():
             return row
         raise ExecutionNotFound(
             f"no execution {execution_id!r}: it never existed, or it was trimmed from the history "
