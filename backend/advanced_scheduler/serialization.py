@@ -26,6 +26,7 @@ from .faults import cleaned, describe_error, type_name
 from .functions import name_of, signature_of
 
 NOT_STORED: Final = "__not_stored__"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MAX_DEPTH: Final = 100  # well under the limits of every JSON parser on the way
 
 _SCALARS: Final[Mapping[Any, frozenset[type]]] = {
@@ -49,7 +50,7 @@ def to_json(value: Any) -> str:
 
     Raises ``TypeError``, ``ValueError`` or ``RecursionError`` for what is not JSON.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def from_json(text: str) -> Any:

@@ -219,6 +219,6 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
     "version": _COUNT,
 }
 
-EXECUTION: Final = Codec(TaskExecution, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
+EXECUTION: Final = Codec(TaskExecution.make, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
 SCHEDULE: Final = Codec(Schedule, (one.name for one in fields(Schedule)))
 TICK: Final = Codec(Tick, (one.name for one in fields(Tick)))
