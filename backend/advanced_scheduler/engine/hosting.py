@@ -43,8 +43,13 @@ def hosted(
     if failure:
         thread.join()
         raise failure[0]
+    dropped = False
     try:
         yield
+    except GeneratorExit:  # nobody left the block: the interpreter ends, and threads stand still
+        dropped = True
+        raise
     finally:
         leave[0]()
-        thread.join()
+        if not dropped:
+            thread.join()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -51,6 +51,7 @@ class SqlDatabase:
         self._inherited: list[object] = []
         _prepare_connections(self._engine, synchronous)
         _databases.add(self)
+        finalize(self, self._engine.dispose)  # for whoever forgets to close
 
     def open(self) -> None:
         """Make the tables that are missing.
