@@ -12,7 +12,6 @@ SchedulerError
 ├── InvalidTrigger                (ValueError)  a trigger that says nothing, or never fires
 │   └── InvalidCronExpression                   "Invalid cron expression", field and token
 ├── ExecutionNotFound             (KeyError)    no execution has this id
-├── ScheduleNotFound              (KeyError)    no schedule has this id
 ├── TaskFailed                                  ``result()``: ended without a result
 ├── RemoteError                                 what a task raised in a process of its own
 ├── ProcessDied                                 the process of a task ended before the task did
@@ -78,12 +77,6 @@ class InvalidCronExpression(InvalidTrigger):
 
 class ExecutionNotFound(SchedulerError, KeyError):
     """No execution has this id: it never existed, or the history was trimmed."""
-
-    __str__ = Exception.__str__
-
-
-class ScheduleNotFound(SchedulerError, KeyError):
-    """No schedule has this id."""
 
     __str__ = Exception.__str__
 

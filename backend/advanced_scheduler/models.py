@@ -294,7 +294,6 @@ class TickOutcome(StrEnum):
     COALESCED = "coalesced"
     MISFIRED = "misfired"
     OVERLAP = "overlap"
-    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ class Dispatcher:
         await self.work()
         while self.running:
             await asyncio.wait({run.job for run in self.running.values() if run.job})
-            await asyncio.sleep(0)  # the done-callbacks fill the outbox
+            await asyncio.sleep(0)  # callbacks of interrupts fill the outbox as well
         self.accepting = False
         try:
             while self._outbox:

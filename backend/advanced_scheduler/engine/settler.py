@@ -43,7 +43,8 @@ class Settler:
             }
             waiting = self._store.dependents(ended) if ended else []
             changes = self.consequences(changes, Exchange(applied, (), waiting))
-            applied = self._store.apply([change.transition for change in changes])
+            if changes:
+                applied = self._store.apply([change.transition for change in changes])
         return first
 
     def consequences(self, changes: Sequence[Change], done: Exchange) -> list[Change]:
