@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from hashlib import blake2b
@@ -87,9 +88,9 @@ class RecurringTrigger(Trigger):
         answer = datetime.fromtimestamp(seconds, self._zone)
         return answer.replace(microsecond=rest) if rest else answer
 
+    @abstractmethod
     def _following(self, after: int) -> int | None:
         """The first instant later than ``after``, whatever the window."""
-        raise NotImplementedError
 
     def _within(self, after: int) -> int | None:
         """The first instant of the window later than ``after``, without jitter."""

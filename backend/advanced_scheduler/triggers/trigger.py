@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar, Final, Self
@@ -33,11 +34,11 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
             name: value for name, value in arguments.items() if value is not None
         }
 
+    @abstractmethod
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
         """The first instant after ``previous_fire_time``, or from ``now`` on if that is None."""
-        raise NotImplementedError
 
     def to_json(self) -> dict[str, Argument]:
         """This trigger as values that JSON has: its type, the version of the form, arguments."""
