@@ -152,7 +152,8 @@ class TaskDefinition:
     ``func_path`` is a dotted path (``pkg.mod.func`` or ``pkg.mod:func``) or a callable.
     ``lock_timeout`` and ``timeout`` are in seconds; ``timeout=None`` means no limit.
     ``executor`` is ``auto`` (coroutines on the loop, plain functions in threads), ``thread``
-    or ``process``.
+    or ``process``. With ``at_most_once`` a crash of the node ends the execution FAILED, where
+    it would else be run again.
     """
 
     task_id: str
@@ -168,6 +169,7 @@ class TaskDefinition:
     timeout: float | None = None
     tags: Sequence[str] = ()
     executor: Literal["auto", "thread", "process"] = "auto"
+    at_most_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,9 @@ class ScheduleOptions:
     ``at`` is an aware datetime, ``delay`` a number of seconds; at most one of them. ``after``
     names execution ids that must have completed (whether they succeeded or not) first.
     ``unique`` is a key: while an execution with it has not ended, scheduling again answers
-    that execution's id. ``workflow_id`` puts the execution into a workflow run.
+    that execution's id. ``workflow_id`` puts the execution into a workflow run. ``connection``
+    is the caller's SQLAlchemy connection or session on the database of the store: the
+    execution is then part of the caller's transaction.
     """
 
     at: datetime | None = None
@@ -188,6 +192,7 @@ class ScheduleOptions:
     timeout: float | None = None
     tags: Sequence[str] = ()
     workflow_id: str | None = None
+    connection: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +235,7 @@ class TaskExecution:
     schedule_id: str | None = None
     blocked_by: frozenset[str] = frozenset()  # keys of dependencies that have not settled
     wait_until: datetime | None = None  # the earliest time-out of a dependency
+    at_most_once: bool = False  # a lost lease ends it
     reason: str | None = None  # why it waits, or why it did not run
     cause: str | None = None  # the failure at the root of a chain of skipped executions
 
@@ -281,9 +287,16 @@ class MisfirePolicy(StrEnum):
 
 
 class OverlapPolicy(StrEnum):
-    """What to do when a schedule is due and its last execution has not ended."""
+    """What to do when a schedule is due and its last execution has not ended.
+
+    ``queue_one`` lets one execution wait for the running one, ``queue_all`` any number, one
+    after the other; ``cancel_running`` cancels what has not ended and runs the new one.
+    """
 
     SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    QUEUE_ALL = "queue_all"
+    CANCEL_RUNNING = "cancel_running"
     ALLOW = "allow"
 
 
@@ -294,6 +307,7 @@ class TickOutcome(StrEnum):
     COALESCED = "coalesced"
     MISFIRED = "misfired"
     OVERLAP = "overlap"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +315,9 @@ class Schedule:
     """Trigger, task, arguments and policies; ``trigger`` is what the trigger says of itself.
 
     ``grace_seconds=None`` means half the time to the next tick. ``version`` counts edits.
+    ``ledger_from`` is when this version began: from there up to ``next_fire_time`` the ledger
+    has a tick for every instant. ``last_fire_time`` is the last instant that was recorded;
+    instants before ``resumed_time`` fell into a pause.
     """
 
     schedule_id: str
@@ -310,6 +327,9 @@ class Schedule:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     priority: TaskPriority | None = None
     next_fire_time: datetime | None = None
+    last_fire_time: datetime | None = None
+    ledger_from: datetime | None = None
+    resumed_time: datetime | None = None
     paused: bool = False
     version: int = 1
     misfire: MisfirePolicy = MisfirePolicy.RUN_LATEST
@@ -330,6 +350,20 @@ class Tick:
     execution_id: str | None = None
     reason: str | None = None
     recorded_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """Something stored that this node cannot use; it is kept for one that can.
+
+    ``kind`` is ``task`` (executions wait for a task that is not registered here; ``id`` is the
+    task id and ``count`` how many wait), ``execution`` or ``schedule`` (``id`` is its own).
+    """
+
+    kind: Literal["task", "execution", "schedule"]
+    id: str
+    reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

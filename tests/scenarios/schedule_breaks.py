@@ -14,7 +14,7 @@ from advanced_scheduler.engine import ticker
 from advanced_scheduler.engine.intake import Intake
 from advanced_scheduler.engine.ticker import Ticker
 from advanced_scheduler.models import Schedule, ScheduleOptions
-from advanced_scheduler.stores import sql_rows, sql_schedules
+from advanced_scheduler.stores import rows, sql_schedules
 from advanced_scheduler.stores.base import Firing
 from advanced_scheduler.triggers import CronTrigger, cron, cron_text
 from advanced_scheduler.triggers.cron_fields import CronFields
@@ -109,7 +109,7 @@ def no_compare(patch: Patch) -> None:
 
     def take(self: Any, firing: Firing) -> bool:
         fresh = [one for one in firing.ticks if sql_schedules._key(one) not in self._recorded]
-        at = sql_rows.write("next_fire_time", firing.next_fire_time)
+        at = rows.write("next_fire_time", firing.next_fire_time)
         self._states[firing.schedule_id] = (at, firing.version, 0)
         self._taken.append(replace(firing, ticks=fresh))
         return True

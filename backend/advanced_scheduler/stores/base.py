@@ -8,14 +8,16 @@ since adding tests for the id and a transition for state and fence.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
 from ..lifecycle import Transition
 from ..models import (
     ExecutionFilter,
+    Parked,
     Schedule,
     TaskExecution,
     TaskPriority,
@@ -59,7 +61,8 @@ class Firing:
     """One step of a schedule: from the due time that was seen to the next, with its ticks.
 
     Applied only if the stored schedule is not paused and still has ``version`` and
-    ``expected``, its next fire time as the node saw it.
+    ``expected``, its next fire time as the node saw it. The last tick's instant becomes its
+    ``last_fire_time``.
     """
 
     schedule_id: str
@@ -93,8 +96,24 @@ class ExecutionStore(Protocol):
         """For each task id, the execution with the highest id; tasks without one are left out."""
         ...
 
-    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
-        """How many rows there are; combinations without a row may be left out."""
+    def counts(
+        self, statuses: Collection[TaskStatus] | None = None
+    ) -> dict[tuple[TaskStatus, TaskPriority], int]:
+        """How many rows there are (of these statuses); what has no row may be left out.
+
+        Rows that have not ended are counted in their number's time, whatever the history.
+        """
+        ...
+
+    def waiting_tasks(self) -> dict[str, int]:
+        """How many executions have not ended, by task id; unreadable rows count as well."""
+        ...
+
+    def unreadable(self) -> list[Parked]:
+        """The executions and schedules that were met lately and could not be read, by kind, id.
+
+        At most as old as a minute: what is read again by then, is not listed.
+        """
         ...
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
@@ -121,8 +140,13 @@ class ExecutionStore(Protocol):
         """Renew the leases of ``{execution id: fence}``; answer the ids that are still held."""
         ...
 
-    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
-        """RUNNING rows whose lease ran out at or before ``now``, the oldest lease first."""
+    def expired(
+        self, now: datetime, limit: int, after: TaskExecution | None = None
+    ) -> list[TaskExecution]:
+        """RUNNING rows whose lease ran out at or before ``now``, by (``lease_until``, id).
+
+        ``after`` is the last row of the page before.
+        """
         ...
 
     def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
@@ -145,8 +169,12 @@ class ExecutionStore(Protocol):
 class ScheduleStore(Protocol):
     """Schedules and the tick ledger."""
 
-    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
-        """Insert (``expected_version=None``: False if the id exists) or replace that version."""
+    def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
+        """Insert (``expected=None``), or replace what is stored; False where it does not fit.
+
+        It fits if nothing has this id, or if the stored one still has the version and the
+        next fire time of ``expected``.
+        """
         ...
 
     def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
@@ -201,6 +229,43 @@ class LockStore(Protocol):
         ...
 
 
+class Signal(StrEnum):
+    """What one node tells the others: news without content, which may get lost."""
+
+    WORK = "work"  # executions may be due
+    SCHEDULES = "schedules"  # a schedule was added, changed or resumed
+
+
+@runtime_checkable
+class SignalStore(Protocol):
+    """Signals between nodes, on stores that can wake one; polling works without."""
+
+    def publish(self, signal: Signal) -> None:
+        """Tell all subscribers of this store; ``add``, ``apply`` and ``fire`` tell of work."""
+        ...
+
+    def subscribe(self, heard: Callable[[Signal], None]) -> Callable[[], None]:
+        """Call ``heard`` for each signal, on a thread of the store; answers how to end it.
+
+        Never raises for a server that is away: it connects again by itself, and then calls
+        ``heard`` for every signal, since some may have been missed.
+        """
+        ...
+
+
+@runtime_checkable
+class TransactionalStore(Protocol):
+    """Stores in a database that the caller may share a transaction with."""
+
+    def add_within(self, connection: Any, executions: Sequence[TaskExecution]) -> list[bool]:
+        """``add``, as part of the transaction of a SQLAlchemy connection or session.
+
+        Neither commits nor rolls back. Raises ``ConfigurationError`` for a connection to
+        another database.
+        """
+        ...
+
+
 class Store(ExecutionStore, ScheduleStore, Protocol):
     """All that the engine needs."""
 
@@ -224,4 +289,8 @@ class Store(ExecutionStore, ScheduleStore, Protocol):
 
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` if the store does not answer."""
+        ...
+
+    def time(self) -> datetime | None:
+        """What the clock of the server says; None if the store has no clock of its own."""
         ...

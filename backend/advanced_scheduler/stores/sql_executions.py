@@ -16,7 +16,7 @@ from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, t
 from . import sql_statements as statements
 from .base import Claim, Exchange
 from .sql_database import SqlDatabase, chunks
-from .sql_rows import EXECUTION, Fetched, Reader, instant, micros, write
+from .rows import EXECUTION, Fetched, Reader, instant, micros, write
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, without_skipped
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .sql_database import SqlDatabase
-from .sql_rows import instant, micros
+from .rows import instant, micros
 from .sql_schema import locks
 
 _l = locks.c

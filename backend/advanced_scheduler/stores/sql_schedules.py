@@ -13,7 +13,7 @@ from ..models import Schedule, Tick
 from .base import Firing
 from .sql_database import SqlDatabase, chunks
 from .sql_executions import Vacancy, insert
-from .sql_rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
+from .rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
 from .sql_schema import schedules, ticks
 
 _s, _t = schedules.c, ticks.c

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..lifecycle import FINAL
 from ..lifecycle import claim as claiming
 from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
-from .sql_rows import EXECUTION
+from .rows import EXECUTION
 from .sql_schema import claimable, due, edges, executions
 
 _e = executions.c

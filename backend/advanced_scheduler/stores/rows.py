@@ -1,4 +1,4 @@
-"""How executions, schedules and ticks become columns of the SQL store, and come back."""
+"""How executions, schedules and ticks become columns of a durable store, and come back."""
 
 from __future__ import annotations
 
@@ -101,8 +101,13 @@ class Reader(Generic[T]):
         self._codec = codec
         self._clock = clock
         self._lock = threading.Lock()
-        self._skipped: frozenset[str] = frozenset()
+        self._skipped: Mapping[str, str] = {}  # replaced, never changed: key -> why
         self._since = 0.0
+
+    def unreadable(self) -> dict[str, str]:
+        """What was met in the last minute and could not be read: {key: why}, by key."""
+        known = self._known()
+        return {key: known[key] for key in sorted(known)}
 
     def read(self, fetch: Callable[[list[str]], Sequence[Fetched]]) -> list[T]:
         """The items of the rows that ``fetch`` answers, without the keys that it is given.
@@ -126,10 +131,10 @@ class Reader(Generic[T]):
                 self._skip(row[0], error)
         return items
 
-    def _known(self) -> frozenset[str]:
+    def _known(self) -> Mapping[str, str]:
         with self._lock:
             if self._skipped and self._clock.monotonic() - self._since > _MINUTE:
-                self._skipped = frozenset()
+                self._skipped = {}
             return self._skipped
 
     def _skip(self, key: str | bytes, error: Exception) -> None:
@@ -138,7 +143,7 @@ class Reader(Generic[T]):
             if not self._skipped:
                 self._since = self._clock.monotonic()
             if key not in self._skipped:
-                self._skipped |= {key}
+                self._skipped = {**self._skipped, key: repr(error)}
                 logger.error("%s %s cannot be read and is left alone: %r", self._what, key, error)
 
 
@@ -182,13 +187,16 @@ _ITEMS: Final = (_write_items, _read_items)
 _MAPPING: Final = (_write_mapping, _read_mapping)
 _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "args": _ITEMS,
+    "at_most_once": (int, bool),
     "completed_time": _INSTANT,
     "created_time": _INSTANT,
     "dependencies": (_write_dependencies, _read_dependencies),
     "due_time": _INSTANT,
     "instant": _INSTANT,
     "kwargs": _MAPPING,
+    "last_fire_time": _INSTANT,
     "lease_until": _INSTANT,
+    "ledger_from": _INSTANT,
     "metrics": _MAPPING,
     "misfire": (str, MisfirePolicy),
     "next_fire_time": _INSTANT,
@@ -197,6 +205,7 @@ _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "paused": (int, bool),
     "priority": (int, _read_priority),
     "recorded_time": _INSTANT,
+    "resumed_time": _INSTANT,
     "result": (to_json, _read_result),
     "scheduled_time": _INSTANT,
     "started_time": _INSTANT,
