@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.lifecycle import CLAIMABLE, Transition
 from advanced_scheduler.models import (
     ExecutionFilter,
     TaskDependency,
@@ -104,7 +105,7 @@ class StoresAgree(RuleBasedStateMachine):
             self._stores[name] = store = open_store(url.format(folder=Path(self._folder.name)))
             store.open()
             for one in SCHEDULES:
-                store.put(schedule(one), expected_version=None)
+                store.put(schedule(one), expected=None)
 
     def teardown(self) -> None:
         """Release the files."""
@@ -191,11 +192,20 @@ class StoresAgree(RuleBasedStateMachine):
             lambda store: store.prune(keep=keep, before=before, older_than=older_than, limit=limit)
         )
 
-    @rule(one=st.sampled_from(SCHEDULES), paused=st.booleans(), version=st.integers(0, 3))
-    def edit(self, one: str, paused: bool, version: int) -> None:
-        """A schedule is edited, from a version that may be outdated."""
+    @rule(
+        one=st.sampled_from(SCHEDULES),
+        paused=st.booleans(),
+        version=st.integers(0, 3),
+        known=st.none() | SOON,
+    )
+    def edit(self, one: str, paused: bool, version: int, known: int | None) -> None:
+        """A schedule is edited, from a version or a next fire time that may be outdated."""
         edited = schedule(one, paused=paused, version=version + 1, next_fire_time=self._now)
-        self.same(lambda store: store.put(edited, expected_version=version or None))
+        seen = edited if known is None else replace(edited, next_fire_time=NOW + known * SECOND)
+        for now in self._stores["memory"].schedules([one]) if known is None else ():
+            seen = now
+        expected = replace(seen, version=version) if version else None
+        self.same(lambda store: store.put(edited, expected=expected))
 
     @rule(one=st.sampled_from(SCHEDULES))
     def remove(self, one: str) -> None:
@@ -236,7 +246,9 @@ class StoresAgree(RuleBasedStateMachine):
         """What the housekeeper asks."""
         self.same(lambda store: store.dependents(keys))
         self.same(lambda store: store.stranded(self._now, limit))
-        self.same(lambda store: store.expired(self._now, limit))
+        page = self.same(lambda store: store.expired(self._now, limit))
+        if page:
+            self.same(lambda store: store.expired(self._now, limit, page[-1]))
         self.same(lambda store: store.due(self._now, limit))
 
     @invariant()
@@ -249,6 +261,8 @@ class StoresAgree(RuleBasedStateMachine):
             if not self._seen[row.execution_id] or self._seen[row.execution_id][-1] != row:
                 self._seen[row.execution_id].append(row)
         self.same(lambda store: store.counts())
+        self.same(lambda store: store.counts(CLAIMABLE))
+        self.same(lambda store: store.waiting_tasks())
         self.same(lambda store: store.newest(TASKS))
         self.same(lambda store: [store.by_unique_key(key) for key in "xy"])
         self.same(lambda store: (store.next_due(), store.next_fire()))

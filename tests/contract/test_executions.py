@@ -141,6 +141,15 @@ def test_counts_follow_every_change(store: Store) -> None:
     assert present(store) == {(TaskStatus.PENDING, TaskPriority.NORMAL): 1}
 
 
+def test_counts_of_some_statuses_and_of_what_has_not_ended_by_task(store: Store) -> None:
+    start(store, execution("a"), execution("b", task_id="u"))
+    store.add([execution("c"), execution("d", scheduled_time=NOW + DAY)])
+    finish(store, store.get(["a"]))
+    assert store.counts([TaskStatus.PENDING]) == {(TaskStatus.PENDING, TaskPriority.NORMAL): 2}
+    assert store.counts([]) == {}
+    assert store.waiting_tasks() == {"t": 2, "u": 1}
+
+
 def present(store: Store) -> dict[tuple[TaskStatus, TaskPriority], int]:
     """The counts that are not zero."""
     return {key: number for key, number in store.counts().items() if number}

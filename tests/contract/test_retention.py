@@ -72,7 +72,7 @@ def test_a_row_that_waits_for_a_pruned_one_is_stranded(store: Store) -> None:
 
 
 def test_ticks_go_by_age_alone(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     store.fire([firing(expected=NOW), firing(expected=NOW + MINUTE)])
     store.prune(keep=0, before=NOW + DAY, older_than=NOW + MINUTE, limit=10)
     assert store.ticks("s", NOW, NOW + DAY) == [tick(instant=NOW + MINUTE)]

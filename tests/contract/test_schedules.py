@@ -40,8 +40,8 @@ def test_a_schedule_comes_back_equal_in_every_field(store: Store) -> None:
         tags=("x",),
     )
     plain = schedule("plain")
-    assert store.put(plain, expected_version=None)
-    assert store.put(full, expected_version=None)
+    assert store.put(plain, expected=None)
+    assert store.put(full, expected=None)
     assert store.schedules() == [full, plain]
     (stored,) = store.schedules(["full", "unknown"])
     assert [type(getattr(stored, name)) for name in Schedule.__slots__] == [
@@ -50,16 +50,16 @@ def test_a_schedule_comes_back_equal_in_every_field(store: Store) -> None:
 
 
 def test_a_schedule_is_put_once_and_replaced_by_version(store: Store) -> None:
-    assert store.put(schedule(), expected_version=None)
-    assert not store.put(schedule(task_id="u"), expected_version=None)
-    assert not store.put(schedule(version=3), expected_version=2)
-    assert not store.put(schedule("unknown", version=2), expected_version=1)
-    assert store.put(schedule(task_id="v", version=2), expected_version=1)
+    assert store.put(schedule(), expected=None)
+    assert not store.put(schedule(task_id="u"), expected=None)
+    assert not store.put(schedule(version=3), expected=schedule(version=2))
+    assert not store.put(schedule("unknown", version=2), expected=schedule("unknown"))
+    assert store.put(schedule(task_id="v", version=2), expected=schedule())
     assert [(one.task_id, one.version) for one in store.schedules()] == [("v", 2)]
 
 
 def test_removing_a_schedule_leaves_its_ticks(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     store.fire([firing()])
     assert store.remove("s")
     assert not store.remove("s")
@@ -76,28 +76,28 @@ def test_due_are_the_earliest_schedules_that_are_not_paused(store: Store) -> Non
         schedule("paused", next_fire_time=NOW - DAY, paused=True),
         schedule("over", next_fire_time=None),
     ):
-        store.put(one, expected_version=None)
+        store.put(one, expected=None)
     assert names(store.due(NOW, 10)) == ["early", "a", "b"]
     assert names(store.due(NOW, 2)) == ["early", "a"]
     assert store.next_fire() == NOW - MINUTE
 
 
 def test_without_a_schedule_nothing_fires_next(store: Store) -> None:
-    store.put(schedule(paused=True), expected_version=None)
+    store.put(schedule(paused=True), expected=None)
     assert store.next_fire() is None
 
 
 def test_a_firing_advances_records_and_adds_in_one_step(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     fired = tick(execution_id="a", reason="because")
     assert store.fire([firing(ticks=[fired], executions=[execution("a")])]) == [True]
-    assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE)]
+    assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE, last_fire_time=NOW)]
     assert store.ticks("s", NOW, NOW + SECOND) == [fired]
     assert ids(store.get(["a"])) == ["a"]
 
 
 def test_the_last_firing_ends_a_schedule(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     assert store.fire([firing(next_fire_time=None)]) == [True]
     assert store.schedules()[0].next_fire_time is None
     assert store.due(NOW + DAY, 10) == []
@@ -110,7 +110,7 @@ def test_a_firing_is_refused_when_the_schedule_is_not_as_seen(store: Store) -> N
         schedule("paused", paused=True),
         schedule("good"),
     ):
-        store.put(one, expected_version=None)
+        store.put(one, expected=None)
     before = store.schedules(["other-time", "edited", "paused"])
     steps = [
         firing(name, executions=[execution(name)])
@@ -123,17 +123,26 @@ def test_a_firing_is_refused_when_the_schedule_is_not_as_seen(store: Store) -> N
 
 
 def test_firings_of_one_schedule_in_a_batch_are_steps_of_a_sequence(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     steps = [firing(), firing(), firing(expected=NOW + MINUTE)]
     assert store.fire(steps) == [True, False, True]
     assert store.ticks("s", NOW, NOW + DAY) == [tick(), tick(instant=NOW + MINUTE)]
 
 
+def test_an_edit_does_not_set_back_what_another_node_fired(store: Store) -> None:
+    store.put(schedule(), expected=None)
+    (seen,) = store.due(NOW, 1)
+    store.fire([firing()])
+    assert not store.put(replace(seen, version=2, task_id="v"), expected=seen)
+    (fired,) = store.schedules()
+    assert (fired.last_fire_time, fired.next_fire_time) == (NOW, NOW + MINUTE)
+
+
 def test_an_instant_that_is_in_the_ledger_is_never_fired_again(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     store.fire([firing()])
     edited = schedule(version=2, next_fire_time=NOW)
-    store.put(edited, expected_version=1)
+    assert store.put(edited, expected=schedule(next_fire_time=NOW + MINUTE))
     again = firing(
         version=2, executions=[execution("a")], ticks=[tick(instant=NOW - SECOND), tick(version=2)]
     )
@@ -145,8 +154,8 @@ def test_an_instant_that_is_in_the_ledger_is_never_fired_again(store: Store) -> 
 
 def test_a_firing_whose_execution_exists_is_refused_as_a_whole(store: Store) -> None:
     store.add([execution("a"), execution("b", unique_key="key")])
-    store.put(schedule("s"), expected_version=None)
-    store.put(schedule("u"), expected_version=None)
+    store.put(schedule("s"), expected=None)
+    store.put(schedule("u"), expected=None)
     taken = [
         firing("s", executions=[execution("a")]),
         firing("u", executions=[execution("c", unique_key="key")]),
@@ -158,7 +167,7 @@ def test_a_firing_whose_execution_exists_is_refused_as_a_whole(store: Store) -> 
 
 def test_eight_threads_fire_each_tick_once(store: Store) -> None:
     for n in range(20):
-        store.put(schedule(f"s{n:02}"), expected_version=None)
+        store.put(schedule(f"s{n:02}"), expected=None)
 
     def work(node: int) -> int:
         steps = [
@@ -174,7 +183,7 @@ def test_eight_threads_fire_each_tick_once(store: Store) -> None:
 
 
 def test_the_ledger_is_read_by_instant_from_start_up_to_end(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     ticks = [
         tick(instant=NOW + n * MINUTE, outcome=outcome) for n, outcome in enumerate(TickOutcome)
     ]
@@ -186,8 +195,8 @@ def test_the_ledger_is_read_by_instant_from_start_up_to_end(store: Store) -> Non
 
 
 def test_an_edit_while_a_node_holds_the_old_due_time_wins(store: Store) -> None:
-    store.put(schedule(), expected_version=None)
+    store.put(schedule(), expected=None)
     (seen,) = store.due(NOW, 1)
-    store.put(replace(seen, version=2, next_fire_time=NOW + DAY), expected_version=1)
+    store.put(replace(seen, version=2, next_fire_time=NOW + DAY), expected=seen)
     assert store.fire([firing(executions=[execution("a")])]) == [False]
     assert store.next_fire() == NOW + DAY

@@ -62,14 +62,14 @@ def test_everything_is_there_when_the_file_is_opened_again(
     finish(sqlite, start(sqlite, execution("a"), execution("b")))
     start(sqlite, execution("c", args=(1, "x"), kwargs={"y": [None]}, tags=("t",)))
     sqlite.add([blocked("d", "a", "task:u"), execution("e", due_time=NOW + DAY)])
-    sqlite.put(schedule(), expected_version=None)
+    sqlite.put(schedule(), expected=None)
     sqlite.fire([firing()])
     sqlite.acquire_lock("k", "token", NOW, NOW + MINUTE)
     before = sqlite.find(ExecutionFilter())
     sqlite.close()
     with reopened(tmp_path) as store:
         assert store.find(ExecutionFilter()) == before
-        assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE)]
+        assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE, last_fire_time=NOW)]
         assert store.ticks("s", NOW, NOW + DAY) == [tick()]
         assert store.lock_until("k", NOW) == NOW + MINUTE
         assert store.lock_fence("k") == 1
@@ -297,7 +297,7 @@ def test_a_repaired_row_is_read_within_a_minute(sqlite: SqlStore, tmp_path: Path
 
 def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        sqlite.put(schedule(name), expected_version=None)
+        sqlite.put(schedule(name), expected=None)
     with raw(tmp_path) as file:
         file.execute("UPDATE schedules SET trigger = '{' WHERE schedule_id = 'a'")
     assert [one.schedule_id for one in sqlite.due(NOW, 1)] == ["b"]
@@ -305,7 +305,7 @@ def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path)
 
 
 def test_an_unreadable_tick_hides_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
-    sqlite.put(schedule(), expected_version=None)
+    sqlite.put(schedule(), expected=None)
     sqlite.fire([firing(), firing(expected=NOW + MINUTE)])
     with raw(tmp_path) as file:
         file.execute(

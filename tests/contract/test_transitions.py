@@ -167,6 +167,8 @@ def test_expired_are_running_rows_with_the_oldest_lease_first(store: Store) -> N
     assert store.expired(NOW + MINUTE, 10) == []
     assert ids(store.expired(NOW + MINUTE + 2 * SECOND, 10)) == ["b", "c"]
     assert ids(store.expired(EVER, 2)) == ["b", "c"]
+    (first,) = page = store.expired(EVER, 1)
+    assert ids(page + store.expired(EVER, 10, first)) == ["b", "c", "a"]
     finish(store, store.get(["b"]))
     assert ids(store.expired(EVER, 10)) == ["c", "a"]
 

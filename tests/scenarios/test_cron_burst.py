@@ -39,7 +39,7 @@ def put_schedules(store: Store, count: int, at: datetime) -> None:
             priority=wanted(f"{number:05}"),
             next_fire_time=at,
         )
-        assert store.put(schedule, expected_version=None)
+        assert store.put(schedule, expected=None)
 
 
 def wanted(schedule_id: str | None) -> TaskPriority:

@@ -43,7 +43,7 @@ def an_hour_later(
     if policy is not DEFAULT:
         (schedule,) = first.get_schedules()
         changed = replace(schedule, misfire=policy, max_catch_up=10, version=2)
-        assert first.store.put(changed, expected_version=1)
+        assert first.store.put(changed, expected=schedule)
     first.close()
     clock.set(LAST + timedelta(seconds=late))
     second = opened(cluster, clock)

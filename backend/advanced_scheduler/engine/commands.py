@@ -140,7 +140,7 @@ class Commands:
         schedule = Schedule(
             schedule_id=schedule_id, task_id=task_id, trigger=state, next_fire_time=first
         )
-        self._parts.store.put(schedule, expected_version=None)
+        self._parts.store.put(schedule, expected=None)
         return schedule_id
 
     def find(self, execution_id: object) -> TaskExecution | None:

@@ -69,9 +69,8 @@ class TaskQueueView:
     def by_priority(self) -> dict[TaskPriority, int]:
         """How many wait at each of the five priorities."""
         waiting = dict.fromkeys(TaskPriority, 0)
-        for (status, priority), count in self._store.counts().items():
-            if status in CLAIMABLE:
-                waiting[priority] += count
+        for (_, priority), count in self._store.counts(CLAIMABLE).items():
+            waiting[priority] += count
         return waiting
 
     def _waiting(self, *, limit: int, priority: TaskPriority | None = None) -> list[TaskExecution]:

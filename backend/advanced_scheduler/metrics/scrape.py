@@ -89,9 +89,8 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _waiting(store: Store) -> dict[TaskPriority, int]:
     waiting = dict.fromkeys(TaskPriority, 0)
-    for (status, priority), number in store.counts().items():
-        if status in CLAIMABLE:
-            waiting[priority] += number
+    for (_, priority), number in store.counts(CLAIMABLE).items():
+        waiting[priority] += number
     return waiting
 
 

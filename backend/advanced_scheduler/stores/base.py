@@ -61,8 +61,8 @@ class Firing:
     """One step of a schedule: from the due time that was seen to the next, with its ticks.
 
     Applied only if the stored schedule is not paused and still has ``version`` and
-    ``expected``, its next fire time as the node saw it. The last tick's instant becomes its
-    ``last_fire_time``.
+    ``expected``, its next fire time as the node saw it. The latest instant of its ticks
+    becomes the ``last_fire_time``.
     """
 
     schedule_id: str
@@ -107,13 +107,6 @@ class ExecutionStore(Protocol):
 
     def waiting_tasks(self) -> dict[str, int]:
         """How many executions have not ended, by task id; unreadable rows count as well."""
-        ...
-
-    def unreadable(self) -> list[Parked]:
-        """The executions and schedules that were met lately and could not be read, by kind, id.
-
-        At most as old as a minute: what is read again by then, is not listed.
-        """
         ...
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
@@ -289,6 +282,13 @@ class Store(ExecutionStore, ScheduleStore, Protocol):
 
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` if the store does not answer."""
+        ...
+
+    def unreadable(self) -> list[Parked]:
+        """The executions and schedules that were met lately and could not be read, by kind, id.
+
+        At most as old as a minute: what is read again by then, is not listed.
+        """
         ...
 
     def time(self) -> datetime | None:

@@ -16,6 +16,7 @@ from ..lifecycle import FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import (
     ExecutionFilter,
+    Parked,
     Schedule,
     TaskExecution,
     TaskPriority,
@@ -56,6 +57,10 @@ class MemoryStore:
     def ping(self) -> None:
         """Always answers."""
 
+    def time(self) -> datetime | None:
+        """There is no server, so no clock of one."""
+        return None
+
     # --- executions ---------------------------------------------------------------------
 
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
@@ -88,10 +93,25 @@ class MemoryStore:
             found = {task_id: self._rows.newest(task_id) for task_id in task_ids}
         return {task_id: row for task_id, row in found.items() if row is not None}
 
-    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+    def counts(
+        self, statuses: Collection[TaskStatus] | None = None
+    ) -> dict[tuple[TaskStatus, TaskPriority], int]:
         """How many rows there are of each status and priority."""
         with self._lock:
-            return {key: number for key, number in self._rows.counts.items() if number}
+            return {
+                key: number
+                for key, number in self._rows.counts.items()
+                if number and (statuses is None or key[0] in statuses)
+            }
+
+    def waiting_tasks(self) -> dict[str, int]:
+        """How many executions have not ended, by task id."""
+        with self._lock:
+            return dict(self._rows.open_by_task)
+
+    def unreadable(self) -> list[Parked]:
+        """Nothing: objects need no reading."""
+        return []
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first; ticks go by age alone."""
@@ -140,12 +160,17 @@ class MemoryStore:
                     kept.add(one)
         return kept
 
-    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
+    def expired(
+        self, now: datetime, limit: int, after: TaskExecution | None = None
+    ) -> list[TaskExecution]:
         """Running rows whose lease ran out, the oldest lease first."""
         by_id = self._rows.by_id
         with self._lock:
             leases = ((by_id[one].lease_until, one) for one in self._rows.running)
             late = [(lease, one) for lease, one in leases if lease is not None and lease <= now]
+            if after is not None and after.lease_until is not None:
+                last = (after.lease_until, after.execution_id)
+                late = [entry for entry in late if entry > last]
             return [by_id[one] for _, one in nsmallest(limit, late)]
 
     def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
@@ -173,11 +198,11 @@ class MemoryStore:
 
     # --- schedules and ticks --------------------------------------------------------------
 
-    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
-        """Insert, or replace that version."""
+    def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
+        """Insert, or replace what is stored if it is as expected."""
         with self._lock:
             known = self._schedules.get(schedule.schedule_id)
-            if (known.version if known else None) != expected_version:
+            if _state(known) != _state(expected):
                 return False
             self._schedules[schedule.schedule_id] = schedule
             return True
@@ -255,7 +280,13 @@ class MemoryStore:
             or not all(self._rows.fits(row) for row in firing.executions)
         ):
             return False
-        self._schedules[firing.schedule_id] = replace(known, next_fire_time=firing.next_fire_time)
+        self._schedules[firing.schedule_id] = replace(
+            known,
+            next_fire_time=firing.next_fire_time,
+            last_fire_time=max(
+                (tick.instant for tick in firing.ticks), default=known.last_fire_time
+            ),
+        )
         for row in firing.executions:
             self._rows.insert(row)
         for tick in firing.ticks:
@@ -268,6 +299,11 @@ class MemoryStore:
         ticks = self._ticks.get(tick.schedule_id, [])
         at = bisect_left(ticks, tick.instant, key=_BY_INSTANT)
         return at < len(ticks) and ticks[at].instant == tick.instant
+
+
+def _state(schedule: Schedule | None) -> tuple[int, datetime | None] | None:
+    """What ``put`` compares."""
+    return None if schedule is None else (schedule.version, schedule.next_fire_time)
 
 
 def _matches(row: TaskExecution, query: ExecutionFilter) -> bool:

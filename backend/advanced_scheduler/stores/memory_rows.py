@@ -61,6 +61,7 @@ class MemoryRows:
     def __init__(self) -> None:
         self.by_id: dict[str, TaskExecution] = {}
         self.counts: Counter[tuple[TaskStatus, TaskPriority]] = Counter()
+        self.open_by_task: Counter[str] = Counter()
         self.running: set[str] = set()
         self.blocked: set[str] = set()
         self.holders: dict[str, str] = {}  # unique key -> execution id
@@ -96,6 +97,8 @@ class MemoryRows:
             self.blocked.add(one)
             for name in row.blocked_by:
                 self._waiters.setdefault(name, set()).add(one)
+        if row.status not in FINAL:
+            self.open_by_task[task] += 1
         self._write(row)
         return True
 
@@ -110,6 +113,8 @@ class MemoryRows:
             del self.holders[old.unique_key]
         if old.blocked_by:
             self._unblock(new, old.blocked_by - new.blocked_by)
+        if new.status in FINAL:  # only once: what has ended is never changed
+            self._close(new.task_id)
         self._write(new)
 
     def delete_oldest_ended(self) -> None:
@@ -198,6 +203,11 @@ class MemoryRows:
             self.running.add(row.execution_id)
         elif row.completed_time is not None:
             heappush(self._ended, (row.completed_time, row.execution_id))
+
+    def _close(self, task_id: str) -> None:
+        self.open_by_task[task_id] -= 1
+        if not self.open_by_task[task_id]:
+            del self.open_by_task[task_id]
 
     def _unblock(self, row: TaskExecution, keys: Iterable[str]) -> None:
         for key in keys:

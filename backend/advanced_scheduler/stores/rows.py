@@ -9,13 +9,14 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from ..clock import Clock
 from ..models import (
     EXECUTION_FIELDS,
     MisfirePolicy,
     OverlapPolicy,
+    Parked,
     Schedule,
     TaskDependency,
     TaskExecution,
@@ -97,17 +98,19 @@ class Reader(Generic[T]):
     """Reads what can be read; the rest is left alone, logged, and tried again after a minute."""
 
     def __init__(self, what: str, codec: Codec[T], clock: Clock) -> None:
-        self._what = what
+        self._what: Final = what
         self._codec = codec
         self._clock = clock
         self._lock = threading.Lock()
         self._skipped: Mapping[str, str] = {}  # replaced, never changed: key -> why
         self._since = 0.0
 
-    def unreadable(self) -> dict[str, str]:
-        """What was met in the last minute and could not be read: {key: why}, by key."""
+    def unreadable(self) -> list[Parked]:
+        """What was met in the last minute and could not be read, by key."""
+        kind: Literal["execution", "schedule"]
+        kind = "execution" if self._codec.names[0] == "execution_id" else "schedule"
         known = self._known()
-        return {key: known[key] for key in sorted(known)}
+        return [Parked(kind=kind, id=key, reason=known[key]) for key in sorted(known)]
 
     def read(self, fetch: Callable[[list[str]], Sequence[Fetched]]) -> list[T]:
         """The items of the rows that ``fetch`` answers, without the keys that it is given.

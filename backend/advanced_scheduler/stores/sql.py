@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..models import Parked
 from .sql_executions import SqlExecutions
 from .sql_locks import SqlLocks
 from .sql_schedules import SqlSchedules
@@ -15,3 +16,7 @@ class SqlStore(SqlExecutions, SqlSchedules, SqlLocks):
 
     durable = True
     blocking = True
+
+    def unreadable(self) -> list[Parked]:
+        """What was met lately and could not be read."""
+        return [*self._executions.unreadable(), *self._schedules.unreadable()]

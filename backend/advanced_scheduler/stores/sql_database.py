@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -82,6 +83,10 @@ class SqlDatabase:
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` if the database does not answer."""
         self._read(lambda db: db.execute(sa.select(meta.c.value)).first())
+
+    def time(self) -> datetime | None:
+        """SQLite has no clock but that of the process."""
+        return None
 
     @property
     def _shown(self) -> str:

@@ -15,8 +15,8 @@ from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim, Exchange
-from .sql_database import SqlDatabase, chunks
 from .rows import EXECUTION, Fetched, Reader, instant, micros, write
+from .sql_database import SqlDatabase, chunks
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, without_skipped
 
@@ -79,14 +79,22 @@ class SqlExecutions(SqlDatabase):
 
         return self._read(work)
 
-    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+    def counts(
+        self, statuses: Collection[TaskStatus] | None = None
+    ) -> dict[tuple[TaskStatus, TaskPriority], int]:
         """How many rows there are of each status and priority."""
-        found = self._read(lambda db: db.execute(statements.COUNTS).all())
+        wanted = TaskStatus if statuses is None else statuses
+        asked = {"statuses": sorted(map(str, wanted))}
+        found = self._read(lambda db: db.execute(statements.COUNTS, asked).all())
         return {
             (TaskStatus(status), TaskPriority(priority)): number
             for status, priority, number in found
             if status in set(TaskStatus) and priority in set(TaskPriority)
         }
+
+    def waiting_tasks(self) -> dict[str, int]:
+        """How many executions have not ended, by task id."""
+        return self._read(lambda db: dict(map(tuple, db.execute(statements.WAITING_TASKS))))
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first; ticks go by age alone."""
@@ -133,10 +141,16 @@ class SqlExecutions(SqlDatabase):
 
         return self._write(work) if held else set()
 
-    def expired(self, now: datetime, limit: int) -> list[TaskExecution]:
+    def expired(
+        self, now: datetime, limit: int, after: TaskExecution | None = None
+    ) -> list[TaskExecution]:
         """Running rows whose lease ran out, the oldest lease first."""
-        asked = {"now": micros(now), "limit": limit}
-        return self._read(lambda db: self._rows(db, statements.EXPIRED, asked))
+        asked: dict[str, Any] = {"now": micros(now), "limit": limit}
+        statement = statements.EXPIRED
+        if after is not None and after.lease_until is not None:
+            statement = statements.EXPIRED_AFTER
+            asked |= {"last_lease": micros(after.lease_until), "last_id": after.execution_id}
+        return self._read(lambda db: self._rows(db, statement, asked))
 
     def dependents(self, keys: Collection[str]) -> list[TaskExecution]:
         """Rows that one of these keys blocks, by id."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from .sql_database import SqlDatabase
 from .rows import instant, micros
+from .sql_database import SqlDatabase
 from .sql_schema import locks
 
 _l = locks.c

@@ -11,16 +11,16 @@ from sqlalchemy.engine import Connection
 
 from ..models import Schedule, Tick
 from .base import Firing
+from .rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
 from .sql_database import SqlDatabase, chunks
 from .sql_executions import Vacancy, insert
-from .rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
 from .sql_schema import schedules, ticks
 
 _s, _t = schedules.c, ticks.c
 _ROWS: Final = sa.select(*(_s[name] for name in SCHEDULE.names))
 _ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time.is_not(None))
 _STATES: Final = (
-    sa.select(_s.schedule_id, _s.next_fire_time, _s.version, _s.paused)
+    sa.select(_s.schedule_id, _s.next_fire_time, _s.version, _s.paused, _s.last_fire_time)
     .where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
     .with_for_update()
 )
@@ -31,7 +31,7 @@ _RECORDED: Final = sa.select(_t.schedule_id, _t.instant).where(
 _ADVANCE: Final = (
     sa.update(schedules)
     .where(_s.schedule_id == sa.bindparam("id"))
-    .values(next_fire_time=sa.bindparam("next"))
+    .values(next_fire_time=sa.bindparam("next"), last_fire_time=sa.bindparam("last"))
 )
 
 
@@ -43,16 +43,17 @@ class SqlSchedules(SqlDatabase):
         self._schedules = Reader("schedule", SCHEDULE, self._clock)
         self._ticks = Reader("tick of schedule", TICK, self._clock)
 
-    def put(self, schedule: Schedule, *, expected_version: int | None) -> bool:
-        """Insert, or replace that version."""
+    def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
+        """Insert, or replace what is stored if it is as expected."""
         columns = SCHEDULE.dump(schedule)
         ours = _s.schedule_id == schedule.schedule_id
 
         def work(db: Connection) -> bool:
-            version = db.scalar(sa.select(_s.version).where(ours).with_for_update())
-            if version != expected_version:
+            state = sa.select(_s.version, _s.next_fire_time).where(ours).with_for_update()
+            found = db.execute(state).first()
+            if (None if found is None else tuple(found)) != _state(expected):
                 return False
-            if version is None:
+            if expected is None:
                 db.execute(sa.insert(schedules), columns)
             else:
                 db.execute(sa.update(schedules).where(ours), columns)
@@ -120,7 +121,9 @@ class _Step:
         found = (
             db.execute(_STATES, {"ids": ids}) for ids in chunks(one.schedule_id for one in firings)
         )
-        self._states = {row.schedule_id: tuple(row)[1:] for rows in found for row in rows}
+        rows = [row for some in found for row in some]
+        self._states = {row.schedule_id: tuple(row)[1:4] for row in rows}
+        self._last = {row.schedule_id: row.last_fire_time for row in rows}
         self._recorded: set[tuple[str, int]] = set()
         for keys in chunks(_key(tick) for firing in firings for tick in firing.ticks):
             self._recorded.update((row[0], row[1]) for row in db.execute(_RECORDED, {"keys": keys}))
@@ -138,17 +141,28 @@ class _Step:
             return False
         self._states[one] = (write("next_fire_time", firing.next_fire_time), firing.version, 0)
         self._recorded |= keys
+        self._last[one] = max((at for _, at in keys), default=self._last[one])
         self._taken.append(firing)
         return True
 
     def write(self, db: Connection) -> None:
         """Write what was taken."""
-        steps = {one.schedule_id: self._states[one.schedule_id][0] for one in self._taken}
+        steps = [
+            {"id": one, "next": self._states[one][0], "last": self._last[one]}
+            for one in dict.fromkeys(firing.schedule_id for firing in self._taken)
+        ]
         if steps:
-            db.execute(_ADVANCE, [{"id": one, "next": at} for one, at in steps.items()])
+            db.execute(_ADVANCE, steps)
         if records := [TICK.dump(tick) for firing in self._taken for tick in firing.ticks]:
             db.execute(sa.insert(ticks), records)
         insert(db, [row for firing in self._taken for row in firing.executions])
+
+
+def _state(schedule: Schedule | None) -> tuple[int, int | None] | None:
+    """What ``put`` compares: version and next fire time."""
+    if schedule is None:
+        return None
+    return schedule.version, write("next_fire_time", schedule.next_fire_time)
 
 
 def _key(tick: Tick) -> tuple[str, int]:

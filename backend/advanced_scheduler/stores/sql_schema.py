@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ..lifecycle import CLAIMABLE
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata: Final = sa.MetaData()
 
@@ -53,6 +53,7 @@ executions: Final = sa.Table(
     sa.Column("schedule_id", sa.String),
     sa.Column("blocked", sa.SmallInteger, nullable=False),  # 1 while it has rows in ``edges``
     sa.Column("wait_until", sa.BigInteger),
+    sa.Column("at_most_once", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("reason", sa.Text),
     sa.Column("cause", sa.Text),
 )
@@ -75,6 +76,9 @@ schedules: Final = sa.Table(
     sa.Column("kwargs", sa.Text),
     sa.Column("priority", sa.SmallInteger),
     sa.Column("next_fire_time", sa.BigInteger),
+    sa.Column("last_fire_time", sa.BigInteger),
+    sa.Column("ledger_from", sa.BigInteger),
+    sa.Column("resumed_time", sa.BigInteger),
     sa.Column("paused", sa.SmallInteger, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("misfire", sa.String, nullable=False),

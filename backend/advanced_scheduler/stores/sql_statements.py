@@ -40,7 +40,21 @@ DEPENDENTS: Final = ROWS.where(
     _e.execution_id.in_(sa.select(edges.c.downstream).where(_listed(edges.c.upstream, "keys")))
 )
 
-COUNTS: Final = sa.select(_e.status, _e.priority, sa.func.count()).group_by(_e.status, _e.priority)
+EXPIRED_AFTER: Final = EXPIRED.where(
+    sa.tuple_(_e.lease_until, _e.execution_id)
+    > sa.tuple_(sa.bindparam("last_lease"), sa.bindparam("last_id"))
+)
+
+COUNTS: Final = (
+    sa.select(_e.status, _e.priority, sa.func.count())
+    .where(_listed(_e.status, "statuses"))
+    .group_by(_e.status, _e.priority)
+)
+WAITING_TASKS: Final = (
+    sa.select(_e.task_id, sa.func.count())
+    .where(_e.status.in_(sorted(map(str, frozenset(TaskStatus) - FINAL))))
+    .group_by(_e.task_id)
+)
 STATES: Final = (
     sa.select(_e.execution_id, _e.status, _e.fence, _e.task_id, _e.node)
     .where(_listed(_e.execution_id, "ids"))

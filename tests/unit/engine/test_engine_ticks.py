@@ -57,7 +57,7 @@ def test_a_tick_makes_one_execution_and_one_row_of_the_ledger(
 ) -> None:
     heard: list[Event] = []
     made.events.subscribe(heard.append)
-    made.store.put(schedule(priority=TaskPriority.HIGH, tags=("nightly",)), expected_version=None)
+    made.store.put(schedule(priority=TaskPriority.HIGH, tags=("nightly",)), expected=None)
     assert made.ticker.tick() == NOW + MINUTE
     assert made.ticker.tick() == NOW + MINUTE
     (row,) = made.store.find(ExecutionFilter(schedule_id="s"))
@@ -70,7 +70,7 @@ def test_a_tick_makes_one_execution_and_one_row_of_the_ledger(
 
 
 def test_a_month_of_absence_ends_in_one_call(made: Parts, clock: ManualClock) -> None:
-    made.store.put(schedule(IntervalTrigger(600, start_time=NOW)), expected_version=None)
+    made.store.put(schedule(IntervalTrigger(600, start_time=NOW)), expected=None)
     clock.advance(days=30)
     assert made.ticker.tick() == clock.now() + timedelta(minutes=10)
     assert [tick.outcome for tick in made.store.ticks("s", NOW, clock.now() + MINUTE, 9999)] == (
@@ -84,9 +84,7 @@ def test_an_open_execution_of_the_schedule_overlaps_and_another_one_does_not(
     made: Parts, clock: ManualClock
 ) -> None:
     for name in ("s", "other"):
-        made.store.put(
-            schedule(schedule_id=name, overlap=OverlapPolicy.SKIP), expected_version=None
-        )
+        made.store.put(schedule(schedule_id=name, overlap=OverlapPolicy.SKIP), expected=None)
     made.ticker.tick()
     clock.advance(MINUTE)
     made.ticker.tick()
@@ -95,7 +93,7 @@ def test_an_open_execution_of_the_schedule_overlaps_and_another_one_does_not(
 
 
 def test_a_clock_that_goes_back_fires_no_instant_twice(made: Parts, clock: ManualClock) -> None:
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(), expected=None)
     made.ticker.tick()
     clock.set(NOW - timedelta(hours=1))
     assert made.ticker.tick() == NOW + MINUTE
@@ -108,7 +106,7 @@ def test_a_clock_that_goes_back_fires_no_instant_twice(made: Parts, clock: Manua
 def test_what_falls_due_during_a_pass_waits_for_the_next(clock: ManualClock) -> None:
     store = faulty()
     made = ready(parts(store.face, clock))
-    made.store.put(schedule(IntervalTrigger(0.001, start_time=NOW)), expected_version=None)
+    made.store.put(schedule(IntervalTrigger(0.001, start_time=NOW)), expected=None)
 
     def dawdle(_: Event) -> None:
         clock.advance(seconds=1)  # slower than the schedule
@@ -121,7 +119,7 @@ def test_a_schedule_of_an_unknown_task_is_parked_until_the_task_is_back(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = parts(faulty().face, clock)
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(), expected=None)
     for _ in range(3):
         assert made.ticker.tick() == NOW
     assert "not registered" in made.ticker.parked["s"]
@@ -133,7 +131,7 @@ def test_a_schedule_of_an_unknown_task_is_parked_until_the_task_is_back(
 
 def test_a_parked_schedule_that_is_removed_is_forgotten(clock: ManualClock) -> None:
     made = parts(faulty().face, clock)
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(), expected=None)
     made.ticker.tick()
     made.store.remove("s")
     made.ticker.tick()
@@ -146,10 +144,8 @@ def test_parked_schedules_do_not_crowd_out_the_others(
     monkeypatch.setattr(module, "BATCH", 2)
     made = ready(parts(faulty().face, clock))
     for number in range(9):
-        made.store.put(
-            schedule(schedule_id=f"parked {number}", task_id="gone"), expected_version=None
-        )
-    made.store.put(schedule(), expected_version=None)
+        made.store.put(schedule(schedule_id=f"parked {number}", task_id="gone"), expected=None)
+    made.store.put(schedule(), expected=None)
     clock.advance(seconds=1)
     for _ in range(9):
         made.ticker.tick()
@@ -166,8 +162,8 @@ def test_one_schedule_that_cannot_be_worked_out_does_not_stop_the_others(
 
     monkeypatch.setattr(module, "trigger_from_json", read)
     made = ready(parts(faulty().face, clock))
-    made.store.put(schedule(IntervalTrigger(7), schedule_id="bad"), expected_version=None)
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(IntervalTrigger(7), schedule_id="bad"), expected=None)
+    made.store.put(schedule(), expected=None)
     made.ticker.tick()
     assert made.ticker.parked == {"bad": "of a trigger"}
     assert [tick.outcome for tick in ledger(made)] == [FIRED]
@@ -177,7 +173,7 @@ def test_one_schedule_that_cannot_be_worked_out_does_not_stop_the_others(
 def test_an_outage_parks_nothing_and_loses_nothing(verb: str, clock: ManualClock) -> None:
     store = faulty()
     made = ready(parts(store.face, clock))
-    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected_version=None)
+    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected=None)
     store.fail(verb)
     with pytest.raises(StoreUnavailable):
         made.ticker.tick()
@@ -190,7 +186,7 @@ def test_an_outage_parks_nothing_and_loses_nothing(verb: str, clock: ManualClock
 def test_a_firing_that_was_stored_and_not_answered_is_not_repeated(clock: ManualClock) -> None:
     store = faulty()
     made = ready(parts(store.face, clock))
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(), expected=None)
     store.fail("fire", after=True)
     with pytest.raises(StoreUnavailable):
         made.ticker.tick()
@@ -202,7 +198,7 @@ def test_a_firing_that_was_stored_and_not_answered_is_not_repeated(clock: Manual
 def test_a_schedule_that_a_store_cannot_judge_is_parked(clock: ManualClock) -> None:
     store = faulty()
     made = ready(parts(store.face, clock))
-    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected_version=None)
+    made.store.put(schedule(overlap=OverlapPolicy.SKIP), expected=None)
     store.fail("find", error=StoreError("one row cannot be read"))
     made.ticker.tick()
     assert made.ticker.parked == {"s": "one row cannot be read"}
@@ -210,12 +206,12 @@ def test_a_schedule_that_a_store_cannot_judge_is_parked(clock: ManualClock) -> N
 
 def test_a_schedule_that_was_replaced_follows_its_new_trigger(clock: ManualClock) -> None:
     made = ready(parts(faulty().face, clock))
-    made.store.put(schedule(), expected_version=None)
+    made.store.put(schedule(), expected=None)
     assert made.ticker.tick() == NOW + MINUTE
     made.store.remove("s")
     clock.advance(MINUTE)
     hourly = IntervalTrigger(3600, start_time=NOW)
-    made.store.put(schedule(hourly, next_fire_time=clock.now()), expected_version=None)
+    made.store.put(schedule(hourly, next_fire_time=clock.now()), expected=None)
     assert made.ticker.tick() == NOW + timedelta(hours=1)
 
 
@@ -227,9 +223,7 @@ def test_triggers_of_schedules_that_are_gone_are_not_kept_for_ever(
     made = ready(parts(faulty().face, clock))
     for number in range(50):
         name = f"passing {number}"
-        made.store.put(
-            schedule(schedule_id=name, next_fire_time=clock.now()), expected_version=None
-        )
+        made.store.put(schedule(schedule_id=name, next_fire_time=clock.now()), expected=None)
         made.ticker.tick()
         made.store.remove(name)
         assert len(made.ticker._triggers) <= 5
@@ -238,7 +232,7 @@ def test_triggers_of_schedules_that_are_gone_are_not_kept_for_ever(
 def test_two_tickers_fire_an_instant_once(clock: ManualClock) -> None:
     store = faulty()
     first, second = (ready(parts(store.face, clock)) for _ in range(2))
-    first.store.put(schedule(), expected_version=None)
+    first.store.put(schedule(), expected=None)
     hold = store.hold("due", after=True)  # the second has seen what the first is to fire
     late = threading.Thread(target=second.ticker.tick)
     late.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskPriority, TaskStatus
 from advanced_scheduler.errors import StoreUnavailable
@@ -15,10 +16,12 @@ class FaultyStore(MemoryStore):
 
     down = False
 
-    def counts(self) -> dict[tuple[TaskStatus, TaskPriority], int]:
+    def counts(
+        self, statuses: Collection[TaskStatus] | None = None
+    ) -> dict[tuple[TaskStatus, TaskPriority], int]:
         if self.down:
             raise StoreUnavailable("gone")
-        return super().counts()
+        return super().counts(statuses)
 
 
 def works() -> str:

@@ -85,10 +85,10 @@ def test_a_store_that_fails_leaves_a_gap_and_is_counted_in_that_scrape(
 
 
 def test_schedules_are_counted_by_state(metrics: SchedulerMetrics, store: FaultyStore) -> None:
-    store.put(schedule("a"), expected_version=None)
-    store.put(schedule("b"), expected_version=None)
-    store.put(schedule("c", paused=True), expected_version=None)
-    store.put(schedule("d", next_fire_time=None), expected_version=None)
+    store.put(schedule("a"), expected=None)
+    store.put(schedule("b"), expected=None)
+    store.put(schedule("c", paused=True), expected=None)
+    store.put(schedule("d", next_fire_time=None), expected=None)
     assert values(metrics, "schedules", "state") == {"active": 2, "paused": 1, "ended": 1}
 
 
