@@ -174,12 +174,18 @@ def give_back(row: TaskExecution, *, due: datetime, reason: str) -> Transition:
 def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transition:
     """RUNNING -> PENDING, or FAILED past the cap: the lease ran out under a lost node.
 
-    The next claim clears ``reason``; ``metrics["lost"]`` stays, and says it to the end.
+    What runs at most once has FAILED at the first time. The next claim clears ``reason``;
+    ``metrics["lost"]`` stays, and says it to the end.
     """
     lost = f"node {row.node} was lost during attempt {row.attempt} (its lease ran out)"
     crashes = row.crashes + 1
-    if crashes > max_crashes:
-        end = fail(row, error=f"{lost}; crash {crashes} exceeds max_crashes={max_crashes}", now=now)
+    why = None
+    if row.at_most_once:
+        why = f"{lost}; the task runs at most once"
+    elif crashes > max_crashes:
+        why = f"{lost}; crash {crashes} exceeds max_crashes={max_crashes}"
+    if why is not None:
+        end = fail(row, error=why, now=now)
         return _leave(row, _S.FAILED, {**end.changes, "crashes": crashes})
     return _leave(
         row,

@@ -203,10 +203,9 @@ def _normalised(definition: TaskDefinition) -> TaskDefinition:
     _check_seconds(definition.lock_timeout, f"lock_timeout {what}")
     if definition.timeout is not None:
         _check_seconds(definition.timeout, f"timeout {what}", " (or None for no limit)")
-    if not isinstance(definition.require_lock, bool):
-        raise InvalidTask(
-            f"require_lock={reprlib.repr(definition.require_lock)} {what} must be True or False"
-        )
+    for name in ("require_lock", "at_most_once"):
+        if not isinstance(flag := getattr(definition, name), bool):
+            raise InvalidTask(f"{name}={reprlib.repr(flag)} {what} must be True or False")
     if not isinstance(definition.retry_config, RetryConfig | None):
         raise InvalidTask(
             f"retry_config={reprlib.repr(definition.retry_config)} {what} must be a RetryConfig"

@@ -242,6 +242,14 @@ def test_one_crash_too_many_is_a_failure() -> None:
     assert after.cause == f"task 't' (execution e) failed: {after.error}"
 
 
+def test_what_runs_at_most_once_fails_with_its_node() -> None:
+    row = RUNNING.with_changes({"at_most_once": True})
+    after = lifecycle.recover(row, now=LATER, max_crashes=3).on(row)
+    assert (after.status, after.crashes) == (S.FAILED, 2)
+    assert after.error is not None
+    assert after.error.endswith("(its lease ran out); the task runs at most once")
+
+
 @pytest.mark.parametrize("name", ["skip", "cancel"])
 def test_who_will_not_run_waits_for_nothing_any_more(name: str) -> None:
     after = ALL[name](PENDING).on(PENDING)

@@ -219,6 +219,7 @@ def test_one_task_may_be_awaited_in_two_ways() -> None:
         ({"dependencies": [""]}, "a dependency of task 'job'"),
         ({"dependencies": ["a", TaskDependency("a")]}, "on the completion of 'a' is given twice"),
         ({"require_lock": "yes"}, "require_lock='yes'"),
+        ({"at_most_once": 1}, "at_most_once=1"),
         ({"lock_timeout": 0}, "lock_timeout of task 'job' must be more than 0 seconds, not 0"),
         ({"lock_timeout": -1}, "not -1"),
         ({"lock_timeout": math.nan}, "not nan"),

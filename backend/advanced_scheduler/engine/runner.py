@@ -49,6 +49,7 @@ class Run:
     stop: Stop | None = None
     job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
+    begun: bool = False  # the function may have been called
     timed_out: bool = False
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
@@ -153,6 +154,7 @@ class Runner:
         if kind == "auto":
             kind = "loop" if run.task.is_async else "thread"
         executor, limit = self.executors[kind], run.row.timeout
+        run.begun = True
         try:
             if limit is None:
                 return await executor.run(call)
@@ -205,6 +207,9 @@ class Runner:
             return None
         if run.stop is Stop.LOCK_LOST:
             return self._lock_lost(run)
+        if run.row.at_most_once and run.begun:
+            text = f"node {run.context.node} stopped during it, and the task runs at most once"
+            return lifecycle.fail(run.row, error=text, now=self.clock.now())
         reason = f"given back by node {run.context.node}, which is stopping"
         return lifecycle.give_back(run.row, due=run.row.due, reason=reason)
 

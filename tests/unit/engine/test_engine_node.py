@@ -115,6 +115,19 @@ async def test_a_task_that_stops_its_scheduler_is_given_back_and_the_stop_goes_o
     await target.stop(wait=False)
 
 
+async def test_what_runs_at_most_once_is_not_given_back_once_it_has_begun() -> None:
+    target = scheduler(limit=1)
+    add_task(target, asyncio.Event().wait, at_most_once=True)
+    begun, queued = target.schedule_task("job"), target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: target.running_tasks == 1)
+    await target.stop(wait=False)
+    row = row_of(target, begun)
+    assert row.status is TaskStatus.FAILED
+    assert "the task runs at most once" in (row.error or "")
+    assert status_of(target, queued) is TaskStatus.PENDING
+
+
 async def test_a_stop_whose_caller_is_cancelled_goes_on() -> None:
     target = scheduler()
     gate = asyncio.Event()
