@@ -186,7 +186,8 @@ def resolve(
     """What the end of some dependencies, or the time, does to a blocked execution.
 
     ``ended`` maps keys (``TaskDependency.key``) to the executions that ended, or to None where
-    the history has lost them. Answers SKIPPED if a dependency can no longer be met or waited
+    the history has lost them. A key that is of no dependency is only waited for: any end will
+    do. Answers SKIPPED if a dependency can no longer be met or waited
     longer than its time-out, else what takes the met keys off ``blocked_by``, else None.
     """
     awaited = [one for one in row.dependencies if one.key in row.blocked_by]

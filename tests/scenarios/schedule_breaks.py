@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from advanced_scheduler.dag import TaskDependencyGraph
-from advanced_scheduler.engine import ticker
+from advanced_scheduler.engine import plan, ticker
 from advanced_scheduler.engine.intake import Intake
 from advanced_scheduler.engine.ticker import Ticker
 from advanced_scheduler.models import Schedule, ScheduleOptions
@@ -74,25 +74,26 @@ def both_passes(patch: Patch) -> None:
 
 def drops_misfires(patch: Patch) -> None:
     """An instant that was missed by more than a second is not run, whatever the policy."""
-    runs = ticker._runs
+    runs = plan._runs
 
     def in_time(schedule: Schedule, instants: Any, following: Any, now: Any) -> frozenset[Any]:
         chosen = runs(schedule, instants, following, now)
         return frozenset(one for one in chosen if now - one <= timedelta(seconds=1))
 
-    patch(ticker, "_runs", in_time)
+    patch(plan, "_runs", in_time)
 
 
 def fires_twice(patch: Patch) -> None:
     """Each tick makes two executions."""
     firing = Ticker._firing
 
-    def doubled(self: Ticker, schedule: Schedule, now: Any) -> Firing | None:
+    def doubled(self: Ticker, schedule: Schedule, now: Any) -> Any:
         made = firing(self, schedule, now)
         if made is None:
             return None
-        twins = [row.with_changes({"execution_id": uuid4().hex}) for row in made.executions]
-        return replace(made, executions=[*made.executions, *twins])
+        once = made[0].executions
+        twins = [row.with_changes({"execution_id": uuid4().hex}) for row in once]
+        return replace(made[0], executions=[*once, *twins]), made[1]
 
     patch(Ticker, "_firing", doubled)
 
@@ -116,7 +117,7 @@ def no_compare(patch: Patch) -> None:
 
     firing = Ticker._firing
 
-    def slowly(self: Ticker, schedule: Schedule, now: Any) -> Firing | None:
+    def slowly(self: Ticker, schedule: Schedule, now: Any) -> Any:
         time.sleep(0.1)  # so that both have seen it
         return firing(self, schedule, now)
 

@@ -29,8 +29,8 @@ from ..triggers import CronTrigger
 from .intake import Request
 from .options import checked
 from .parts import Parts
+from .plan import next_instant
 from .settler import Change
-from .ticker import next_instant
 
 _OPEN: Final = frozenset(TaskStatus) - FINAL
 _DEFAULTS: Final = ScheduleOptions()

@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
-from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution
+from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution, task_key
 from ..registry import RegisteredTask, TaskRegistry
 from ..stores.base import Store
 from .arguments import Arguments
@@ -106,14 +106,10 @@ class Intake:
 
     def due_changes(self, rows: Sequence[TaskExecution]) -> list[Change]:
         """What the present state of the upstreams makes of these blocked rows."""
-        awaited = {one.key: one for row in rows for one in row.dependencies}
-        bound = [one.execution_id for one in awaited.values() if one.execution_id is not None]
-        known = {row.execution_id: row for row in self._store.get(bound)}
-        latest = {
-            key: self._latest_end(one.task_id)
-            for key, one in awaited.items()
-            if one.execution_id is None
-        }
+        keys = {key for row in rows for key in row.blocked_by}
+        tasks = {task_key(one.task_id): one.task_id for row in rows for one in row.dependencies}
+        known = {row.execution_id: row for row in self._store.get(keys - tasks.keys())}
+        latest = {key: self._latest_end(task) for key, task in tasks.items() if key in keys}
         now = self._clock.now()
         changes: list[Change] = []
         for row in rows:
@@ -169,6 +165,7 @@ class Intake:
             schedule_id=request.schedule_id,
             blocked_by=blocked_by,
             wait_until=wait_until,
+            at_most_once=definition.at_most_once,
             reason=_waiting_for(dependencies),
         )
 

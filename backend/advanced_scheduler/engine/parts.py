@@ -97,7 +97,14 @@ def assemble(
         arguments=arguments,
         settler=settler,
         intake=intake,
-        ticker=Ticker(store=store, registry=registry, intake=intake, events=events, clock=clock),
+        ticker=Ticker(
+            store=store,
+            registry=registry,
+            intake=intake,
+            settler=settler,
+            events=events,
+            clock=clock,
+        ),
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ..clock import Clock
 from ..dag import resolve
+from ..errors import StoreUnavailable
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL, Transition
 from ..models import TaskExecution, TaskStatus, task_key
 from ..stores.base import Exchange, ExecutionStore
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,24 @@ class Settler:
                 if done and change.transition.target in FINAL
                 for key in _keys(change.row)
             }
-            waiting = self._store.dependents(ended) if ended else []
-            changes = self.consequences(changes, Exchange(applied, (), waiting))
-            if changes:
-                applied = self._store.apply([change.transition for change in changes])
+            changes = self.consequences(changes, Exchange(applied, (), self._waiting(ended)))
+            try:
+                applied = self._store.apply([one.transition for one in changes]) if changes else []
+            except StoreUnavailable as error:
+                self._leave(error)
+                break
         return first
+
+    def _waiting(self, ended: Collection[str]) -> Sequence[TaskExecution]:
+        try:
+            return self._store.dependents(ended) if ended else ()
+        except StoreUnavailable as error:
+            self._leave(error)
+            return ()
+
+    def _leave(self, error: StoreUnavailable) -> None:
+        """The change itself was made: whoever was told that it failed would do it twice."""
+        logger.warning("what waits for an end is left to the housekeeper: %s", error)
 
     def consequences(self, changes: Sequence[Change], done: Exchange) -> list[Change]:
         """Publish what was applied; answer the changes that the waiting rows now need."""
@@ -54,11 +71,11 @@ class Settler:
         rows = done.after or [None] * len(changes)
         for change, applied, known in zip(changes, done.applied, rows, strict=True):
             target = change.transition.target
-            event = _EVENTS.get((change.row.status, target))
-            if not applied or not (done.waiting or (event is not None and hears(event))):
+            heard = [one for one in _EVENTS.get((change.row.status, target), ()) if hears(one)]
+            if not applied or not (done.waiting or heard):
                 continue
             after = known or change.transition.on(change.row)
-            if event is not None:
+            for event in heard:
                 self._events.publish(Event(event, now, after, _data(change, after, now)))
             if done.waiting and target in FINAL:
                 ended.update(dict.fromkeys(_keys(after), after))
@@ -70,16 +87,19 @@ class Settler:
 
 
 _S = TaskStatus
-_EVENTS = {
-    (source, target): event
-    for source in (_S.PENDING, _S.RUNNING, _S.RETRYING)
-    for target, event in (
-        *((final, EventType.FINISHED) for final in FINAL),
-        (_S.RETRYING, EventType.RETRYING),
-    )
-} | {
-    (_S.RUNNING, _S.PENDING): EventType.GIVEN_BACK,
-    (_S.PENDING, _S.PENDING): EventType.UNBLOCKED,
+_EVENTS: Final[Mapping[tuple[TaskStatus, TaskStatus], tuple[EventType, ...]]] = {
+    **{
+        (source, final): (EventType.FINISHED,)
+        for source in (_S.PENDING, _S.RUNNING, _S.RETRYING)
+        for final in FINAL
+    },
+    **{
+        (source, _S.CANCELLED): (EventType.FINISHED, EventType.REVOKED)
+        for source in (_S.PENDING, _S.RUNNING, _S.RETRYING)
+    },
+    (_S.RUNNING, _S.RETRYING): (EventType.RETRYING,),
+    (_S.RUNNING, _S.PENDING): (EventType.GIVEN_BACK,),
+    (_S.PENDING, _S.PENDING): (EventType.UNBLOCKED,),
 }
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
+from .. import lifecycle
 from ..clock import Clock
-from ..errors import StoreUnavailable
+from ..errors import StoreError, StoreUnavailable
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
 from ..models import (
     ExecutionFilter,
-    MisfirePolicy,
     OverlapPolicy,
     Schedule,
     ScheduleOptions,
+    TaskExecution,
     TaskStatus,
     Tick,
     TickOutcome,
@@ -26,115 +26,19 @@ from ..registry import TaskRegistry
 from ..stores.base import Firing, Store
 from ..triggers import Trigger, trigger_from_json
 from .intake import Intake, Request
+from .plan import Decision, Standing, plan
+from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # schedules in one round trip
-STRETCH: Final = 1000  # instants of one schedule in one step
 REMEMBERED: Final = 10_000  # triggers that need not be built anew
+LOOKED_AT: Final = 100  # executions of one schedule that have not ended
 _OPEN: Final = frozenset(TaskStatus) - FINAL
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of one instant, and why it does not run if it does not."""
-
-    instant: datetime
-    outcome: TickOutcome
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All instants up to now, and the next one after them."""
-
-    decisions: Sequence[Decision]
-    next_fire_time: datetime | None
-
-
-def plan(schedule: Schedule, trigger: Trigger, now: datetime, *, active: bool) -> Plan:
-    """Pure: what the policies make of the instants from ``next_fire_time`` up to ``now``.
-
-    ``active`` says whether an execution of the schedule has not ended. More than 1,000 missed
-    instants are worked off in several steps, of which only the last one runs anything.
-    """
-    instants, following = _instants(schedule, trigger, now, STRETCH + max(schedule.max_catch_up, 1))
-    if following is not None and following <= now:
-        bulk = instants[:STRETCH]
-        return Plan([_missed(schedule, one, None) for one in bulk], instants[STRETCH])
-    runs = _runs(schedule, instants, following, now)
-    decisions = [
-        Decision(one, TickOutcome.FIRED) if one in runs else _missed(schedule, one, instants[-1])
-        for one in instants
-    ]
-    if schedule.overlap is OverlapPolicy.SKIP:
-        decisions = _without_overlap(decisions, active=active)
-    return Plan(decisions, following)
-
-
-def _instants(
-    schedule: Schedule, trigger: Trigger, now: datetime, limit: int
-) -> tuple[list[datetime], datetime | None]:
-    instants: list[datetime] = []
-    at = schedule.next_fire_time
-    while at is not None and at <= now and len(instants) < limit:
-        instants.append(at)
-        at = next_instant(trigger, at, at)
-    return instants, at
-
-
-def next_instant(trigger: Trigger, previous: datetime | None, now: datetime) -> datetime | None:
-    """The first instant after ``previous`` (or from ``now`` on), in UTC.
-
-    In a zone whose clocks go back an instant never equals itself in another zone (PEP 495),
-    so everything that is stored or compared is UTC.
-    """
-    instant = trigger.get_next_fire_time(previous, now)
-    return None if instant is None else instant.astimezone(UTC)
-
-
-def _runs(
-    schedule: Schedule, instants: Sequence[datetime], following: datetime | None, now: datetime
-) -> frozenset[datetime]:
-    if not instants:
-        return frozenset()
-    latest = instants[-1]
-    if schedule.misfire is MisfirePolicy.RUN_ALL:
-        return frozenset(instants[-max(schedule.max_catch_up, 1) :])
-    if schedule.misfire is MisfirePolicy.SKIP and not _in_time(schedule, latest, following, now):
-        return frozenset()
-    return frozenset({latest})
-
-
-def _in_time(
-    schedule: Schedule, instant: datetime, following: datetime | None, now: datetime
-) -> bool:
-    if schedule.grace_seconds is not None:
-        return now - instant <= timedelta(seconds=schedule.grace_seconds)
-    return following is None or now - instant <= (following - instant) / 2
-
-
-def _missed(schedule: Schedule, instant: datetime, latest: datetime | None) -> Decision:
-    if schedule.misfire is MisfirePolicy.RUN_LATEST:
-        which = "the latest one" if latest is None else latest.isoformat()
-        reason = f"missed; run once for all, at {which}"
-        return Decision(instant, TickOutcome.COALESCED, reason)
-    if schedule.misfire is MisfirePolicy.RUN_ALL:
-        reason = f"missed; beyond the {schedule.max_catch_up} instants that are caught up"
-        return Decision(instant, TickOutcome.MISFIRED, reason)
-    return Decision(instant, TickOutcome.MISFIRED, "missed; this schedule skips what it missed")
-
-
-def _without_overlap(decisions: Sequence[Decision], *, active: bool) -> list[Decision]:
-    kept: list[Decision] = []
-    for one in decisions:
-        if one.outcome is TickOutcome.FIRED and active:
-            reason = "the last execution of the schedule had not ended"
-            kept.append(Decision(one.instant, TickOutcome.OVERLAP, reason))
-            continue
-        active = active or one.outcome is TickOutcome.FIRED
-        kept.append(one)
-    return kept
+_BEGUN: Final = _OPEN - {TaskStatus.PENDING}
+_IN_TURN: Final = frozenset(
+    {OverlapPolicy.QUEUE_ONE, OverlapPolicy.QUEUE_ALL, OverlapPolicy.CANCEL_RUNNING}
+)
 
 
 class Ticker:
@@ -146,6 +50,7 @@ class Ticker:
         store: Store,
         registry: TaskRegistry,
         intake: Intake,
+        settler: Settler,
         events: EventBus,
         clock: Clock,
     ) -> None:
@@ -153,6 +58,7 @@ class Ticker:
         self._store = store
         self._registry = registry
         self._intake = intake
+        self._settler = settler
         self._events = events
         self._clock = clock
         self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
@@ -167,26 +73,26 @@ class Ticker:
             due = self._store.due(now, BATCH + len(self.parked))
             ids = {one.schedule_id for one in due}  # without those that were removed or paused
             self.parked = {one: why for one, why in self.parked.items() if one in ids}
-            firings = [made for one in due if (made := self._firing(one, now)) is not None]
-            fired = self._store.fire(firings) if firings else []
-            for firing, won in zip(firings, fired, strict=True):
+            made = [one for schedule in due if (one := self._firing(schedule, now)) is not None]
+            fired = self._store.fire([firing for firing, _ in made]) if made else []
+            for (firing, replaced), won in zip(made, fired, strict=True):
                 if won:
                     self._announce(firing, now)
+                    self._cancel(replaced, firing, now)
             if not any(fired):  # nothing due, or other nodes were faster
                 return self._store.next_fire()
 
-    def _firing(self, schedule: Schedule, now: datetime) -> Firing | None:
+    def _firing(
+        self, schedule: Schedule, now: datetime
+    ) -> tuple[Firing, Sequence[TaskExecution]] | None:
+        """The step, and the executions to cancel once it is taken."""
         try:
             trigger = self._trigger(schedule)
             task = self._registry.get(schedule.task_id)
-            active = schedule.overlap is OverlapPolicy.SKIP and bool(
-                self._store.find(
-                    ExecutionFilter(
-                        schedule_id=schedule.schedule_id, statuses=_OPEN, order="claim", limit=1
-                    )
-                )
-            )
-            planned = plan(schedule, trigger, now, active=active)
+            there = self._not_ended(schedule)
+            begun = any(row.status in _BEGUN for row in there)
+            waiting = any(row.status is TaskStatus.PENDING for row in there)
+            planned = plan(schedule, trigger, now, Standing(begun, waiting))
             fired = [one for one in planned.decisions if one.outcome is TickOutcome.FIRED]
             requests = [
                 Request(
@@ -199,6 +105,8 @@ class Ticker:
                 for one in fired
             ]
             rows = self._intake.prepare(requests, now)
+            if schedule.overlap in _IN_TURN:
+                rows = _in_turn(rows, there)
         except StoreUnavailable:
             raise
         except Exception as error:  # whatever it is: the others are due as well
@@ -207,7 +115,7 @@ class Ticker:
         self.parked.pop(schedule.schedule_id, None)
         ids = {one.instant: row.execution_id for one, row in zip(fired, rows, strict=True)}
         assert schedule.next_fire_time is not None
-        return Firing(
+        firing = Firing(
             schedule_id=schedule.schedule_id,
             version=schedule.version,
             expected=schedule.next_fire_time,
@@ -215,6 +123,24 @@ class Ticker:
             ticks=[_tick(schedule, one, ids.get(one.instant), now) for one in planned.decisions],
             executions=rows,
         )
+        return firing, there if rows and schedule.overlap is OverlapPolicy.CANCEL_RUNNING else ()
+
+    def _not_ended(self, schedule: Schedule) -> list[TaskExecution]:
+        """The executions that the overlap policy looks at: what has begun, and the latest others.
+
+        Only the latest of a long queue are read: each of them waits for the one before it.
+        """
+        if schedule.overlap is OverlapPolicy.ALLOW:
+            return []
+        return [
+            row
+            for statuses in (_BEGUN, _OPEN - _BEGUN)
+            for row in self._store.find(
+                ExecutionFilter(
+                    schedule_id=schedule.schedule_id, statuses=statuses, limit=LOOKED_AT
+                )
+            )
+        ]
 
     def _park(self, schedule: Schedule, error: Exception) -> None:
         """Left due, for a node that can fire it; said once, not at every pass."""
@@ -237,6 +163,41 @@ class Ticker:
         for row in firing.executions:
             self._events.publish(Event(EventType.SCHEDULED, now, row))
         self._intake.recheck([row for row in firing.executions if row.blocked_by])
+
+    def _cancel(self, rows: Sequence[TaskExecution], firing: Firing, now: datetime) -> None:
+        """After the step, in which the new execution was made to wait for the end of these.
+
+        So whoever dies in between leaves one that runs later, and never one too many.
+        """
+        if not rows:
+            return
+        reason = f"replaced by execution {firing.executions[-1].execution_id} of its schedule"
+        cancels = [lifecycle.cancel(row, now=now, reason=reason) for row in rows]
+        try:
+            self._settler.settle([Change(*one) for one in zip(rows, cancels, strict=True)])
+        except StoreError as error:
+            logger.warning("schedule %s: %s was not done: %s", firing.schedule_id, reason, error)
+
+
+def _in_turn(rows: Sequence[TaskExecution], there: Sequence[TaskExecution]) -> list[TaskExecution]:
+    """Each waits for the one before it to end, however that ends.
+
+    The instants of a schedule only grow, where the ids of nodes whose clocks differ may not.
+    """
+    begun = [row for row in there if row.status in _BEGUN]
+    waiting = [row for row in there if row.status not in _BEGUN]
+    before = [*begun, *sorted(waiting, key=lambda row: row.scheduled_time)[-1:]]
+    return [
+        _after(row, [rows[number - 1]] if number else before) for number, row in enumerate(rows)
+    ]
+
+
+def _after(row: TaskExecution, before: Sequence[TaskExecution]) -> TaskExecution:
+    if not before:
+        return row
+    ids = frozenset(one.execution_id for one in before)
+    reason = row.reason or f"waits for execution {before[-1].execution_id} of its schedule"
+    return row.with_changes({"blocked_by": row.blocked_by | ids, "reason": reason})
 
 
 def _tick(schedule: Schedule, decision: Decision, execution_id: str | None, now: datetime) -> Tick:

@@ -10,20 +10,26 @@ from typing import Any
 
 import pytest
 
+from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine import ticker as module
 from advanced_scheduler.engine.parts import Parts
-from advanced_scheduler.engine.ticker import REMEMBERED, STRETCH
+from advanced_scheduler.engine.plan import STRETCH
+from advanced_scheduler.engine.settler import Change
+from advanced_scheduler.engine.ticker import REMEMBERED
 from advanced_scheduler.errors import StoreError, StoreUnavailable
 from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import (
     ExecutionFilter,
     OverlapPolicy,
+    TaskExecution,
     TaskPriority,
+    TaskStatus,
     Tick,
     TickOutcome,
 )
 from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define, nothing
 from tests.unit.engine.kit import MINUTE, NOW, faulty, parts, schedule
@@ -242,3 +248,92 @@ def test_two_tickers_fire_an_instant_once(clock: ManualClock) -> None:
     late.join()
     assert [tick.outcome for tick in ledger(first)] == [FIRED]
     assert len(first.store.find(ExecutionFilter())) == 1
+
+
+def fired(made: Parts) -> list[TaskExecution]:
+    """The executions of the schedule, oldest first."""
+    return made.store.find(ExecutionFilter(schedule_id="s"))[::-1]
+
+
+def claimed(made: Parts, clock: ManualClock) -> list[TaskExecution]:
+    """What a node would run now."""
+    lease = clock.now() + MINUTE
+    return made.store.claim(Claim(node="n", limit=9, now=clock.now(), lease_until=lease))
+
+
+def tick_twice(made: Parts, clock: ManualClock, policy: OverlapPolicy) -> TaskExecution:
+    """A first tick, whose execution begins, and a second; answers what runs."""
+    made.store.put(schedule(overlap=policy), expected=None)
+    made.ticker.tick()
+    (running,) = claimed(made, clock)
+    clock.advance(minutes=1)
+    made.ticker.tick()
+    return running
+
+
+def end(made: Parts, row: TaskExecution, clock: ManualClock) -> None:
+    """The execution completes."""
+    transition = lifecycle.complete(row, result=None, metrics={}, now=clock.now())
+    assert made.settler.settle([Change(row, transition)]) == [True]
+
+
+def test_queue_one_lets_one_execution_wait_for_the_end_of_the_other(
+    made: Parts, clock: ManualClock
+) -> None:
+    running = tick_twice(made, clock, OverlapPolicy.QUEUE_ONE)
+    clock.advance(minutes=1)
+    made.ticker.tick()
+    _, waiting = fired(made)
+    assert waiting.blocked_by == {running.execution_id}
+    assert running.execution_id in (waiting.reason or "")
+    assert [one.outcome for one in ledger(made)] == [FIRED, FIRED, OVERLAP]
+    assert claimed(made, clock) == []
+    end(made, running, clock)
+    assert [row.execution_id for row in claimed(made, clock)] == [waiting.execution_id]
+    made.close()
+
+
+def test_queue_all_runs_one_after_the_other_however_each_ends(
+    made: Parts, clock: ManualClock
+) -> None:
+    running = tick_twice(made, clock, OverlapPolicy.QUEUE_ALL)
+    clock.advance(minutes=1)
+    made.ticker.tick()
+    _, second, third = fired(made)
+    assert second.blocked_by == {running.execution_id}
+    assert third.blocked_by >= {second.execution_id}
+    cancel = lifecycle.cancel(running, now=clock.now())
+    assert made.settler.settle([Change(running, cancel)]) == [True]
+    (second,) = claimed(made, clock)
+    failed = lifecycle.fail(second, error="no", now=clock.now())
+    assert made.settler.settle([Change(second, failed)]) == [True]
+    assert [row.execution_id for row in claimed(made, clock)] == [third.execution_id]
+    made.close()
+
+
+def test_cancel_running_cancels_and_runs_the_new_one(made: Parts, clock: ManualClock) -> None:
+    revoked: list[Event] = []
+    made.events.subscribe(revoked.append, [EventType.REVOKED])
+    running = tick_twice(made, clock, OverlapPolicy.CANCEL_RUNNING)
+    old, new = fired(made)
+    assert old.status is TaskStatus.CANCELLED
+    assert new.execution_id in (old.reason or "")
+    assert [one.execution and one.execution.execution_id for one in revoked] == [
+        running.execution_id
+    ]
+    assert [row.execution_id for row in claimed(made, clock)] == [new.execution_id]
+    made.close()
+
+
+def test_a_crash_before_the_cancellation_leaves_one_that_waits(clock: ManualClock) -> None:
+    store = faulty()
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(overlap=OverlapPolicy.CANCEL_RUNNING), expected=None)
+    made.ticker.tick()
+    (running,) = claimed(made, clock)
+    clock.advance(minutes=1)
+    store.fail("apply", times=9)
+    made.ticker.tick()
+    assert claimed(made, clock) == []
+    assert fired(made)[1].blocked_by == {running.execution_id}
+    made.close()
