@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from .forks import free_in_child
+
 
 class Clock(Protocol):
     """What the rest of the package knows of time."""
@@ -41,7 +43,7 @@ class ManualClock:
     def __init__(self, start: datetime = datetime(2030, 1, 1, tzinfo=UTC)) -> None:
         self._now = _in_utc(start)
         self._moved = timedelta(0)
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def now(self) -> datetime:
         """The instant that the clock was last set to."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from .forks import free_in_child
 from .models import TaskExecution
 
 
@@ -42,7 +43,7 @@ class Signal:
         return self._event.wait(timeout) or self._set
 
 
-_SIGNALS: Final = threading.Lock()
+_SIGNALS: Final = free_in_child(threading.Lock())
 
 
 def _no_results() -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ import networkx as nx
 
 from . import lifecycle
 from .errors import CircularDependency, InvalidTask
+from .forks import free_in_child
 from .lifecycle import Transition
 from .models import DependencyType, TaskDependency, TaskExecution, TaskStatus
 
@@ -28,7 +29,7 @@ class TaskDependencyGraph:
     def __init__(self) -> None:
         self.graph: nx.DiGraph[str] = nx.DiGraph()
         self._known: set[str] = set()
-        self._lock = threading.RLock()
+        self._lock = free_in_child(threading.RLock())
 
     def add_task(self, task_id: str, dependencies: Iterable[TaskDependency | str] = ()) -> None:
         """Add a task, or replace the dependencies of one that is there.

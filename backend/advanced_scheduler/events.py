@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .forks import free_in_child
 from .models import TaskExecution
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: dict[EventType, tuple[Listener, ...]] = dict.fromkeys(EventType, ())
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def subscribe(
         self, listener: Listener, types: Collection[EventType] = tuple(EventType)

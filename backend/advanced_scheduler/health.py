@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from .clock import Clock, SystemClock
 from .events import Event, EventType
+from .forks import free_in_child
 from .models import TaskExecution, TaskStatus
 
 PASS_SECONDS: Final = 60.0
@@ -52,7 +53,7 @@ class SchedulerHealthMonitor:
     def __init__(self, clock: Clock | None = None, *, errors_kept: int = 100) -> None:
         self._clock = clock or SystemClock()
         self._born = self._clock.monotonic()
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._errors: deque[dict[str, Any]] = deque(maxlen=errors_kept)
         self._recent: deque[bool] = deque(maxlen=WINDOW)  # whether each of them succeeded
         self._metrics = _zeros()

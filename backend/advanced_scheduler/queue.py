@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Final
 
 from .errors import InvalidArguments
+from .forks import free_in_child
 from .models import TaskExecution, TaskPriority
 
 _DEAD_SLACK: Final = 64
@@ -26,7 +27,7 @@ class PriorityTaskQueue:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = free_in_child(threading.RLock())
         self._arrivals = count()
         self._lanes: tuple[list[_Entry], ...] = tuple([] for _ in TaskPriority)  # heaps
         self._sizes = [0 for _ in TaskPriority]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, NoReturn, Union, get_args, get_origin
 
 from .context import TaskContext
 from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNotRegistered
+from .forks import free_in_child
 from .functions import (
     arity_of,
     body_of,
@@ -119,7 +120,7 @@ class TaskRegistry:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._tasks: dict[str, RegisteredTask] = {}
         self._definitions: dict[str, TaskDefinition] = {}
         self.definitions: Final[Mapping[str, TaskDefinition]] = MappingProxyType(self._definitions)

@@ -13,6 +13,7 @@ import tenacity
 
 from .clock import Clock, SystemClock
 from .errors import TaskFailed
+from .forks import free_in_child, renew_in_child
 from .models import RetryConfig, RetryStrategy, TaskExecution
 
 logger = logging.getLogger(__name__)
@@ -33,10 +34,11 @@ class TaskRetryManager:
     """
 
     def __init__(self, rng: random.Random | None = None, *, clock: Clock | None = None) -> None:
-        self._rng = rng or random.Random()
+        # Children of one parent shall not retry in step.
+        self._rng = rng or renew_in_child(random.Random(), random.Random.seed)
         self._clock = clock or SystemClock()
         self._retries: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def should_retry(
         self,

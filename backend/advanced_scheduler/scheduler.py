@@ -29,6 +29,7 @@ from .engine.waiters import Waiters
 from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
 from .faults import is_storable
+from .forks import free_in_child
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
@@ -358,7 +359,7 @@ def _slots(wanted: object) -> int:
 
 
 _shared: Final[list[AdvancedTaskScheduler]] = []
-_shared_lock: Final = threading.Lock()
+_shared_lock: Final = free_in_child(threading.Lock())
 
 
 def get_advanced_scheduler() -> AdvancedTaskScheduler:

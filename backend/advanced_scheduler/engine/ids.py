@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from datetime import datetime
 from typing import Final
+
+from ..forks import free_in_child, renew_in_child
 
 _COUNTER_BITS: Final = 12
 _COUNTER_MASK: Final = (1 << _COUNTER_BITS) - 1
@@ -23,7 +24,7 @@ class ExecutionIds:
 
     def __init__(self, rng: random.Random | None = None) -> None:
         self._rng = rng or _NOISE
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._last = -1  # milliseconds and counter in one number
 
     def make(self, now: datetime) -> str:
@@ -37,5 +38,5 @@ class ExecutionIds:
         return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{counter:03x}-{variant:04x}-{node:012x}"
 
 
-_NOISE: Final = random.Random()  # a system call for each id would cost more than the id
-os.register_at_fork(after_in_child=_NOISE.seed)
+# A system call for each id would cost more than the id.
+_NOISE: Final = renew_in_child(random.Random(), random.Random.seed)

@@ -18,6 +18,7 @@ from ..errors import (
 )
 from ..events import Event, EventBus, EventType
 from ..faults import is_storable
+from ..forks import free_in_child
 from ..lifecycle import FINAL
 from ..models import LONGEST, TaskExecution, TaskStatus
 from ..stores.base import ExecutionStore
@@ -38,7 +39,7 @@ class Waiters:
         self._poll = poll_seconds
         self._on_loop = on_loop
         self._clock = SystemClock()  # a waiting thread waits in real time
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._waiting: defaultdict[str, list[threading.Event]] = defaultdict(list)
         self._ended: dict[str, TaskExecution] = {}
         events.subscribe(self._hear, [EventType.FINISHED])

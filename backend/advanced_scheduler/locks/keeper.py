@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import LockUnavailable
+from ..forks import free_in_child
 from .base import Backend, Extension, Grant
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Keeper:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._changed = threading.Condition()
+        self._changed = free_in_child(threading.Condition())
         self._kept: dict[str, _Kept] = {}
         self._thread: threading.Thread | None = None
 

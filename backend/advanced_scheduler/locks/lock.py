@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, LockUnavailable
+from ..forks import free_in_child
 from .base import Backend, Extension, Grant, Kind, LockStore, RedisClient
 from .keeper import Keeper
 from .process import ProcessLocks
@@ -43,7 +44,7 @@ class DistributedTaskLock:
         self._backend = _backend(redis_client, store, clock or SystemClock(), deadline, prefix)
         self._keeper = Keeper(self._backend)
         self._unsettled = Unsettled(self._backend)
-        self._freed = threading.Condition()
+        self._freed = free_in_child(threading.Condition())
 
     @property
     def kind(self) -> Kind:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..clock import Clock
+from ..forks import free_in_child
 from .base import Extension
 
 
@@ -17,7 +18,7 @@ class ProcessLocks:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._mutex = threading.Lock()
+        self._mutex = free_in_child(threading.Lock())
         self._held: dict[str, tuple[str, float]] = {}
         self._fences: dict[str, int] = {}
 

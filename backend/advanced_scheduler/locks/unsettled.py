@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import LockUnavailable
+from ..forks import free_in_child
 from .base import Backend
 
 _PAUSE_SECONDS: Final = 1.0
@@ -27,7 +28,7 @@ class Unsettled:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._changed = threading.Condition()
+        self._changed = free_in_child(threading.Condition())
         self._doubts: dict[str, _Doubt] = {}
         self._thread: threading.Thread | None = None
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from ..clock import Clock
+from ..forks import free_in_child
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ class Recent(Generic[T]):
         self._clock = clock
         self._keep = keep
         self._wait = wait
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._asked = 0.0
         self._answer: Future[T] | None = None
 

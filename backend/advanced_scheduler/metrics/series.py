@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ..events import Event, EventType
+from ..forks import free_in_child
 from ..models import TaskExecution, TaskPriority, TaskStatus, Tick, TickOutcome
 from ..scheduler import AdvancedTaskScheduler
 from .scrape import PREFIX, Scrape
@@ -104,7 +105,7 @@ class SchedulerMetrics:
         self.locks_lost = counter("locks_lost", "Locks that were lost while they were held.")
         self.recovered = counter("executions_recovered", "Executions taken over from lost nodes.")
         self._names: dict[str, str] = {}
-        self._naming = threading.Lock()
+        self._naming = free_in_child(threading.Lock())
         self._series: dict[tuple[str, TaskPriority], _Series] = {}
         self._begin_at_zero(scheduler)
         self._handlers: Mapping[EventType, Callable[[Event], None]] = {

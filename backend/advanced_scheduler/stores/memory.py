@@ -12,6 +12,7 @@ from heapq import nlargest, nsmallest
 from operator import attrgetter
 from typing import Final
 
+from ..forks import free_in_child
 from ..lifecycle import FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import (
@@ -43,7 +44,7 @@ class MemoryStore:
     blocking = False
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._rows = MemoryRows()
         self._schedules: dict[str, Schedule] = {}
         self._ticks: defaultdict[str, list[Tick]] = defaultdict(list)  # by instant

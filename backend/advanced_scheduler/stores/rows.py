@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from ..clock import Clock
+from ..forks import free_in_child
 from ..models import (
     EXECUTION_FIELDS,
     MisfirePolicy,
@@ -101,7 +102,7 @@ class Reader(Generic[T]):
         self._what: Final = what
         self._codec = codec
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._skipped: Mapping[str, str] = {}  # replaced, never changed: key -> why
         self._since = 0.0
 
