@@ -25,7 +25,7 @@ class EventType(StrEnum):
     RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}
     RECOVERED = "execution.recovered"  # {"node": the lost one}
-    REVOKED = "execution.revoked"  # {}; cancelled, and perhaps still at work somewhere
+    REVOKED = "execution.revoked"  # {"node": where it was seen to run, or None}; cancelled
     FINISHED = "execution.finished"  # {"duration": seconds of its last attempt, or None}
     TICK = "schedule.tick"  # {"tick": Tick}
     LOCK = "lock"  # {"result": acquired|contended|timeout|error, "wait": seconds}

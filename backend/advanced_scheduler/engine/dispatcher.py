@@ -17,7 +17,8 @@ from ..faults import describe_error
 from ..lifecycle import Transition
 from ..models import ExecutionFilter, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
-from ..stores.base import Claim, ExecutionStore
+from ..stores.base import Claim, Exchange, ExecutionStore
+from .lease_clock import LeaseClock
 from .loop import Loop
 from .offload import Offload
 from .runner import Run, Runner, Stop
@@ -40,6 +41,7 @@ class Dispatcher:
         runner: Runner,
         settler: Settler,
         clock: Clock,
+        leases: LeaseClock,
         node: str,
         limit: int,
         lease: timedelta,
@@ -57,6 +59,7 @@ class Dispatcher:
         self._runner = runner
         self._settler = settler
         self._clock = clock
+        self._leases = leases
         self._node = node
         self._limit = limit
         self._lease = lease
@@ -151,18 +154,10 @@ class Dispatcher:
             self.loop.wake()
 
     async def _exchange(self, changes: list[Change], free: int) -> int:
-        now = self._clock.now()
-        claim = Claim(
-            node=self._node,
-            limit=free,
-            now=now,
-            lease_until=now + self._lease,
-            exclude=frozenset(one for one in self._unknown if one not in self._registry),
-        )
         transitions = [change.transition for change in changes]
         self._exchanging = self._doubtful = True
         try:
-            exchange = await self._offload(self._store.exchange, transitions, claim)
+            exchange = await self._offload(self._ask, transitions, free)
             self._doubtful = False
         finally:
             self._exchanging = False
@@ -177,6 +172,16 @@ class Dispatcher:
             self.interrupt(execution_id, why)
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
+
+    def _ask(self, transitions: Sequence[Transition], free: int) -> Exchange:
+        claim = Claim(
+            node=self._node,
+            limit=free,
+            now=self._clock.now(),
+            lease_until=self._leases.now() + self._lease,
+            exclude=frozenset(one for one in self._unknown if one not in self._registry),
+        )
+        return self._store.exchange(transitions, claim)
 
     async def _adopt(self) -> None:
         """Start what was claimed for this node and never answered, before its lease runs out."""

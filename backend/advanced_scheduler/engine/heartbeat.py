@@ -10,6 +10,7 @@ from datetime import timedelta
 from ..clock import Clock
 from ..errors import StoreError
 from ..stores.base import ExecutionStore
+from .lease_clock import LeaseClock
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Heartbeat:
         *,
         store: ExecutionStore,
         clock: Clock,
+        leases: LeaseClock,
         node: str,
         lease: timedelta,
         every: float,
@@ -36,13 +38,15 @@ class Heartbeat:
         self.last_beat = clock.monotonic()
         self._store = store
         self._clock = clock
+        self._leases = leases
         self._node = node
         self._lease = lease
         self._every = every
         self._held = held
         self._lost = lost
         self._failed = failed
-        self._stop = threading.Event()
+        self._asked = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(
             target=self._run, name="advanced-scheduler-heartbeat", daemon=True
         )
@@ -53,21 +57,37 @@ class Heartbeat:
 
     def stop(self) -> None:
         """End; waits for a round that is under way, but no longer than one renewal."""
-        self._stop.set()
+        self._stopping = True
+        self._asked.set()
         self._thread.join(self._every)
+
+    def hurry(self) -> None:
+        """Ask for a round now: something may have been lost."""
+        self._asked.set()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the store has not answered for a whole lease: then nothing is held any more."""
+        return self._clock.monotonic() - self.last_beat >= self._lease.total_seconds()
 
     def beat(self) -> None:
         """One round; raises nothing."""
         held = self._held()
+        if self.overdue:
+            logger.warning(
+                "node %s was suspended, starved or cut off: it asks what it still holds",
+                self._node,
+            )
         try:
-            now = self._clock.now()
-            kept = self._store.extend(self._node, held, now + self._lease) if held else held.keys()
+            self._leases.ask()
+            until = self._leases.now() + self._lease
+            kept = self._store.extend(self._node, held, until) if held else held.keys()
             self.last_beat = self._clock.monotonic()
         except StoreError as error:
             self._failed(error)
             silent = self._clock.monotonic() - self.last_beat
             logger.warning("leases not renewed for %.1f s: %s", silent, error)
-            if silent < self._lease.total_seconds():
+            if not self.overdue:
                 return
             kept = set()
         gone = [(one, fence) for one, fence in held.items() if one not in kept]
@@ -76,7 +96,11 @@ class Heartbeat:
             self._lost(gone)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every):
+        while True:
+            self._asked.wait(self._every)
+            self._asked.clear()
+            if self._stopping:
+                return
             try:
                 self.beat()
             except Exception:

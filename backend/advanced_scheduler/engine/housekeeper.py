@@ -13,6 +13,7 @@ from ..events import Event, EventBus, EventType
 from ..models import TaskExecution
 from ..stores.base import ExecutionStore
 from .intake import Intake
+from .lease_clock import LeaseClock
 from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Housekeeper:
         settler: Settler,
         events: EventBus,
         clock: Clock,
+        leases: LeaseClock,
         settings: Settings,
         held_here: Callable[[], Collection[str]],
     ) -> None:
@@ -39,6 +41,7 @@ class Housekeeper:
         self._settler = settler
         self._events = events
         self._clock = clock
+        self._leases = leases
         self._settings = settings
         self._held_here = held_here
 
@@ -54,20 +57,23 @@ class Housekeeper:
 
         One that this very process is running is late in renewing, not lost.
         """
-        now = self._clock.now()
-        here = self._held_here()
-        late = [
-            row
-            for row in self._store.expired(now, BATCH + len(here))
-            if row.execution_id not in here
-        ]
+        now, leases_now = self._clock.now(), self._leases.now()
         cap = self._settings.max_crashes
-        changes = [Change(row, lifecycle.recover(row, now=now, max_crashes=cap)) for row in late]
-        done = self._settler.settle(changes) if changes else []
-        for change, applied in zip(changes, done, strict=True):
-            if applied:
-                self._tell(change.row, change.transition.on(change.row))
-        return sum(done)
+        here = self._held_here()
+        rescued, last = 0, None
+        while page := self._store.expired(leases_now, BATCH, last):
+            last = page[-1]
+            changes = [
+                Change(row, lifecycle.recover(row, now=now, max_crashes=cap))
+                for row in page
+                if row.execution_id not in here
+            ]
+            done = self._settler.settle(changes) if changes else []
+            for change, applied in zip(changes, done, strict=True):
+                if applied:
+                    self._tell(change.row, change.transition.on(change.row))
+            rescued += sum(done)
+        return rescued
 
     def _tell(self, row: TaskExecution, after: TaskExecution) -> None:
         logger.warning("execution %s of task %s: %s", row.execution_id, row.task_id, after.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from functools import partial
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..executors import Executor, LoopExecutor, ProcessExecutor, ThreadExecutor
+from ..stores.base import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
 from .heartbeat import Heartbeat
@@ -37,7 +38,7 @@ class Node:
         self.home: asyncio.AbstractEventLoop | None = None
         self.timer: Timer | None = None
         self.heartbeat: Heartbeat | None = None
-        self.pulse = Pulse(parts.clock)
+        self.pulse = Pulse(parts.clock, self._check_leases)
         self.executors: Mapping[str, Executor] = {
             "loop": LoopExecutor(),
             "thread": ThreadExecutor(limit),
@@ -57,6 +58,7 @@ class Node:
             settler=parts.settler,
             events=parts.events,
             clock=parts.clock,
+            leases=parts.leases,
             settings=parts.settings,
             held_here=lambda: self.dispatcher.held.copy().keys(),
         )
@@ -64,8 +66,10 @@ class Node:
         self._stopping: asyncio.Task[None] | None = None
         self._sweeping: Loop | None = None
         self._unsubscribe = parts.events.subscribe(
-            self._hear, [EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED]
+            self._hear,
+            [EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED, EventType.REVOKED],
         )
+        self._end_signals: Callable[[], None] = lambda: None
 
     async def start(self, apscheduler: Host) -> None:
         """Run on the caller's event loop from now on."""
@@ -96,6 +100,7 @@ class Node:
         self.heartbeat = self._make_heartbeat()
         self.heartbeat.start()
         self.pulse.start()
+        self._end_signals = await self._offload(self._parts.signals.hear, self._signalled)
         self._loops = [
             asyncio.create_task(self.dispatcher.loop.run(), name="advanced-scheduler-dispatcher"),
             asyncio.create_task(self._sweeping.run(), name="advanced-scheduler-housekeeper"),
@@ -121,6 +126,7 @@ class Node:
         self.dispatcher.accepting = False
         seconds = self._parts.settings.drain_seconds if wait else 0.0
         try:
+            await asyncio.to_thread(self._end_signals)
             if self.timer is not None:
                 await asyncio.to_thread(self.timer.stop)
             await self._drain(seconds)
@@ -139,6 +145,7 @@ class Node:
 
     def _abandon(self) -> None:
         """End the threads that a closed event loop has left; the leases run out."""
+        self._end_signals()
         if self.timer is not None:
             self.timer.stop()
         if self.heartbeat is not None:
@@ -162,6 +169,13 @@ class Node:
             executor.shutdown()
         self._threads.close()
         self._lock_threads.close()
+
+    def disown(self) -> None:
+        """In a forked process: this is a copy of what runs in the parent, and must do nothing."""
+        self._unsubscribe()
+        for loop in (self.dispatcher.loop, self._sweeping):
+            if loop is not None:
+                loop.disown()
 
     def interrupt(self, execution_id: str, why: Stop, fence: int | None = None) -> None:
         """Stop a run of this node; safe from any thread."""
@@ -231,6 +245,7 @@ class Node:
             ),
             settler=parts.settler,
             clock=parts.clock,
+            leases=parts.leases,
             node=self.id,
             limit=limit,
             lease=self._lease,
@@ -242,6 +257,7 @@ class Node:
         return Heartbeat(
             store=self._parts.store,
             clock=self._parts.clock,
+            leases=self._parts.leases,
             node=self.id,
             lease=self._lease,
             every=self._parts.settings.renewal,
@@ -273,9 +289,26 @@ class Node:
         for execution_id, fence in gone:
             self.interrupt(execution_id, Stop.LEASE_LOST, fence)
 
-    def _hear(self, _: Event) -> None:
-        """New work, from any thread of this process."""
-        self.dispatcher.wake()
+    def _check_leases(self) -> None:
+        """A store that hangs holds up the heartbeat too: what it cannot renew is lost."""
+        if self.heartbeat is not None and self.heartbeat.overdue:
+            self._lost(list(self.dispatcher.held.items()))
+
+    def _hear(self, event: Event) -> None:
+        """New work, or less of it, from any thread of this process."""
+        if event.type is not EventType.REVOKED:
+            self.dispatcher.wake()
+        elif event.execution is not None:
+            self.interrupt(event.execution.execution_id, Stop.CANCELLED)
+
+    def _signalled(self, signal: Signal) -> None:
+        """What another node tells, on a thread of the store."""
+        if signal is Signal.WORK:
+            self.dispatcher.wake()
+        elif signal is Signal.SCHEDULES and self.timer is not None:
+            self.timer.wake()
+        elif signal is Signal.REVOKED and self.heartbeat is not None:
+            self.heartbeat.hurry()
 
     def _store_failed(self, operation: str, error: Exception) -> None:
         data = {"operation": operation, "error": str(error)}

@@ -10,7 +10,7 @@ from ..clock import Clock, SystemClock
 from ..config import Settings
 from ..dag import TaskDependencyGraph
 from ..errors import ConfigurationError
-from ..events import EventBus
+from ..events import EventBus, EventType
 from ..health import SchedulerHealthMonitor
 from ..locks import DistributedTaskLock
 from ..registry import TaskRegistry
@@ -19,7 +19,9 @@ from ..stores import open_store
 from ..stores.base import LockStore, Store
 from .arguments import Arguments
 from .intake import Intake
+from .lease_clock import LeaseClock
 from .settler import Settler
+from .signals import Signals
 from .ticker import Ticker
 
 
@@ -29,7 +31,9 @@ class Parts:
 
     settings: Settings
     clock: Clock
+    leases: LeaseClock
     store: Store
+    signals: Signals
     events: EventBus
     registry: TaskRegistry
     graph: TaskDependencyGraph
@@ -67,6 +71,8 @@ def assemble(
     events, registry = EventBus(), TaskRegistry()
     monitor = SchedulerHealthMonitor(clock)
     events.subscribe(monitor.listen, monitor.HEARD)
+    signals = Signals(store)
+    events.subscribe(signals.pass_on, [EventType.REVOKED])
     settler = Settler(store, events, clock)
     arguments = Arguments(
         as_json=store.durable,
@@ -86,7 +92,9 @@ def assemble(
     return Parts(
         settings=settings,
         clock=clock,
+        leases=LeaseClock(store, clock),
         store=store,
+        signals=signals,
         events=events,
         registry=registry,
         graph=TaskDependencyGraph(),

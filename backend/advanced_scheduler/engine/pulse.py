@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from ..clock import Clock
@@ -11,10 +12,14 @@ EVERY: Final = 0.5  # seconds
 
 
 class Pulse:
-    """Asks the loop to call back every half second and notes how late it does."""
+    """Asks the loop to call back every half second and notes how late it does.
 
-    def __init__(self, clock: Clock) -> None:
+    ``check`` is called at each beat, on the loop.
+    """
+
+    def __init__(self, clock: Clock, check: Callable[[], None] = lambda: None) -> None:
         self._clock = clock
+        self._check = check
         self._expected: float | None = None
         self._late = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -40,4 +45,5 @@ class Pulse:
     def _beat(self) -> None:
         if self._expected is not None:
             self._late = max(self._clock.monotonic() - self._expected, 0.0)
+            self._check()
             self.start()

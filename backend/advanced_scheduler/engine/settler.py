@@ -76,7 +76,7 @@ class Settler:
                 continue
             after = known or change.transition.on(change.row)
             for event in heard:
-                self._events.publish(Event(event, now, after, _data(change, after, now)))
+                self._events.publish(Event(event, now, after, _data(event, change, after, now)))
             if done.waiting and target in FINAL:
                 ended.update(dict.fromkeys(_keys(after), after))
         return [
@@ -107,7 +107,9 @@ def _keys(row: TaskExecution) -> tuple[str, str]:
     return row.execution_id, task_key(row.task_id)
 
 
-def _data(change: Change, after: TaskExecution, now: datetime) -> dict[str, Any]:
+def _data(event: EventType, change: Change, after: TaskExecution, now: datetime) -> dict[str, Any]:
+    if event is EventType.REVOKED:
+        return {"node": change.row.node}
     if after.status is TaskStatus.PENDING:
         return {"reason": after.reason}
     if change.row.status is not TaskStatus.RUNNING or after.crashes > change.row.crashes:

@@ -227,6 +227,7 @@ class Signal(StrEnum):
 
     WORK = "work"  # executions may be due
     SCHEDULES = "schedules"  # a schedule was added, changed or resumed
+    REVOKED = "revoked"  # an execution that was running has been cancelled
 
 
 @runtime_checkable
@@ -255,6 +256,44 @@ class TransactionalStore(Protocol):
 
         Neither commits nor rolls back. Raises ``ConfigurationError`` for a connection to
         another database.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisions:
+    """At which revision the tables of a store are, and at which this package wants them.
+
+    ``current`` is None where there are no tables yet. It may be later than ``head``: then a
+    newer release has been there, and left the tables readable for this one.
+    """
+
+    current: str | None
+    head: str
+
+    @property
+    def at_head(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.current is not None and self.current >= self.head
+
+
+@runtime_checkable
+class MigratedStore(Protocol):
+    """Stores whose tables have revisions; none of these calls needs, or does, an ``open``."""
+
+    def revisions(self) -> Revisions:
+        """Where the tables are; changes nothing. Raises ``StoreError`` if they are too new."""
+        ...
+
+    def upgrade(self) -> Revisions:
+        """Bring the tables to the head; answers where they were."""
+        ...
+
+    def upgrade_sql(self, start: str | None, end: str | None) -> str:
+        """The statements that ``upgrade`` runs, for a database that others look after.
+
+        ``start=None`` is an empty database, ``end=None`` the head. Asks no server. Raises
+        ``ConfigurationError`` for a revision that does not exist or comes before ``start``.
         """
         ...
 

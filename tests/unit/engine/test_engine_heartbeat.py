@@ -10,6 +10,7 @@ import pytest
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.heartbeat import Heartbeat
+from advanced_scheduler.engine.lease_clock import LeaseClock
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores.base import Claim
@@ -31,6 +32,7 @@ class Node:
         self.beat = Heartbeat(
             store=self.store.face,
             clock=clock,
+            leases=LeaseClock(self.store.face, clock),
             node="n",
             lease=LEASE,
             every=0.01,

@@ -34,6 +34,7 @@ def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
         intake=made.intake,
         settler=made.settler,
         events=made.events,
+        leases=made.leases,
         clock=made.clock,
         settings=made.settings,
         held_here=lambda: held,

@@ -1,0 +1,37 @@
+"""Tells other nodes of news, and hears of theirs, on a store that can; polling does the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..errors import StoreError
+from ..events import Event, EventType
+from ..stores.base import Signal, SignalStore, Store
+
+logger = logging.getLogger(__name__)
+
+
+class Signals:
+    """Signals may get lost: nothing depends on one but how soon it is noticed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store if isinstance(store, SignalStore) else None
+
+    def tell(self, signal: Signal) -> None:
+        """Tell the other nodes; raises nothing."""
+        if self._store is None:
+            return
+        try:
+            self._store.publish(signal)
+        except StoreError as error:
+            logger.warning("other nodes are not told of %s and will find out: %s", signal, error)
+
+    def pass_on(self, event: Event) -> None:
+        """The node that runs what was cancelled here is to stop it soon."""
+        if event.type is EventType.REVOKED and event.data["node"] is not None:
+            self.tell(Signal.REVOKED)
+
+    def hear(self, heard: Callable[[Signal], None]) -> Callable[[], None]:
+        """Call ``heard``, on another thread, for each signal; answers how to end it."""
+        return (lambda: None) if self._store is None else self._store.subscribe(heard)
