@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
 from ..faults import cleaned
-from .sql_schema import SCHEMA_VERSION, meta, metadata
+from .sql_migration import prepare
+from .sql_schema import meta
 
 T = TypeVar("T")
 
@@ -92,17 +93,17 @@ class SqlDatabase:
     def _shown(self) -> str:
         return self._url.render_as_string(hide_password=True)
 
+    @property
+    def _schema(self) -> str | None:
+        """Where the tables are in the database, if it has schemas."""
+        return None
+
+    def _is_missing(self) -> bool:
+        """Whether to connect would make a new database."""
+        return self._found() is None
+
     def _make_tables(self, db: Connection) -> None:
-        if sa.inspect(db).has_table(meta.name):
-            found = db.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
-            if found != str(SCHEMA_VERSION):
-                raise StoreError(
-                    f"store={self._shown} has schema version {found}; this version of "
-                    f"advanced-scheduler reads {SCHEMA_VERSION}: upgrade it, or use another file"
-                )
-        else:
-            metadata.create_all(db)
-            db.execute(sa.insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+        prepare(db, schema=self._schema, shown=self._shown, automatic=True)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads, all of it as of one instant."""

@@ -8,9 +8,20 @@ import sqlalchemy as sa
 
 from ..lifecycle import CLAIMABLE
 
-SCHEMA_VERSION: Final = 2
+HEAD: Final = "0002"
+"""The revision that these tables are; ``migrations/versions`` leads there from any older one."""
+
+READABLE_FROM: Final = "0001"
+"""The oldest revision whose code may go on beside these tables: so far, they have only grown."""
 
 metadata: Final = sa.MetaData()
+
+version: Final = sa.Table(
+    "advanced_scheduler_version",  # as Alembic makes it
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="advanced_scheduler_version_pkc"),
+)
 
 meta: Final = sa.Table(
     "scheduler_meta",
@@ -18,6 +29,12 @@ meta: Final = sa.Table(
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
 )
+
+META: Final = [
+    {"key": "schema", "value": "1"},  # what the first release, which has no revisions, asks for
+    {"key": "readable_from", "value": READABLE_FROM},
+]
+"""The rows of ``scheduler_meta``."""
 
 executions: Final = sa.Table(
     "executions",

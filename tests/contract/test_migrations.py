@@ -1,0 +1,381 @@
+"""From every released schema to this one, on SQLite and PostgreSQL, with old nodes beside new."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from advanced_scheduler.errors import ConfigurationError, StoreError
+from advanced_scheduler.models import ExecutionFilter, TaskStatus
+from advanced_scheduler.stores import sql_migration as migration
+from advanced_scheduler.stores.base import Revisions
+from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, metadata, version
+from tests.contract.rows import NOW, by, ids, one
+
+RELEASED: Final = Path(__file__).with_name("released")
+RELEASES: Final = ("0001",)
+"""Revisions that users have; ``released`` keeps tables and rows as their code wrote them."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A database where tables may go; ``schema`` is None on SQLite."""
+
+    engine: sa.Engine
+    schema: str | None
+    url: str
+
+    def run(self, script: str) -> None:
+        """Run statements as they are."""
+        if self.schema is None:
+            with closing(sqlite3.connect(str(self.engine.url.database))) as file:
+                file.executescript(script)
+        else:
+            with psycopg.connect(self.url, autocommit=True) as client:
+                client.execute(f"SET search_path TO {self.schema};{script}".encode())
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement."""
+        with self.engine.connect() as db:
+            return [tuple(row) for row in db.exec_driver_sql(statement.format(self.schema))]
+
+    def prepare(self, *, automatic: bool = True) -> None:
+        """What ``open`` does."""
+        with self.engine.begin() as db:
+            migration.prepare(db, schema=self.schema, shown="here", automatic=automatic)
+
+    def revisions(self) -> Revisions:
+        """Where the tables are."""
+        with self.engine.begin() as db:
+            return migration.revisions(db, schema=self.schema, shown="here")
+
+    def release(self, revision: str) -> None:
+        """Make what users of this revision have."""
+        if self.schema is None:
+            self.run((RELEASED / f"{revision}_sqlite.sql").read_text())
+        else:
+            self.migrate(None, revision)
+
+    def migrate(self, start: str | None, end: str) -> None:
+        """Run what ``db sql`` prints."""
+        dialect = self.engine.dialect.name
+        self.run(migration.upgrade_sql(dialect, schema=self.schema, start=start, end=end))
+
+    def tables(self) -> dict[str, Any]:
+        """All there is to say of the tables but the order of their columns."""
+        if self.schema is None:
+            names = [name for (name,) in self.ask("SELECT name FROM pragma_table_list")]
+            ours = [name for name in names if not name.startswith("sqlite_")]
+            columns = "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{}')"
+            kinds = "SELECT name, wr, strict FROM pragma_table_list"
+            indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+            found = {name: sorted(self.ask(columns.replace("{}", name))) for name in ours}
+            return {**found, "kinds": sorted(self.ask(kinds)), "indexes": sorted(self.ask(indexes))}
+        columns = (
+            "SELECT table_name, column_name, data_type, is_nullable, column_default, "
+            "character_maximum_length FROM information_schema.columns WHERE table_schema = '{0}'"
+        )
+        indexes = (
+            "SELECT indexname, replace(indexdef, '{0}', '') FROM pg_indexes "
+            "WHERE schemaname = '{0}'"
+        )
+        return {"columns": sorted(self.ask(columns)), "indexes": sorted(self.ask(indexes))}
+
+    def differences(self) -> list[Any]:
+        """What Alembic finds to do, to make the tables what ``sql_schema`` says."""
+        with self.engine.connect() as db:
+            if self.schema is not None:
+                db.exec_driver_sql(f"SET search_path TO {self.schema}")
+            options = {"version_table": version.name, "include_object": _comparable}
+            return list(compare_metadata(MigrationContext.configure(db, opts=options), metadata))
+
+
+def _comparable(_item: Any, name: str, kind: str, _reflected: bool, _other: Any) -> bool:
+    # SQLAlchemy cannot read an index over an expression from SQLite; ``tables`` compares it.
+    return not (kind == "index" and name == "executions_claim")
+
+
+UNREAD_INDEX: Final = "ignore:.*expression-based index:Warning"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Site]]:
+    """Makes empty databases of one kind."""
+    made: list[Site] = []
+
+    def make() -> Site:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path}/{len(made)}.db"
+            made.append(Site(_sqlite(url), None, url))
+        else:
+            url = request.getfixturevalue("postgres_url")
+            name = f"migrations_{len(made)}"
+            engine = sa.create_engine(
+                sa.make_url(url).set(drivername="postgresql+psycopg"),
+                execution_options={"schema_translate_map": {None: name}},
+            )
+            made.append(Site(engine, name, url))
+        return made[-1]
+
+    yield make
+    for site in made:
+        if site.schema is not None:
+            with site.engine.begin() as db:
+                db.execute(sa.schema.DropSchema(site.schema, cascade=True, if_exists=True))
+        site.engine.dispose()
+
+
+@pytest.fixture
+def site(new_site: Callable[[], Site]) -> Site:
+    """An empty database."""
+    return new_site()
+
+
+def _sqlite(url: str) -> sa.Engine:
+    """SQLite as the store uses it: transactions are ours, and a writer locks at once."""
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(db: sa.Connection) -> None:
+        db.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[SqlStore]:
+    """A store on a released SQLite database with rows, upgraded by ``open``."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    with _sqlite(url).connect() as db:
+        old = Site(db.engine, None, url)
+    old.release("0001")
+    old.run((RELEASED / "0001_rows.sql").read_text())
+    store = SqlStore(url)
+    store.open()
+    yield store
+    store.close()
+    old.engine.dispose()
+
+
+def rows(revision: str) -> str:
+    """Rows as nodes of this revision write them."""
+    return (RELEASED / f"{revision}_rows.sql").read_text()
+
+
+def test_the_revisions_form_one_line_up_to_the_tables_of_this_version() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migration.__file__).with_name("migrations")))
+    scripts = ScriptDirectory.from_config(config)
+    assert [script.revision for script in scripts.walk_revisions()] == [*migration.REVISIONS[::-1]]
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_a_new_database_is_what_all_revisions_make_of_an_empty_one(
+    new_site: Callable[[], Site],
+) -> None:
+    new, migrated = new_site(), new_site()
+    new.prepare()
+    migrated.migrate(None, HEAD)
+    assert new.tables() == migrated.tables()
+    assert new.revisions() == migrated.revisions() == Revisions(current=HEAD, head=HEAD)
+
+
+@pytest.mark.filterwarnings(UNREAD_INDEX)
+@pytest.mark.parametrize("revision", RELEASES)
+def test_a_released_database_becomes_what_a_new_one_is(
+    new_site: Callable[[], Site], revision: str
+) -> None:
+    new, old = new_site(), new_site()
+    new.prepare()
+    old.release(revision)
+    old.run(rows(revision))
+    assert old.revisions() == Revisions(current=revision, head=HEAD)
+    old.prepare()
+    assert old.revisions().at_head
+    assert old.tables() == new.tables()
+    assert old.differences() == new.differences() == []
+    prefix = "" if old.schema is None else "{}."
+    meta = {(one["key"], one["value"]) for one in META}
+    assert set(old.ask(f"SELECT key, value FROM {prefix}scheduler_meta")) == meta
+
+
+@pytest.mark.filterwarnings(UNREAD_INDEX)
+def test_a_difference_would_be_found(site: Site) -> None:
+    site.prepare()
+    site.run("ALTER TABLE schedules DROP COLUMN ledger_from; DROP INDEX ticks_instant")
+    assert {difference[0] for difference in site.differences()} == {"add_column", "add_index"}
+
+
+@pytest.mark.parametrize("revision", RELEASES)
+def test_nodes_of_a_release_go_on_beside_this_one(site: Site, revision: str) -> None:
+    site.release(revision)
+    site.prepare()
+    site.run(rows(revision))
+    prefix = "" if site.schema is None else "{}."
+    found = site.ask(f"SELECT DISTINCT at_most_once FROM {prefix}executions")
+    assert found == [(0,)]
+    assert ("schema", "1") in site.ask(f"SELECT key, value FROM {prefix}scheduler_meta")
+
+
+def test_the_rows_of_the_first_release_are_read_as_they_were_written(opened: SqlStore) -> None:
+    by_id = {row.execution_id: row for row in opened.find(ExecutionFilter())}
+    ended = ("completed", "failed", "cancelled", "skipped", "retrying", "running", "pending")
+    assert {name: by_id[name].status for name in ended} == {
+        name: TaskStatus(name) for name in ended
+    }
+    assert by_id["completed"].result == {"n": 1}
+    assert by_id["blocked"].blocked_by == {"pending", "task:t"}
+    assert not any(row.at_most_once for row in by_id.values())
+    assert opened.unreadable() == []
+    paused, running = opened.schedules()
+    assert (paused.paused, running.last_fire_time, running.ledger_from) == (True, None, None)
+    assert [tick.instant for tick in opened.ticks("s", NOW, running.next_fire_time or NOW)] == [NOW]
+    assert (opened.lock_until("held", NOW) is not None, opened.lock_fence("free")) == (True, 1)
+
+
+def test_work_of_the_first_release_goes_on(opened: SqlStore) -> None:
+    assert ids(opened.claim(by(now=NOW))) == ["pending"]
+    assert one(opened, "pending").fence == 1
+    assert opened.put(opened.schedules(["s"])[0], expected=opened.schedules(["s"])[0])
+
+
+@pytest.mark.parametrize("start", [None, *RELEASES])
+def test_many_may_open_at_once(site: Site, start: str | None) -> None:
+    if start is not None:
+        site.release(start)
+    together, failures = threading.Barrier(6), []
+
+    def open_it() -> None:
+        together.wait()
+        try:
+            site.prepare()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert site.revisions().at_head
+
+
+def test_processes_may_upgrade_one_file_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    old = Site(_sqlite(url), None, url)
+    old.release("0001")
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from advanced_scheduler.stores import open_store\n"
+        f"store = open_store({url!r}); store.open(); store.close()"
+    )
+    nodes = [
+        subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    assert [(node.communicate()[1], node.returncode) for node in nodes] == [(b"", 0)] * 3
+    assert old.revisions().at_head
+    old.engine.dispose()
+
+
+@pytest.mark.parametrize("start", [None, *RELEASES])
+def test_what_must_not_be_touched_is_refused_with_what_to_do(site: Site, start: str | None) -> None:
+    if start is not None:
+        site.release(start)
+    state = "is at revision 0001" if start else "has no tables of ours yet"
+    with pytest.raises(StoreError, match=rf"store=here {state}.*needs {HEAD}") as refusal:
+        site.prepare(automatic=False)
+    assert "`advanced-scheduler db upgrade --store here`" in str(refusal.value)
+    assert "auto_migrate=True" in str(refusal.value)
+    assert site.revisions().current == start
+    site.prepare()
+    site.prepare(automatic=False)
+
+
+def _newer(site: Site, readable_from: str) -> None:
+    site.prepare()
+    site.run(
+        "UPDATE advanced_scheduler_version SET version_num = '0099';"
+        f"UPDATE scheduler_meta SET value = '{readable_from}' WHERE key = 'readable_from'"
+    )
+
+
+def test_a_newer_revision_that_this_version_can_read_is_left_as_it_is(site: Site) -> None:
+    _newer(site, READABLE_FROM)
+    site.prepare()
+    assert site.revisions() == Revisions(current="0099", head=HEAD)
+
+
+def test_a_newer_revision_that_this_version_cannot_read_is_refused(site: Site) -> None:
+    _newer(site, "0098")
+    with pytest.raises(StoreError, match=r"revision 0099.*upgrade the package"):
+        site.prepare()
+
+
+def test_tables_that_no_release_has_made_are_refused(site: Site) -> None:
+    site.release("0001")
+    site.run(
+        "UPDATE scheduler_meta SET value = '99' WHERE key = 'schema';"
+        "DROP TABLE IF EXISTS advanced_scheduler_version"
+    )
+    with pytest.raises(StoreError, match="tables of schema '99'"):
+        site.prepare()
+
+
+def test_an_upgrade_that_fails_leaves_everything_as_it_was(site: Site) -> None:
+    site.release("0001")
+    site.run("ALTER TABLE schedules ADD COLUMN resumed_time BIGINT")
+    before = site.tables()
+    with pytest.raises(sa.exc.DatabaseError, match="resumed_time"):
+        site.prepare()
+    assert site.tables() == before
+    assert site.revisions().current == "0001"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (None, "0099", "'0099' is no revision; use one of 0001, 0002"),
+        ("first", HEAD, "'first' is no revision"),
+        ("0002", "0001", "0001 comes before 0002; there is no way back"),
+    ],
+)
+def test_statements_for_a_way_that_does_not_exist_are_refused(
+    start: str | None, end: str, words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        migration.upgrade_sql("postgresql", schema="s", start=start, end=end)
+
+
+def test_alembic_is_not_loaded_where_there_is_nothing_to_do(tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from advanced_scheduler.stores import open_store\n"
+        f"store = open_store('sqlite:///{tmp_path}/store.db')\n"
+        "store.open(); store.close(); store.open(); store.close()\n"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
