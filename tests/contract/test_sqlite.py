@@ -208,13 +208,6 @@ def test_a_forked_process_uses_neither_locks_nor_connections_of_its_parent(
     assert ids(sqlite.find(ExecutionFilter())) == ["b", "a"]
 
 
-def test_a_newer_schema_is_refused(sqlite: SqlStore, tmp_path: Path) -> None:
-    with raw(tmp_path) as file:
-        file.execute("UPDATE scheduler_meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(StoreError, match=r"schema version 99.*upgrade"), reopened(tmp_path):
-        pass
-
-
 def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_text("not a database" * 100)
     with pytest.raises(StoreError, match=r"not a database"), reopened(tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from ..models import Parked
 from .sql_executions import SqlExecutions
 from .sql_locks import SqlLocks
+from .sql_revisions import SqlRevisions
 from .sql_schedules import SqlSchedules
 
 
-class SqlStore(SqlExecutions, SqlSchedules, SqlLocks):
-    """``Store`` and ``LockStore`` on ``sqlite:///file.db``; several processes may share it.
+class SqlStore(SqlExecutions, SqlSchedules, SqlLocks, SqlRevisions):
+    """All that a store may be, on ``sqlite:///file.db``; several processes may share it.
 
     Raises ``ConfigurationError`` for a URL that cannot work.
     """
