@@ -23,6 +23,8 @@ class Settings(BaseSettings):
 
     store: str = "memory://"
     """URL of the store: ``memory://`` or ``sqlite:///file.db``."""
+    auto_migrate: bool = False
+    """Whether a node may bring the tables of a PostgreSQL up to date; SQLite's it always does."""
     redis_url: str | None = Field(
         default=None, validation_alias=AliasChoices("ADVANCED_SCHEDULER_REDIS_URL", "REDIS_URL")
     )

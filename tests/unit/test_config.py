@@ -33,6 +33,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert settings.result_limit_bytes == 1024 * 1024
     assert settings.lock_outage == "wait"
     assert not settings.strict_arguments
+    assert not settings.auto_migrate
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -40,7 +41,8 @@ def test_each_setting_is_read_from_the_environment_under_its_own_name(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     default = getattr(Settings(), name)
-    texts = {"store": "sqlite:///x.db", "lock_outage": "fail", "strict_arguments": "true"}
+    texts = {"store": "sqlite:///x.db", "lock_outage": "fail"}
+    texts |= {"strict_arguments": "true", "auto_migrate": "true"}
     text = texts.get(name, "7")
     monkeypatch.setenv(OWN + name.upper(), text)
     value = getattr(Settings(), name)

@@ -62,7 +62,7 @@ def assemble(
         raise ConfigurationError(f"settings={settings!r} must be a Settings")
     clock = clock or SystemClock(settings.clock_offset_seconds)
     if store is None or isinstance(store, str):
-        store = open_store(store or settings.store)
+        store = open_store(store or settings.store, auto_migrate=settings.auto_migrate)
     elif not hasattr(store, "exchange"):
         raise ConfigurationError(
             f"store={store!r} is neither a URL, such as sqlite:///jobs.db, nor a store"

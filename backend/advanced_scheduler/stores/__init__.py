@@ -9,12 +9,13 @@ from .memory import MemoryStore
 __all__ = ["open_store"]
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, auto_migrate: bool = False) -> Store:
     """The store that ``url`` names; the caller opens it.
 
     ``memory://`` keeps everything in this process; ``sqlite:///file.db`` in a file, with
     ``?synchronous=normal`` to survive a crash of the process but not the loss of power.
-    Raises ``ConfigurationError`` for any other URL.
+    With ``auto_migrate`` its ``open`` may also change tables that others look after; those of
+    SQLite it always brings up to date. Raises ``ConfigurationError`` for any other URL.
     """
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "memory" and not rest:
@@ -22,7 +23,7 @@ def open_store(url: str) -> Store:
     if separator and scheme == "sqlite":
         from .sql import SqlStore  # SQLAlchemy takes longer to import than all the rest
 
-        return SqlStore(url)
+        return SqlStore(url, auto_migrate=auto_migrate)
     raise ConfigurationError(
         f"store={url!r} names no store that exists; use memory:// or sqlite:///file.db"
     )

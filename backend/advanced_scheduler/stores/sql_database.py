@@ -40,8 +40,9 @@ class SqlDatabase:
     Raises ``ConfigurationError`` for a URL that cannot work.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
         self._url, synchronous = _parsed(url)
+        self._auto_migrate = auto_migrate
         self._path = Path(self._url.database or "")
         self._engine: Engine = sa.create_engine(
             self._url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
@@ -56,10 +57,10 @@ class SqlDatabase:
         finalize(self, self._engine.dispose)  # for whoever forgets to close
 
     def open(self) -> None:
-        """Make the tables that are missing.
+        """Make the tables what this package needs, or see that they are.
 
         Raises ``ConfigurationError`` if the folder does not exist, ``StoreError`` if the
-        tables are of a newer version of this package.
+        tables are of another version of this package.
         """
         folder = self._path.parent
         if not folder.is_dir():
@@ -103,7 +104,8 @@ class SqlDatabase:
         return self._found() is None
 
     def _make_tables(self, db: Connection) -> None:
-        prepare(db, schema=self._schema, shown=self._shown, automatic=True)
+        automatic = self._auto_migrate or self._engine.name == "sqlite"
+        prepare(db, schema=self._schema, shown=self._shown, automatic=automatic)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads, all of it as of one instant."""

@@ -27,8 +27,8 @@ _Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
 class SqlExecutions(SqlDatabase):
     """``ExecutionStore`` on a SQL database."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
+        super().__init__(url, auto_migrate=auto_migrate)
         self._executions = Reader("execution", EXECUTION, self._clock)
 
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:

@@ -38,8 +38,8 @@ _ADVANCE: Final = (
 class SqlSchedules(SqlDatabase):
     """``ScheduleStore`` on a SQL database."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
+        super().__init__(url, auto_migrate=auto_migrate)
         self._schedules = Reader("schedule", SCHEDULE, self._clock)
         self._ticks = Reader("tick of schedule", TICK, self._clock)
 
