@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from string import Formatter
+from typing import Final, TypeAlias
+from uuid import uuid4
 
 import pytest
 
@@ -15,14 +17,32 @@ from advanced_scheduler.stores.sql import SqlStore
 BACKENDS: Final = {
     "memory": "memory://",
     "sqlite": "sqlite:///{folder}/store.db?synchronous=normal",
+    "redis": "{redis_url}?prefix={name}",
 }
-"""URL of each backend; ``{folder}`` is a fresh one for each test."""
+"""URL of each backend; ``{folder}`` and ``{name}`` are new ones each time, the rest fixtures."""
+
+NewUrl: TypeAlias = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
+    """Makes the URL of an empty store of a backend."""
+
+    def make(backend: str) -> str:
+        url = BACKENDS[backend]
+        named = {field for _, field, _, _ in Formatter().parse(url) if field}
+        values = {one: request.getfixturevalue(one) for one in named - {"folder", "name"}}
+        if "folder" in named:
+            values["folder"] = tmp_path_factory.mktemp(backend)
+        return url.format(name=f"test_{uuid4().hex}", **values)
+
+    return make
 
 
 @pytest.fixture(params=BACKENDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
     """An open, empty store of each kind."""
-    opened = open_store(BACKENDS[request.param].format(folder=tmp_path))
+    opened = open_store(new_url(request.param))
     opened.open()
     yield opened
     opened.close()

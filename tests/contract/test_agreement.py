@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -27,7 +25,7 @@ from advanced_scheduler.models import (
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Claim, Store
 
-from .conftest import BACKENDS
+from .conftest import BACKENDS, NewUrl
 from .rows import EVER, NOW, SECOND, firing, schedule, tick
 
 T = TypeVar("T")
@@ -91,9 +89,10 @@ def transition(arrow: str, row: TaskExecution, at: Any, keys: frozenset[str]) ->
 class StoresAgree(RuleBasedStateMachine):
     """Drives all backends side by side."""
 
+    request: ClassVar[pytest.FixtureRequest]
+
     def __init__(self) -> None:
         super().__init__()
-        self._folder = TemporaryDirectory()
         self._now = self._ledger_from = NOW
         self._seen: dict[str, list[TaskExecution]] = {one: [] for one in EXECUTIONS}
         self._stores: dict[str, Store] = {}
@@ -101,17 +100,17 @@ class StoresAgree(RuleBasedStateMachine):
     @initialize()
     def open_all(self) -> None:
         """Open one store of each kind, and give each the same schedules."""
-        for name, url in BACKENDS.items():
-            self._stores[name] = store = open_store(url.format(folder=Path(self._folder.name)))
+        new_url: NewUrl = self.request.getfixturevalue("new_url")
+        for name in BACKENDS:
+            self._stores[name] = store = open_store(new_url(name))
             store.open()
             for one in SCHEDULES:
                 store.put(schedule(one), expected=None)
 
     def teardown(self) -> None:
-        """Release the files."""
+        """Release the files and connections."""
         for store in self._stores.values():
             store.close()
-        self._folder.cleanup()
 
     def same(self, ask: Callable[[Store], T]) -> T:
         """The answer that all stores give."""
@@ -269,6 +268,12 @@ class StoresAgree(RuleBasedStateMachine):
         self.same(lambda store: store.schedules())
         since = self._ledger_from  # how fast older ticks go is up to the store
         self.same(lambda store: [store.ticks(one, since, EVER) for one in SCHEDULES])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def lend_fixtures(request: pytest.FixtureRequest) -> None:
+    """The machine is a unittest and so cannot ask for any."""
+    StoresAgree.request = request
 
 
 TestStoresAgree = StoresAgree.TestCase

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,16 +11,16 @@ import pytest
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import LockStore
 
-from .conftest import BACKENDS
+from .conftest import BACKENDS, NewUrl
 from .rows import DAY, MINUTE, NOW, SECOND
 
-SHARED: Final = [name for name in BACKENDS if name != "memory"]
+WITH_LOCKS: Final = [name for name in BACKENDS if name not in {"memory", "redis"}]
 
 
-@pytest.fixture(params=SHARED)
-def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LockStore]:
+@pytest.fixture(params=WITH_LOCKS)
+def locks(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[LockStore]:
     """An open, empty store that serves as lock service."""
-    store = open_store(BACKENDS[request.param].format(folder=tmp_path))
+    store = open_store(new_url(request.param))
     store.open()
     assert isinstance(store, LockStore)
     yield store

@@ -1,0 +1,236 @@
+-- What all scripts share; it is put before each of them, after these lines of redis_client.py:
+--   FINAL, CLAIMABLE  sets of statuses; RUNNING  a status; TASK  what begins the key of a task
+-- KEYS[1]  "{prefix}:", with which every key begins: its braces keep all keys in one slot
+-- ARGV[1]  what the scripts call ARGV: texts, with a NUL after each. One long argument costs the
+--          client a fraction of many short ones; so do rows that are answered in one piece.
+--
+-- x:<id>              hash, an execution: its fields; blocked=1 while something blocks it
+-- blockers:<id>       set, the keys that block an execution
+-- waiters:<key>       set, the executions that a key blocks
+-- lane:<priority>     sorted set by due time, what may be claimed then
+-- held:<priority>     sorted set by due time, what would be in the lane if nothing blocked it
+-- aside:<priority>:<task>  a part of the lane: tasks that some node does not know
+-- aside               set, "<priority>:<task>" of each of them
+-- leases, ended       sorted sets by lease_until (RUNNING) and completed_time
+-- timeouts            sorted set by wait_until, blocked executions
+-- suspects            sorted set by id, blocked executions that may be stranded
+-- ids, status:<status>, task:<id>, workflow:<id>, schedule:<id>, ended:<task>
+--                     sorted sets by id of executions
+-- unique              hash, unique key -> the execution that holds it
+-- counts, open        hashes, "<status> <priority>" and task id -> how many
+-- s:<id>              hash, a schedule
+-- schedules, due      sorted sets of schedules by id, by next fire time
+-- tick:<instant>:<schedule>  hash, a tick
+-- ticks:<schedule>    sorted set of instants
+-- ledgers             sorted set by the oldest instant, schedules that have ticks
+-- signals             channel
+--
+-- Times are microseconds. They go from field to score as the text that they are: Lua would
+-- print such numbers with 14 digits. Nor does Lua compare texts, since `<` follows the locale.
+local P, call = KEYS[1], redis.call
+
+local function split(text)
+  local list = {}
+  for part in string.gmatch(text, '([^%z]*)%z') do list[#list + 1] = part end
+  return list
+end
+
+local ARGV = split(ARGV[1])
+local position = 0
+local function arg()
+  position = position + 1
+  return ARGV[position]
+end
+
+-- A list that its length precedes, as a list or as a set.
+local function args()
+  local list = {}
+  for at = 1, tonumber(arg()) do list[at] = arg() end
+  return list
+end
+
+local function set(list)
+  local found = {}
+  for _, one in ipairs(list) do found[one] = true end
+  return found
+end
+
+local function precedes(one, other)
+  local at = 1
+  while true do
+    local x, y = string.byte(one, at), string.byte(other, at)
+    if x ~= y then return (x or -1) < (y or -1) end
+    if not x then return false end
+    at = at + 1
+  end
+end
+
+local function each(command, key, list)
+  for from = 1, #list, 5000 do
+    call(command, key, unpack(list, from, math.min(from + 4999, #list)))
+  end
+end
+
+-- Changes of the indexes are collected, the last one counts, and written by `flush`.
+local scores, tallies, work = {}, {}, false
+
+local function mark(key, member, score)
+  local members = scores[key]
+  if not members then
+    members = {}
+    scores[key] = members
+  end
+  members[member] = score or false
+end
+
+local function tally(key, field, number)
+  local fields = tallies[key] or {}
+  tallies[key] = fields
+  fields[field] = (fields[field] or 0) + number
+end
+
+local function flush()
+  for key, members in pairs(scores) do
+    local added, removed = {}, {}
+    for member, score in pairs(members) do
+      if score then
+        added[#added + 1] = score
+        added[#added + 1] = member
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    each('ZREM', P .. key, removed)
+    each('ZADD', P .. key, added)
+  end
+  for key, fields in pairs(tallies) do
+    for field, number in pairs(fields) do
+      if number ~= 0 and call('HINCRBY', P .. key, field, number) == 0 then
+        call('HDEL', P .. key, field)
+      end
+    end
+  end
+  scores, tallies = {}, {}
+  if work then call('PUBLISH', P .. 'signals', 'work') end
+  work = false
+end
+
+-- What the indexes need to know of an execution.
+local STATE = {
+  'status', 'priority', 'task_id', 'fence', 'scheduled_time', 'due_time', 'lease_until',
+  'completed_time', 'wait_until', 'blocked', 'unique_key', 'node',
+}
+local NEEDED = { 'status', 'priority', 'task_id', 'fence', 'scheduled_time' }
+local NUMBERS = { 'scheduled_time', 'due_time', 'lease_until', 'completed_time', 'wait_until' }
+
+-- Whether nothing that the indexes need is damaged.
+local function sound(row)
+  for _, name in ipairs(NEEDED) do
+    if not row[name] then return false end
+  end
+  for _, name in ipairs(NUMBERS) do
+    local number = tonumber(row[name] or 0)
+    if not number or number ~= number then return false end
+  end
+  return true
+end
+
+local function state(id)
+  local values = redis.pcall('HMGET', P .. 'x:' .. id, unpack(STATE))
+  if values.err then return nil end
+  local row = {}
+  for at, name in ipairs(STATE) do row[name] = values[at] end
+  return sound(row) and row or nil
+end
+
+-- Note where an execution is to be found (here = true), or no longer is (false).
+local function place(id, row, here)
+  local status, priority, task = row.status, row.priority, row.task_id
+  local function put(key, score) mark(key, id, here and score) end
+  put('status:' .. status, 0)
+  tally('counts', status .. ' ' .. priority, here and 1 or -1)
+  if FINAL[status] then
+    put('ended:' .. task, 0)
+    if row.completed_time then put('ended', row.completed_time) end
+  else
+    tally('open', task, here and 1 or -1)
+  end
+  if CLAIMABLE[status] then
+    put((row.blocked and 'held:' or 'lane:') .. priority, row.due_time or row.scheduled_time)
+    if not here then mark('aside:' .. priority .. ':' .. task, id, false) end
+    work = work or here and not row.blocked
+  elseif status == RUNNING then
+    put('leases', row.lease_until)
+  end
+  if row.blocked then
+    put('suspects', 0)
+    put('timeouts', row.wait_until)
+  end
+end
+
+-- Lanes that make up one priority, but for those of some tasks.
+local aside
+local function lanes(priority, exclude)
+  local found = { P .. 'lane:' .. priority }
+  aside = aside or call('SMEMBERS', P .. 'aside')
+  for _, name in ipairs(aside) do
+    local key = P .. 'aside:' .. name
+    if call('EXISTS', key) == 0 then
+      call('SREM', P .. 'aside', name)
+    elseif string.sub(name, 1, 1) == priority and not exclude[string.sub(name, 3)] then
+      found[#found + 1] = key
+    end
+  end
+  return found
+end
+
+-- The first members of several sorted sets up to a score, by score and then by member.
+local function first(keys, last, limit)
+  if #keys == 1 then
+    return call('ZRANGEBYSCORE', keys[1], '-inf', last, 'LIMIT', 0, limit)
+  end
+  local entries = {}
+  for _, key in ipairs(keys) do
+    local found = call('ZRANGEBYSCORE', key, '-inf', last, 'WITHSCORES', 'LIMIT', 0, limit)
+    for at = 1, #found, 2 do
+      entries[#entries + 1] = { tonumber(found[at + 1]), found[at] }
+    end
+  end
+  table.sort(entries, function(one, other)
+    if one[1] ~= other[1] then return one[1] < other[1] end
+    return precedes(one[2], other[2])
+  end)
+  local members = {}
+  for at = 1, math.min(limit, #entries) do members[at] = entries[at][2] end
+  return members
+end
+
+-- Fields and values of a hash; none of what is no hash, or is gone.
+local function fields_of(key)
+  local fields = redis.pcall('HGETALL', key)
+  return fields.err and {} or fields
+end
+
+-- A hash in one piece: its id, then fields and values, with a NUL between each.
+local function packed(id, fields)
+  if #fields == 0 then return id end
+  return id .. '\0' .. table.concat(fields, '\0')
+end
+
+-- An execution in one piece; what blocks it, are fields named "+".
+local function packed_execution(id, fields)
+  for at = 1, #fields, 2 do
+    if fields[at] == 'blocked' then
+      for _, key in ipairs(call('SMEMBERS', P .. 'blockers:' .. id)) do
+        fields[#fields + 1] = '+'
+        fields[#fields + 1] = key
+      end
+      break
+    end
+  end
+  return packed(id, fields)
+end
+
+local function read(id)
+  return packed_execution(id, fields_of(P .. 'x:' .. id))
+end

@@ -1,0 +1,132 @@
+-- Apply transitions, then claim executions: the verbs apply, claim and exchange.
+-- ARGV     how many transitions, and for each
+--            id, fence or '', sources as ",status,status,",
+--            fields and values to set, fields to delete, keys that block it no more
+--          1 to be told who waits for what has ended, else 0
+--          how many executions to claim, the time now,
+--          for each claimed row: fields and values to set, fields to delete, fields and numbers
+--            to add,
+--          task ids to exclude, execution ids to skip (lists: their length first)
+-- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before}; rows are
+--          in one piece each, see `packed`
+--          A claimed row without fields was damaged and left as it is.
+local ended, known = {}, {} -- waiters:<key> of what has ended, each once
+
+local function note_end(key)
+  if not known[key] then ended[#ended + 1] = P .. 'waiters:' .. key end
+  known[key] = true
+end
+
+local function free(id, row, keys)
+  each('SREM', P .. 'blockers:' .. id, keys)
+  for _, key in ipairs(keys) do call('SREM', P .. 'waiters:' .. key, id) end
+  if call('EXISTS', P .. 'blockers:' .. id) == 0 then
+    call('HDEL', P .. 'x:' .. id, 'blocked')
+    row.blocked = nil
+  end
+end
+
+local function apply()
+  local id, fence, sources = arg(), arg(), arg()
+  local changes, dropped, keys = args(), args(), args()
+  local row = state(id)
+  if not row or not string.find(sources, ',' .. row.status .. ',', 1, true) then return 0 end
+  if fence ~= '' and fence ~= row.fence then return 0 end
+  local key, hash = row.unique_key, P .. 'x:' .. id
+  place(id, row, false)
+  call('HSET', hash, unpack(changes))
+  for at = 1, #changes, 2 do row[changes[at]] = changes[at + 1] end
+  if #dropped > 0 then
+    call('HDEL', hash, unpack(dropped))
+    for _, name in ipairs(dropped) do row[name] = nil end
+  end
+  if key and not row.unique_key then call('HDEL', P .. 'unique', key) end
+  if #keys > 0 and row.blocked then free(id, row, keys) end
+  place(id, row, true)
+  if FINAL[row.status] then
+    note_end(id)
+    note_end(TASK .. row.task_id)
+  end
+  return 1
+end
+
+local applied = {}
+for at = 1, tonumber(arg()) do applied[at] = apply() end
+
+local waiting, met, tell = {}, {}, arg() == '1'
+for from = 1, #ended, 5000 do
+  local to = math.min(from + 4999, #ended)
+  local anybody = call('EXISTS', unpack(ended, from, to)) > 0 -- in most cases nobody
+  for at = from, anybody and to or 0 do
+    for _, id in ipairs(call('SMEMBERS', ended[at])) do
+      mark('suspects', id, 0)
+      if tell and not met[id] then waiting[#waiting + 1] = id end
+      met[id] = true
+    end
+  end
+end
+flush()
+
+local left, now = tonumber(arg()), arg()
+local grant, dropped, growth, exclude, skip = args(), args(), args(), set(args()), args()
+local extra = #skip
+skip = set(skip)
+
+-- The fields of an execution by name; nil if it is damaged, or nothing to claim.
+local function claimable(fields)
+  local row = {}
+  for at = 1, #fields, 2 do row[fields[at]] = fields[at + 1] end
+  for at = 1, #growth, 2 do
+    if not tonumber(row[growth[at]]) then return nil end
+  end
+  return sound(row) and CLAIMABLE[row.status] and not row.blocked and row or nil
+end
+
+local function claim(id, row)
+  local hash, changes, gone = P .. 'x:' .. id, { unpack(grant) }, {}
+  for at = 1, #growth, 2 do
+    changes[#changes + 1] = growth[at]
+    changes[#changes + 1] = string.format('%.0f', row[growth[at]] + growth[at + 1])
+  end
+  for _, name in ipairs(dropped) do
+    if row[name] then gone[#gone + 1] = name end
+  end
+  place(id, row, false)
+  call('HSET', hash, unpack(changes))
+  if #gone > 0 then call('HDEL', hash, unpack(gone)) end
+  for at = 1, #changes, 2 do row[changes[at]] = changes[at + 1] end
+  place(id, row, true)
+end
+
+-- What a node cannot run lies aside from now on, so that it is in nobody's way.
+local function put_aside(lane, id, row)
+  local name = row.priority .. ':' .. row.task_id
+  call('ZADD', P .. 'aside:' .. name, row.due_time or row.scheduled_time, id)
+  call('ZREM', lane, id)
+  call('SADD', P .. 'aside', name)
+end
+
+local claimed = {}
+for priority = 0, 4 do
+  local keys, more = left > 0 and lanes(tostring(priority), exclude), true
+  while left > 0 and more do
+    more = false
+    for _, id in ipairs(first(keys, now, left + extra)) do
+      if left > 0 and not skip[id] then
+        local fields = fields_of(P .. 'x:' .. id)
+        local row = claimable(fields)
+        more = true
+        if row and exclude[row.task_id] then
+          put_aside(keys[1], id, row)
+        else
+          if row then claim(id, row) else fields = {} end
+          claimed[#claimed + 1] = packed(id, fields)
+          skip[id], extra, left = true, extra + 1, left - 1
+        end
+      end
+    end
+  end
+end
+flush()
+for at, id in ipairs(waiting) do waiting[at] = read(id) end
+return { applied, waiting, claimed }

@@ -1,0 +1,40 @@
+"""A durable store in Redis, for many nodes; the README says what the server must keep on disk."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from ..models import Parked
+from .redis_client import DEFAULT_PREFIX
+from .redis_executions import RedisExecutions
+from .redis_schedules import RedisSchedules
+from .redis_signals import RedisSignals
+
+__all__: Final = ["RedisStorage", "RedisStore"]
+
+
+class RedisStore(RedisExecutions, RedisSchedules, RedisSignals):
+    """``Store`` and ``SignalStore`` on ``redis://host:6379/0``; many nodes may share it.
+
+    ``rediss://`` is TLS, ``redis+cluster://`` a cluster; ``?prefix=name`` keeps several stores
+    in one database apart. Raises ``ConfigurationError`` for a URL that cannot work.
+    """
+
+    durable = True
+    blocking = True
+
+    def unreadable(self) -> list[Parked]:
+        """What was met lately and could not be read."""
+        return [*self._executions.unreadable(), *self._schedules.unreadable()]
+
+
+class RedisStorage(RedisStore):
+    """The same under the name and with the keyword of requirement document 002."""
+
+    def __init__(
+        self, redis_url: str = "redis://localhost:6379/0", *, prefix: str = DEFAULT_PREFIX
+    ) -> None:
+        if prefix != DEFAULT_PREFIX:
+            redis_url += f"{'&' if '?' in redis_url else '?'}prefix={quote(prefix, safe='')}"
+        super().__init__(redis_url)
