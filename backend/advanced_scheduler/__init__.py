@@ -2,118 +2,28 @@
 
 from __future__ import annotations
 
-from .clock import Clock, ManualClock, SystemClock
-from .config import Settings
-from .context import TaskContext, current_execution
-from .dag import TaskDependencyGraph
-from .engine.handle import TaskHandle
-from .errors import (
-    CircularDependency,
-    ConfigurationError,
-    ExecutionNotFound,
-    IllegalTransition,
-    InvalidArguments,
-    InvalidCronExpression,
-    InvalidTask,
-    InvalidTrigger,
-    LockError,
-    LockLost,
-    LockUnavailable,
-    NotStorable,
-    ProcessDied,
-    RemoteError,
-    ResultTimeout,
-    SchedulerError,
-    SchedulerStateError,
-    StoreError,
-    StoreUnavailable,
-    TaskAlreadyRegistered,
-    TaskFailed,
-    TaskInUse,
-    TaskNotRegistered,
-    UnknownDependency,
-)
-from .events import Event, EventBus, EventType
-from .health import SchedulerHealthMonitor
-from .locks import DistributedTaskLock
-from .models import (
-    MisfirePolicy,
-    OverlapPolicy,
-    RetryConfig,
-    RetryStrategy,
-    Schedule,
-    ScheduleOptions,
-    TaskDefinition,
-    TaskDependency,
-    TaskExecution,
-    TaskPriority,
-    TaskStatus,
-    Tick,
-    TickOutcome,
-)
-from .queue import PriorityTaskQueue
-from .retry import TaskRetryManager
-from .scheduler import AdvancedTaskScheduler, get_advanced_scheduler
-from .triggers import CronTrigger, IntervalTrigger, OneTimeTrigger
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "AdvancedTaskScheduler",
-    "CircularDependency",
-    "Clock",
-    "ConfigurationError",
-    "CronTrigger",
-    "DistributedTaskLock",
-    "Event",
-    "EventBus",
-    "EventType",
-    "ExecutionNotFound",
-    "IllegalTransition",
-    "IntervalTrigger",
-    "InvalidArguments",
-    "InvalidCronExpression",
-    "InvalidTask",
-    "InvalidTrigger",
-    "LockError",
-    "LockLost",
-    "LockUnavailable",
-    "ManualClock",
-    "MisfirePolicy",
-    "NotStorable",
-    "OneTimeTrigger",
-    "OverlapPolicy",
-    "PriorityTaskQueue",
-    "ProcessDied",
-    "RemoteError",
-    "ResultTimeout",
-    "RetryConfig",
-    "RetryStrategy",
-    "Schedule",
-    "ScheduleOptions",
-    "SchedulerError",
-    "SchedulerHealthMonitor",
-    "SchedulerStateError",
-    "Settings",
-    "StoreError",
-    "StoreUnavailable",
-    "SystemClock",
-    "TaskAlreadyRegistered",
-    "TaskContext",
-    "TaskDefinition",
-    "TaskDependency",
-    "TaskDependencyGraph",
-    "TaskExecution",
-    "TaskFailed",
-    "TaskHandle",
-    "TaskInUse",
-    "TaskNotRegistered",
-    "TaskPriority",
-    "TaskRetryManager",
-    "TaskStatus",
-    "Tick",
-    "TickOutcome",
-    "UnknownDependency",
-    "current_execution",
-    "get_advanced_scheduler",
-]
+if TYPE_CHECKING:
+    from .public import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Load the public names at the first use of one: what needs none does not wait for them."""
+        if find_spec(f"{__name__}.{name}") is not None:
+            return import_module(f"{__name__}.{name}")
+        if not name.startswith("__") or name == "__all__":
+            public = import_module(f"{__name__}.public")
+            globals().update({one: getattr(public, one) for one in ("__all__", *public.__all__)})
+        try:
+            return globals()[name]
+        except KeyError:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message) from None
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *import_module(f"{__name__}.public").__all__})

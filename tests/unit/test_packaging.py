@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+import advanced_scheduler
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -73,3 +75,22 @@ def test_the_wheel_carries_nothing_beside_the_package(wheel: frozenset[str]) -> 
 def test_an_entry_point_leads_to_a_class(group: str, name: str) -> None:
     (found,) = entry_points(group=group, name=name)
     assert isinstance(found.load(), type)
+
+
+def test_the_package_loads_its_public_names_only_when_one_is_used() -> None:
+    program = (
+        "import sys, advanced_scheduler\n"
+        "from advanced_scheduler import errors\n"
+        "print('advanced_scheduler.scheduler' in sys.modules)\n"
+        "from advanced_scheduler import *\n"
+        "print(AdvancedTaskScheduler.__name__, errors.StoreError is StoreError)\n"
+    )
+    asked = [sys.executable, "-c", program]
+    answer = subprocess.run(asked, capture_output=True, check=True, text=True)
+    assert answer.stdout == "False\nAdvancedTaskScheduler True\n"
+
+
+def test_a_name_that_the_package_has_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'advanced_scheduler' has no attribute 'Nonsense'"):
+        _ = advanced_scheduler.Nonsense  # type: ignore[attr-defined]
+    assert {"AdvancedTaskScheduler", "__version__"} <= {*dir(advanced_scheduler)}
