@@ -5,31 +5,30 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, Final, ParamSpec, TypeVar
-
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import BaseScheduler
 
 from .clock import Clock
 from .config import Settings
 from .dag import TaskDependencyGraph
 from .engine.commands import Commands
 from .engine.handle import TaskHandle, dependency_on
+from .engine.host import TimerHost
 from .engine.hosting import hosted
 from .engine.node import Node
 from .engine.parts import Parts, assemble
 from .engine.report import facts_of, health_report
 from .engine.runner import Stop
+from .engine.timer import Host
 from .engine.views import TaskQueueView, status_of
 from .engine.waiters import Waiters
 from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
 from .faults import is_storable
-from .forks import free_in_child
+from .forks import free_in_child, renew_in_child
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
@@ -70,13 +69,14 @@ class AdvancedTaskScheduler:
         store: str | Store | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
-        apscheduler: BaseScheduler | None = None,
+        apscheduler: Host | None = None,
         name: str | None = None,
     ) -> None:
         self.settings = settings = settings or Settings()
-        self.name = name or f"{platform.node()}-{os.getpid()}"
+        self.name = name or _own_name()
+        self._named = name is not None
         self.max_concurrent_tasks = _slots(max_concurrent_tasks)
-        self.apscheduler = apscheduler or BackgroundScheduler(timezone="UTC")
+        self._host = TimerHost(apscheduler)
         self._parts: Parts = assemble(
             redis_client,
             store=store,
@@ -98,6 +98,13 @@ class AdvancedTaskScheduler:
         self._node: Node | None = None
         self._stepper: Node | None = None
         self._servers: list[Any] = []
+        self._of_parent: list[object] = []
+        renew_in_child(self, AdvancedTaskScheduler._leave_to_parent)
+
+    @property
+    def apscheduler(self) -> Host:
+        """The scheduler of APScheduler that this one is plugged into."""
+        return self._host.apscheduler
 
     @property
     def task_definitions(self) -> Mapping[str, TaskDefinition]:
@@ -293,11 +300,12 @@ class AdvancedTaskScheduler:
         if self._node is not None:
             self._node.check_home()
             return
+        self._host.check()
         self._end_stepper()
         node = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
         self._node = node
         try:
-            await node.start(self.apscheduler)
+            await node.start(self._host.apscheduler)
         except BaseException:
             self._node = None
             node.close()
@@ -312,6 +320,15 @@ class AdvancedTaskScheduler:
         finally:
             if node.stopped and self._node is node:
                 self._node = None
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Start and stop with an ASGI application: ``FastAPI(lifespan=scheduler.lifespan)``."""
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
 
     @contextmanager
     def running(self) -> Iterator[AdvancedTaskScheduler]:
@@ -348,6 +365,18 @@ class AdvancedTaskScheduler:
         if self._stepper is not None:
             self._stepper.close()
             self._stepper = None
+
+    def _leave_to_parent(self) -> None:
+        """In a forked process: what runs is the parent's; a start here starts afresh."""
+        self._of_parent += [self._node, self._stepper]  # to free a loop closes it for the parent
+        self._node = self._stepper = None
+        self._servers.clear()
+        if not self._named:
+            self.name = _own_name()
+
+
+def _own_name() -> str:
+    return f"{platform.node()}-{os.getpid()}"
 
 
 def _slots(wanted: object) -> int:

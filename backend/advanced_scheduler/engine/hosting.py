@@ -50,6 +50,7 @@ def hosted(
         dropped = True
         raise
     finally:
-        leave[0]()
-        if not dropped:
-            thread.join()
+        if thread.is_alive():  # in a process that was forked within the block it is not
+            leave[0]()
+            if not dropped:
+                thread.join()

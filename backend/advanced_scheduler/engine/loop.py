@@ -59,6 +59,10 @@ class Loop:
         self._woken = False
         self.wake()
 
+    def disown(self) -> None:
+        """In a forked process: end as well, but send no signal, which the parent would get."""
+        self._stopping = self._woken = True
+
     async def run(self) -> None:
         """Work and wait until ``stop``."""
         failures = 0

@@ -13,6 +13,7 @@ from functools import partial
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..executors import Executor, LoopExecutor, ProcessExecutor, ThreadExecutor
+from ..forks import renew_in_child
 from ..stores.base import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
@@ -60,11 +61,13 @@ class Node:
             clock=parts.clock,
             leases=parts.leases,
             settings=parts.settings,
+            ledger=parts.ledger,
             held_here=lambda: self.dispatcher.held.copy().keys(),
         )
         self._loops: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
         self._sweeping: Loop | None = None
+        renew_in_child(self, Node._leave_to_parent)
         self._unsubscribe = parts.events.subscribe(
             self._hear,
             [EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED, EventType.REVOKED],
@@ -170,7 +173,7 @@ class Node:
         self._threads.close()
         self._lock_threads.close()
 
-    def disown(self) -> None:
+    def _leave_to_parent(self) -> None:
         """In a forked process: this is a copy of what runs in the parent, and must do nothing."""
         self._unsubscribe()
         for loop in (self.dispatcher.loop, self._sweeping):

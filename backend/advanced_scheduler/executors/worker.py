@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import Any, Final
 
 from ..errors import ProcessDied
+from ..forks import renew_in_child
 from .wire import HEADER, Message, import_path, to_frame
 
 _CHILD: Final = f"{__name__.rpartition('.')[0]}.child"
@@ -49,6 +50,8 @@ class Worker:
         self._lock = Lock()  # between a kill and the moment when the id may belong to others
         self._exit: Future[int] = Future()
         self._exit.set_running_or_notify_cancel()  # whoever waits for it cannot cancel it
+        self._ours = True
+        renew_in_child(self, Worker._leave_to_parent)
         name = f"advanced-scheduler-process-{self._process.pid}"
         Thread(target=self._watch, name=name, daemon=True).start()
 
@@ -80,8 +83,13 @@ class Worker:
     def kill(self) -> None:
         """End the process and its children, unless they have ended; does not wait."""
         with self._lock:
-            if not self._exit.done():
+            if self._ours and not self._exit.done():
                 self._signal_group()
+
+    def _leave_to_parent(self) -> None:
+        """The worker ends when its socket does, of which a forked process has a copy."""
+        self._ours = False
+        self._home.close()
 
     def _signal_group(self) -> None:
         # PermissionError: what macOS says of a group of which only a zombie is left

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import LockUnavailable
-from ..forks import free_in_child
+from ..forks import free_in_child, renew_in_child
 from .base import Backend, Extension, Grant
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class Keeper:
         self._changed = free_in_child(threading.Condition())
         self._kept: dict[str, _Kept] = {}
         self._thread: threading.Thread | None = None
+        renew_in_child(self, Keeper._leave_to_parent)
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
         """Renew the grant until it is dropped; ``on_lost`` is called once if that fails."""
@@ -58,6 +59,10 @@ class Keeper:
         with self._changed:
             self._kept.clear()
             self._changed.notify_all()
+
+    def _leave_to_parent(self) -> None:
+        self._kept.clear()
+        self._thread = None
 
     def _run(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..clock import Clock
-from ..forks import free_in_child
+from ..forks import free_in_child, renew_in_child
 from .base import Extension
 
 
@@ -21,6 +21,7 @@ class ProcessLocks:
         self._mutex = free_in_child(threading.Lock())
         self._held: dict[str, tuple[str, float]] = {}
         self._fences: dict[str, int] = {}
+        renew_in_child(self, ProcessLocks._leave_to_parent)
 
     def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
         """See ``Backend.acquire``."""
@@ -60,6 +61,9 @@ class ProcessLocks:
 
     def close(self) -> None:
         """Nothing to give back: locks outlive a pause of the scheduler."""
+
+    def _leave_to_parent(self) -> None:
+        self._held.clear()
 
     def _extend(self, task_id: str, token: str, timeout: float) -> bool:
         with self._mutex:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import LockUnavailable
-from ..forks import free_in_child
+from ..forks import free_in_child, renew_in_child
 from .base import Backend
 
 _PAUSE_SECONDS: Final = 1.0
@@ -31,6 +31,7 @@ class Unsettled:
         self._changed = free_in_child(threading.Condition())
         self._doubts: dict[str, _Doubt] = {}
         self._thread: threading.Thread | None = None
+        renew_in_child(self, Unsettled._leave_to_parent)
 
     def remember(self, task_id: str, token: str, *, adoptable: bool) -> None:
         """The token may hold the lock of the task; ``adoptable``: nobody asked to release it."""
@@ -59,6 +60,10 @@ class Unsettled:
         with self._changed:
             self._doubts.clear()
             self._changed.notify_all()
+
+    def _leave_to_parent(self) -> None:
+        self._doubts.clear()
+        self._thread = None
 
     def _run(self) -> None:
         while True:

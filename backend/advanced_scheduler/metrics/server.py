@@ -17,6 +17,7 @@ from socketserver import ThreadingTCPServer
 from typing import Any, Final
 
 from ..errors import ConfigurationError
+from ..forks import renew_in_child
 from ..health import HealthFacts, HealthStatus, has_started, is_live, is_ready
 from ..scheduler import AdvancedTaskScheduler
 from .recent import Recent
@@ -211,11 +212,13 @@ class MetricsServer:
             daemon=True,
         )
         self._thread.start()
+        renew_in_child(self, MetricsServer.close)
 
     def close(self) -> None:
-        """Stop answering and counting; safe to repeat."""
+        """Stop answering and counting; safe to repeat, and in a process forked meanwhile."""
         self._metrics.close()
-        self._listener.shutdown()
+        if self._thread.is_alive():  # in a forked process it is not, and would be waited for
+            self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
 

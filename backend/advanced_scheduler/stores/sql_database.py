@@ -28,6 +28,9 @@ BUSY_SECONDS: Final = 30
 CHUNK: Final = 450
 """How many values one statement may name: old builds of SQLite take 999, some values are pairs."""
 
+FORK_SECONDS: Final = 5.0
+"""How long a fork waits for transactions of other threads to end."""
+
 _SQLITE_BUSY_CODES: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 _SYNCHRONOUS: Final = ("full", "normal")
 _PAUSE_SECONDS: Final = 0.01
@@ -51,6 +54,8 @@ class SqlDatabase:
         self._clock: Clock = SystemClock()
         self._write_lock = threading.Lock()  # threads queue here; SQLite itself would poll
         self._file: tuple[int, int] | None = None  # which one it is, while it is open
+        self._gate = threading.Lock()  # shut while this process forks
+        self._shut = self._busy = self._carried = False
         self._inherited: list[object] = []
         _prepare_connections(self._engine, synchronous)
         _databases.add(self)
@@ -76,9 +81,32 @@ class SqlDatabase:
         self._file = None
         self._engine.dispose()
 
-    def begin_anew(self) -> None:
-        """Use nothing of the parent process, in a child that it has just forked."""
-        self._write_lock = threading.Lock()  # who held it does not exist here
+    def before_fork(self) -> None:
+        """Close all connections, and let nobody open one before the fork.
+
+        SQLite keeps count of the file locks of its process in memory. A child that inherits a
+        connection inherits that count and none of the locks: it would never ask for them, and
+        another process could delete the log under its hands.
+        """
+        if not isinstance(pool := self._engine.pool, sa.QueuePool) or self._engine.name != "sqlite":
+            return
+        end = self._clock.monotonic() + FORK_SECONDS
+        self._shut = self._gate.acquire(timeout=FORK_SECONDS)
+        while (busy := pool.checkedout() > 0) and self._clock.monotonic() < end:
+            _PAUSE.wait(_PAUSE_SECONDS)
+        self._busy = busy
+        self._engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._shut:
+            self._shut = False
+            self._gate.release()
+
+    def after_fork_in_child(self) -> None:
+        """Use nothing of the parent process."""
+        self._write_lock, self._gate = threading.Lock(), threading.Lock()
+        self._shut, self._carried = False, self._carried or self._busy
         self._inherited.append(self._engine.pool)  # to free its connections would close them
         self._engine.dispose(close=False)
 
@@ -126,7 +154,7 @@ class SqlDatabase:
         started = self._clock.monotonic()
         while True:
             try:
-                with self._engine.connect() as db:
+                with self._connect() as db:
                     db.exec_driver_sql(begin)
                     result = work(db)
                     db.commit()
@@ -137,6 +165,15 @@ class SqlDatabase:
                     raise self._explained(error) from error
 
                 _PAUSE.wait(_PAUSE_SECONDS)
+
+    def _connect(self) -> Connection:
+        if self._carried:
+            raise StoreError(
+                f"store={self._shown}: this process was forked while a transaction was under way "
+                f"in its parent, for more than {FORK_SECONDS} s; open the store after the fork"
+            )
+        with self._gate:
+            return self._engine.connect()
 
     def _found(self) -> tuple[int, int] | None:
         """Device and number of the file that bears the name now."""
@@ -156,13 +193,20 @@ class SqlDatabase:
 _databases: Final[WeakSet[SqlDatabase]] = WeakSet()
 
 
-def _begin_anew() -> None:
-    for database in list(_databases):
-        database.begin_anew()
+def _each(step: Callable[[SqlDatabase], None]) -> Callable[[], None]:
+    def call() -> None:
+        for database in list(_databases):
+            step(database)
+
+    return call
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(
+        before=_each(SqlDatabase.before_fork),
+        after_in_parent=_each(SqlDatabase.after_fork_in_parent),
+        after_in_child=_each(SqlDatabase.after_fork_in_child),
+    )
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:

@@ -1,0 +1,268 @@
+"""Owns programs that fork: ``python fork_programs.py NAME FOLDER [REDIS_URL]``; 0 if all is well.
+
+Programs of their own, since a process that runs threads should not fork in the midst of a test.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from advanced_scheduler import AdvancedTaskScheduler, Settings, TaskDefinition
+from advanced_scheduler.errors import SchedulerStateError, StoreError
+from advanced_scheduler.stores import open_store, sql_database
+
+SECONDS = 20
+QUICK = Settings(poll_seconds=0.05)
+
+
+def pid() -> int:
+    """Where it runs."""
+    return os.getpid()
+
+
+def scheduler_on(store: str, **options: object) -> AdvancedTaskScheduler:
+    """With the task ``pid``, in threads, and ``own``, in processes."""
+    scheduler = AdvancedTaskScheduler(store=store, settings=QUICK, **options)  # type: ignore[arg-type]
+    scheduler.register_task(TaskDefinition("pid", "Pid", pid))
+    scheduler.register_task(TaskDefinition("own", "Own", pid, executor="process"))
+    return scheduler
+
+
+def runs(scheduler: AdvancedTaskScheduler, task: str = "pid") -> int:
+    """Schedule and wait; the result."""
+    answer = scheduler.result(scheduler.schedule_task(task), timeout=SECONDS)
+    assert isinstance(answer, int)
+    return answer
+
+
+class Child:
+    """A forked process that runs ``body``, and then the rest of a program that ends."""
+
+    def __init__(self, body: Callable[[], object]) -> None:
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            signal.alarm(SECONDS)
+            body()
+            sys.exit(0)
+
+    def ends_well(self) -> bool:
+        """Wait for it."""
+        return os.waitpid(self.pid, 0)[1] == 0
+
+
+@contextmanager
+def told() -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
+    """``wait`` returns in one process when ``tell`` was called in another."""
+    out, into = os.pipe()
+    yield lambda: os.read(out, 1), lambda: os.write(into, b"x")
+    os.close(out)
+    os.close(into)
+
+
+def made_before(folder: Path) -> None:
+    """Made before the fork and never started there."""
+    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    waiting = scheduler.schedule_task("pid")
+
+    def child() -> None:
+        assert scheduler.name.endswith(f"-{os.getpid()}")
+        with scheduler.running():
+            assert scheduler.result(waiting, timeout=SECONDS) == os.getpid()
+            assert runs(scheduler) == os.getpid()
+        scheduler.close()
+
+    assert Child(child).ends_well()
+    assert scheduler.name.endswith(f"-{os.getpid()}")
+    with scheduler.running():
+        assert runs(scheduler) == os.getpid()
+    scheduler.close()
+
+
+def log_is_kept(folder: Path) -> None:
+    """The last connection of the parent does not take the log away from the child."""
+    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    with told() as (until_open, is_open), told() as (until_closed, is_closed):
+
+        def child() -> None:
+            scheduler.schedule_task("pid")
+            is_open()
+            until_closed()
+            scheduler.schedule_task("pid")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        forked = Child(child)
+        until_open()
+        scheduler.close()
+        assert (folder / "jobs.db-wal").exists()
+        is_closed()
+        assert not forked.ends_well()
+    store = open_store(f"sqlite:///{folder}/jobs.db")
+    store.open()
+    assert sum(store.counts().values()) == 2
+    store.close()
+
+
+def running_before(folder: Path) -> None:
+    """Made and running before the fork, with a process of its own and a metrics server."""
+    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    server = scheduler.serve_metrics(port=0)
+    with scheduler.running():
+        worker = runs(scheduler, "own")
+
+        def child() -> None:
+            assert scheduler.running_tasks == 0
+            assert scheduler.get_health_status()["status"] != "unhealthy"
+            scheduler.serve_metrics(port=0)
+            with scheduler.running():
+                runs(scheduler)
+                runs(scheduler, "own")
+            scheduler.close()
+            sys.exit(0)  # through the block of the parent
+
+        assert Child(child).ends_well()
+        assert urllib.request.urlopen(f"{server.url}/health/live", timeout=SECONDS).status == 200
+        assert runs(scheduler) == os.getpid()
+        assert runs(scheduler, "own") == worker
+    scheduler.close()
+
+
+def port_is_free(folder: Path) -> None:
+    """A child that lives on does not keep the port of its parent's metrics."""
+    scheduler = scheduler_on("memory://")
+    server = scheduler.serve_metrics(port=0)
+    with told() as (until_over, is_over):
+        child = Child(until_over)
+        scheduler.close()
+        with pytest.raises(URLError, match="refused"):
+            urllib.request.urlopen(server.url, timeout=SECONDS)
+        is_over()
+        assert child.ends_well()
+
+
+def host_ran_before(folder: Path) -> None:
+    """An APScheduler of the application that ran before the fork."""
+    host = BackgroundScheduler(timezone="UTC")
+    host.start()
+    scheduler = scheduler_on("memory://", apscheduler=host)
+
+    def child() -> None:
+        with pytest.raises(SchedulerStateError, match="after the fork"), scheduler.running():
+            pass
+
+    assert Child(child).ends_well()
+    with scheduler.running():
+        assert runs(scheduler) == os.getpid()
+    host.shutdown()
+
+
+def under_load(folder: Path) -> None:
+    """Whatever the threads of the parent hold when it forks."""
+    with ExitStack() as stack:
+        for store in ("memory://", f"sqlite:///{folder}/jobs.db?synchronous=normal"):
+            scheduler = scheduler_on(store)
+            stack.callback(scheduler.close)
+            stack.enter_context(scheduler.running())
+            over = threading.Event()
+            stack.callback(over.set)
+
+            def load(scheduler: AdvancedTaskScheduler, over: threading.Event) -> None:
+                while not over.is_set():
+                    runs(scheduler)
+
+            threads = [threading.Thread(target=load, args=(scheduler, over)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+
+            def child(scheduler: AdvancedTaskScheduler = scheduler) -> None:
+                with scheduler.running():
+                    runs(scheduler)
+                os._exit(0)
+
+            for _ in range(8):
+                assert Child(child).ends_well()
+            over.set()
+            for thread in threads:
+                thread.join()
+
+
+def in_midst_of_a_write(folder: Path) -> None:
+    """A transaction that will not end: the child is told, and the parent goes on."""
+    sql_database.FORK_SECONDS = 0.05  # type: ignore[misc]
+    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    store = scheduler.store
+    assert isinstance(store, sql_database.SqlDatabase)
+    begun, over = threading.Event(), threading.Event()
+
+    def write(_: object) -> None:
+        begun.set()
+        over.wait()
+
+    work = threading.Thread(target=store._write, args=(write,))
+    work.start()
+    begun.wait()
+
+    def child() -> None:
+        with pytest.raises(StoreError, match="open the store after the fork"):
+            scheduler.schedule_task("pid")
+
+    assert Child(child).ends_well()
+    over.set()
+    work.join()
+    scheduler.schedule_task("pid")
+    scheduler.close()
+
+
+def locks_on_redis(folder: Path) -> None:
+    """The parent keeps the lock that it holds, and the child gets others."""
+    scheduler = scheduler_on("memory://", redis_client=sys.argv[3])
+    locks = scheduler.lock_manager
+    grant = locks.try_acquire("a", timeout=3)
+    assert grant is not None
+    lost: list[object] = []
+    locks.keep(grant, lost.append)
+
+    def child() -> None:
+        assert locks.try_acquire("a", timeout=3) is None
+        other = locks.try_acquire("b", timeout=3)
+        assert other is not None
+        locks.keep(other, lost.append)
+        assert locks.let_go(other)
+        scheduler.close()
+
+    assert Child(child).ends_well()
+    assert locks.let_go(grant)
+    assert not lost
+    scheduler.close()
+
+
+PROGRAMS = {
+    program.__name__: program
+    for program in (
+        made_before,
+        log_is_kept,
+        running_before,
+        port_is_free,
+        host_ran_before,
+        under_load,
+        in_midst_of_a_write,
+        locks_on_redis,
+    )
+}
+
+if __name__ == "__main__":
+    faulthandler.register(signal.SIGALRM, chain=True)  # says where it hangs, and ends it
+    signal.alarm(2 * SECONDS)
+    PROGRAMS[sys.argv[1]](Path(sys.argv[2]))
