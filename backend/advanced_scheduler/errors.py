@@ -12,6 +12,8 @@ SchedulerError
 ├── InvalidTrigger                (ValueError)  a trigger that says nothing, or never fires
 │   └── InvalidCronExpression                   "Invalid cron expression", field and token
 ├── ExecutionNotFound             (KeyError)    no execution has this id
+├── ScheduleNotFound              (KeyError)    no schedule has this id
+├── VersionConflict                             the schedule was edited by somebody else
 ├── TaskFailed                                  ``result()``: ended without a result
 ├── RemoteError                                 what a task raised in a process of its own
 ├── ProcessDied                                 the process of a task ended before the task did
@@ -79,6 +81,16 @@ class ExecutionNotFound(SchedulerError, KeyError):
     """No execution has this id: it never existed, or the history was trimmed."""
 
     __str__ = Exception.__str__
+
+
+class ScheduleNotFound(SchedulerError, KeyError):
+    """No schedule has this id: it never existed, or it was removed."""
+
+    __str__ = Exception.__str__
+
+
+class VersionConflict(SchedulerError):
+    """The schedule has another version than the caller has seen; the message shows both."""
 
 
 class TaskFailed(SchedulerError):

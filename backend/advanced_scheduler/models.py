@@ -353,6 +353,37 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What became of one instant of a schedule, in words.
+
+    ``outcome`` is None where the ledger has no row, and ``reason`` then says why. ``status`` is
+    that of the execution, if there was one and the history still has it.
+    """
+
+    schedule_id: str
+    instant: datetime
+    outcome: TickOutcome | None
+    reason: str
+    execution_id: str | None = None
+    status: TaskStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """A stretch of the ledger: from ``start`` up to, without, ``end``.
+
+    ``ticks`` are all that was recorded, by instant. ``missing`` are instants that were passed
+    over without a record: there should never be one.
+    """
+
+    schedule_id: str
+    start: datetime
+    end: datetime
+    ticks: Sequence[Explanation]
+    missing: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
     """Something stored that this node cannot use; it is kept for one that can.
 

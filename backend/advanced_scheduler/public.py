@@ -23,6 +23,7 @@ from .errors import (
     ProcessDied,
     RemoteError,
     ResultTimeout,
+    ScheduleNotFound,
     SchedulerError,
     SchedulerStateError,
     StoreError,
@@ -32,13 +33,17 @@ from .errors import (
     TaskInUse,
     TaskNotRegistered,
     UnknownDependency,
+    VersionConflict,
 )
 from .events import Event, EventBus, EventType
 from .health import SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
+    Audit,
+    Explanation,
     MisfirePolicy,
     OverlapPolicy,
+    Parked,
     RetryConfig,
     RetryStrategy,
     Schedule,
@@ -58,6 +63,7 @@ from .triggers import CronTrigger, IntervalTrigger, OneTimeTrigger
 
 __all__ = [
     "AdvancedTaskScheduler",
+    "Audit",
     "CircularDependency",
     "Clock",
     "ConfigurationError",
@@ -67,6 +73,7 @@ __all__ = [
     "EventBus",
     "EventType",
     "ExecutionNotFound",
+    "Explanation",
     "IllegalTransition",
     "IntervalTrigger",
     "InvalidArguments",
@@ -81,6 +88,7 @@ __all__ = [
     "NotStorable",
     "OneTimeTrigger",
     "OverlapPolicy",
+    "Parked",
     "PriorityTaskQueue",
     "ProcessDied",
     "RemoteError",
@@ -88,6 +96,7 @@ __all__ = [
     "RetryConfig",
     "RetryStrategy",
     "Schedule",
+    "ScheduleNotFound",
     "ScheduleOptions",
     "SchedulerError",
     "SchedulerHealthMonitor",
@@ -112,6 +121,7 @@ __all__ = [
     "Tick",
     "TickOutcome",
     "UnknownDependency",
+    "VersionConflict",
     "current_execution",
     "get_advanced_scheduler",
 ]

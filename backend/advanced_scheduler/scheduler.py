@@ -21,19 +21,17 @@ from .engine.hosting import hosted
 from .engine.node import Node
 from .engine.parts import Parts, assemble
 from .engine.report import facts_of, health_report
-from .engine.runner import Stop
+from .engine.schedules import Schedules
 from .engine.timer import Host
 from .engine.views import TaskQueueView, status_of
 from .engine.waiters import Waiters
 from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
-from .faults import is_storable
 from .forks import free_in_child, renew_in_child
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
     RetryConfig,
-    Schedule,
     ScheduleOptions,
     TaskDefinition,
     TaskDependency,
@@ -41,6 +39,7 @@ from .models import (
     TaskStatus,
 )
 from .retry import TaskRetryManager
+from .schedule_calls import ScheduleCalls
 from .stores.base import Store
 
 MOST_SLOTS: Final = 10_000  # of one node: far beyond what a process can run at once
@@ -49,7 +48,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AdvancedTaskScheduler:
+class AdvancedTaskScheduler(ScheduleCalls):
     """Wraps APScheduler: priorities, dependencies, locks, retries, durable state, health.
 
     ``redis_client`` (a ``redis.Redis`` or a URL) is where locks live; without it they live in
@@ -92,6 +91,7 @@ class AdvancedTaskScheduler:
         self.health_monitor: SchedulerHealthMonitor = self._parts.monitor
         self.task_queue = TaskQueueView(self.store)
         self._commands = Commands(self._parts)
+        self._schedules = Schedules(self._parts)
         self._waiters = Waiters(
             self.store, self.events, settings.poll_seconds, on_loop=self._is_home
         )
@@ -211,47 +211,13 @@ class AdvancedTaskScheduler:
         """
         return self._commands.schedule_workflow(task_ids, arguments or {})
 
-    def schedule_cron_task(
-        self,
-        task_id: str,
-        cron_expression: str,
-        *,
-        timezone: str | None = None,
-        start_time: datetime | None = None,
-        end_time: datetime | None = None,
-    ) -> str:
-        """Run a task by cron text, in UTC unless ``timezone`` says otherwise.
-
-        Answers the id of the schedule. The id follows from the arguments: an application that
-        says the same again after a restart gets the schedule that it has, which also knows the
-        instants that were missed. Raises ``ValueError``: "Invalid cron expression" with field
-        and token, "not registered".
-        """
-        schedule_id = self._commands.schedule_cron(
-            task_id, cron_expression, timezone or "UTC", start_time, end_time
-        )
-        if self._node is not None and self._node.timer is not None:
-            self._node.timer.wake()
-        return schedule_id
-
-    def get_schedules(self) -> list[Schedule]:
-        """All schedules of the store, by id."""
-        return self.store.schedules()
-
-    def remove_schedule(self, schedule_id: str) -> bool:
-        """Delete a schedule; its ledger stays. False if there is no such schedule."""
-        return is_storable(schedule_id) and self.store.remove(schedule_id)
-
     def cancel_task(self, execution_id: str) -> bool:
         """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
 
         A coroutine is cancelled and a process killed. A thread cannot be stopped: its context
         is told, and whatever it still answers does not count.
         """
-        cancelled = self._commands.cancel(execution_id)
-        if cancelled and (node := self._node or self._stepper):
-            node.interrupt(execution_id, Stop.CANCELLED)
-        return cancelled
+        return self._commands.cancel(execution_id)
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
         """An execution as a dict, times in ISO 8601; None for an unknown id."""

@@ -56,8 +56,20 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         ("schedule_task_many", ["task", "calls", "*options"]),
         (
             "schedule_cron_task",
-            ["task_id", "cron_expression", "*timezone", "*start_time", "*end_time"],
+            [
+                *("task_id", "cron_expression", "*timezone", "*start_time", "*end_time"),
+                "policies",
+            ],
         ),
+        (
+            "update_schedule",
+            ["schedule_id", "*cron_expression", "*timezone", "*version", "policies"],
+        ),
+        ("pause_schedule", ["schedule_id"]),
+        ("resume_schedule", ["schedule_id", "*catch_up"]),
+        ("explain", ["schedule_id", "instant"]),
+        ("audit", ["schedule_id", "start", "end"]),
+        ("parked", []),
         ("cancel_task", ["execution_id"]),
         ("get_task_status", ["execution_id"]),
         ("get_health_status", []),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,12 +11,11 @@ from typing import Any, Final
 from uuid import uuid4
 
 from .. import lifecycle
-from ..errors import InvalidArguments, InvalidTrigger, TaskAlreadyRegistered, TaskInUse
+from ..errors import InvalidArguments, TaskAlreadyRegistered, TaskInUse
 from ..faults import is_storable
 from ..lifecycle import FINAL
 from ..models import (
     ExecutionFilter,
-    Schedule,
     ScheduleOptions,
     TaskDefinition,
     TaskExecution,
@@ -25,11 +23,9 @@ from ..models import (
     task_key,
 )
 from ..registry import RegisteredTask, definition_for
-from ..triggers import CronTrigger
 from .intake import Request
 from .options import checked
 from .parts import Parts
-from .plan import next_instant
 from .settler import Change
 
 _OPEN: Final = frozenset(TaskStatus) - FINAL
@@ -115,34 +111,6 @@ class Commands:
         ]
         return dict(zip(ordered, self._parts.intake.submit(requests), strict=True))
 
-    def schedule_cron(
-        self,
-        task_id: str,
-        expression: str,
-        timezone: str,
-        start_time: datetime | None,
-        end_time: datetime | None,
-    ) -> str:
-        """Store the schedule unless it is there; answers its id."""
-        task = self._parts.registry.get(task_id)
-        task.bind((), {})
-        trigger = CronTrigger(
-            expression, timezone=timezone, start_time=start_time, end_time=end_time
-        )
-        first = next_instant(trigger, None, self._parts.clock.now())
-        if first is None:
-            raise InvalidTrigger(
-                f"{expression!r} never fires from now on; start_time={start_time}, "
-                f"end_time={end_time}"
-            )
-        state = trigger.to_json()
-        schedule_id = f"{task_id}@{_digest(state)}"
-        schedule = Schedule(
-            schedule_id=schedule_id, task_id=task_id, trigger=state, next_fire_time=first
-        )
-        self._parts.store.put(schedule, expected=None)
-        return schedule_id
-
     def find(self, execution_id: object) -> TaskExecution | None:
         """The execution; None for what is no id of one."""
         if not isinstance(execution_id, str) or not is_storable(execution_id):
@@ -196,8 +164,3 @@ def _split(call: object) -> Arguments:
         f"a call must be a list of positional arguments or a dict of keyword arguments, "
         f"not {reprlib.repr(call)}"
     )
-
-
-def _digest(state: Mapping[str, Any]) -> str:
-    text = repr(sorted(state.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

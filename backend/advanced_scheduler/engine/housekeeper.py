@@ -1,10 +1,11 @@
-"""Looks after what nobody else will: lost leases, stranded dependents, old history."""
+"""Looks after what nobody else will: lost leases, stranded dependents, old history, gaps."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from typing import Final
 
 from .. import lifecycle
 from ..clock import Clock
@@ -14,11 +15,13 @@ from ..models import TaskExecution
 from ..stores.base import ExecutionStore
 from .intake import Intake
 from .lease_clock import LeaseClock
+from .ledger import Ledger
 from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH: Final = 200
+AUDIT_SECONDS: Final = 5.0
 
 
 class Housekeeper:
@@ -34,6 +37,7 @@ class Housekeeper:
         clock: Clock,
         leases: LeaseClock,
         settings: Settings,
+        ledger: Ledger,
         held_here: Callable[[], Collection[str]],
     ) -> None:
         self._store = store
@@ -43,6 +47,8 @@ class Housekeeper:
         self._clock = clock
         self._leases = leases
         self._settings = settings
+        self._ledger = ledger
+        self._audited: float | None = None
         self._held_here = held_here
 
     def sweep(self) -> int:
@@ -50,6 +56,7 @@ class Housekeeper:
         rescued = self._rescue()
         self._settle_stranded()
         self._prune()
+        self._audit()
         return rescued
 
     def _rescue(self) -> int:
@@ -90,6 +97,13 @@ class Housekeeper:
             done = self._settler.settle(self._intake.due_changes(rows))
             if len(rows) < BATCH or not any(done):
                 return
+
+    def _audit(self) -> None:
+        """Ticks due are ticks recorded; a part of the schedules every few seconds."""
+        now = self._clock.monotonic()
+        if self._audited is None or now - self._audited >= AUDIT_SECONDS:
+            self._audited = now
+            self._ledger.check()
 
     def _prune(self) -> None:
         now, settings = self._clock.now(), self._settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from ..stores.base import LockStore, Store
 from .arguments import Arguments
 from .intake import Intake
 from .lease_clock import LeaseClock
+from .ledger import Ledger
 from .settler import Settler
 from .signals import Signals
 from .ticker import Ticker
@@ -45,6 +47,7 @@ class Parts:
     settler: Settler
     intake: Intake
     ticker: Ticker
+    ledger: Ledger
 
     def close(self) -> None:
         """Release what is held of servers and files."""
@@ -112,6 +115,12 @@ def assemble(
             settler=settler,
             events=events,
             clock=clock,
+        ),
+        ledger=Ledger(
+            store=store,
+            registry=registry,
+            clock=clock,
+            kept=timedelta(days=settings.history_days),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Tells other nodes of news, and hears of theirs, on a store that can; polling does the rest."""
+"""Tells the nodes of this process, and others on a store that can; polling does the rest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ class Signals:
 
     def __init__(self, store: Store) -> None:
         self._store = store if isinstance(store, SignalStore) else None
+        self._listeners: tuple[Callable[[Signal], None], ...] = ()
 
     def tell(self, signal: Signal) -> None:
-        """Tell the other nodes; raises nothing."""
+        """Tell all nodes; raises nothing."""
+        for heard in self._listeners:
+            heard(signal)
         if self._store is None:
             return
         try:
@@ -33,5 +36,13 @@ class Signals:
             self.tell(Signal.REVOKED)
 
     def hear(self, heard: Callable[[Signal], None]) -> Callable[[], None]:
-        """Call ``heard``, on another thread, for each signal; answers how to end it."""
-        return (lambda: None) if self._store is None else self._store.subscribe(heard)
+        """Call ``heard``, on any thread, for each signal; answers how to end it."""
+        self._listeners = (*self._listeners, heard)
+        unsubscribe = None if self._store is None else self._store.subscribe(heard)
+
+        def end() -> None:
+            self._listeners = tuple(one for one in self._listeners if one is not heard)
+            if unsubscribe is not None:
+                unsubscribe()
+
+        return end

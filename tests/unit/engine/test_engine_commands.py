@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from advanced_scheduler.engine.parts import Parts
 from advanced_scheduler.errors import (
     CircularDependency,
     InvalidArguments,
-    InvalidCronExpression,
-    InvalidTrigger,
     StoreUnavailable,
     TaskInUse,
     TaskNotRegistered,
@@ -190,51 +187,6 @@ def test_threads_that_schedule_one_callable_for_the_first_time_all_succeed(
     for one in threads:
         one.join()
     assert stored(made) == 2
-
-
-def test_a_cron_schedule_is_there_once_whoever_asks(commands: Commands, made: Parts) -> None:
-    commands.register(define())
-    ids = {commands.schedule_cron("job", "0 3 * * *", "UTC", None, None) for _ in range(2)}
-    assert len(ids) == len(made.store.schedules()) == 1
-    assert commands.schedule_cron("job", "0 4 * * *", "UTC", None, None) not in ids
-    assert commands.schedule_cron("job", "0 3 * * *", "Asia/Tokyo", None, None) not in ids
-    assert made.store.schedules(ids)[0].next_fire_time == NOW + timedelta(hours=3)
-
-
-def test_saying_a_schedule_again_forgets_nothing_of_what_was_missed(
-    commands: Commands, made: Parts, clock: ManualClock
-) -> None:
-    commands.register(define())
-    one = commands.schedule_cron("job", "0 3 * * *", "UTC", None, None)
-    clock.advance(days=3)
-    assert commands.schedule_cron("job", "0 3 * * *", "UTC", None, None) == one
-    assert made.store.schedules([one])[0].next_fire_time == NOW + timedelta(hours=3)
-
-
-@pytest.mark.parametrize(
-    ("asked", "error", "message"),
-    [
-        (("* * *", "UTC"), InvalidCronExpression, "Invalid cron expression"),
-        (("61 * * * *", "UTC"), InvalidCronExpression, "61"),
-        ((5, "UTC"), InvalidCronExpression, "must be a str"),
-        (("* * * * *", "Mars/Base"), InvalidTrigger, "Mars/Base"),
-        (("* * * * *", "UTC", None, NOW - timedelta(days=1)), InvalidTrigger, "never fires"),
-    ],
-)
-def test_a_schedule_that_cannot_work_is_refused(
-    asked: tuple[Any, ...], error: type[Exception], message: str, commands: Commands, made: Parts
-) -> None:
-    commands.register(define())
-    expression, timezone, start, end = (*asked, None, None)[:4]
-    with pytest.raises(error, match=message):
-        commands.schedule_cron("job", expression, timezone, start, end)
-    assert made.store.schedules() == []
-
-
-def test_a_schedule_of_a_task_that_needs_arguments_is_refused(commands: Commands) -> None:
-    commands.register(define(add))
-    with pytest.raises(InvalidArguments, match="'a'"):
-        commands.schedule_cron("job", "* * * * *", "UTC", None, None)
 
 
 def test_a_cancelled_execution_takes_its_dependents_along(commands: Commands, made: Parts) -> None:

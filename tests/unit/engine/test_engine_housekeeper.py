@@ -35,6 +35,7 @@ def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
         settler=made.settler,
         events=made.events,
         leases=made.leases,
+        ledger=made.ledger,
         clock=made.clock,
         settings=made.settings,
         held_here=lambda: held,

@@ -1,0 +1,201 @@
+"""Answers from the ledger what became of each instant of a schedule, and looks for gaps in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ..clock import Clock
+from ..errors import InvalidArguments, InvalidTrigger, ScheduleNotFound
+from ..faults import is_storable
+from ..models import Audit, Explanation, Schedule, TaskExecution, Tick, TickOutcome
+from ..registry import TaskRegistry
+from ..stores.base import Store
+from ..triggers import Trigger, trigger_from_json
+from .plan import instants_between, next_instant
+
+logger = logging.getLogger(__name__)
+
+MOST: Final = 10_000  # instants in one audit
+SLICE: Final = 100  # schedules in one step of the check
+STRETCH: Final = 1000  # instants of one schedule in one step of the check
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class Ledger:
+    """Reads the ledger, and what it should hold: every instant of every schedule, once.
+
+    ``check`` is for the housekeeper: it looks at some schedules at a time, and at each stretch
+    of their ledgers once.
+    """
+
+    def __init__(
+        self, *, store: Store, registry: TaskRegistry, clock: Clock, kept: timedelta
+    ) -> None:
+        self.gaps = 0  # instants that were found to be missing, by this process
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._kept = kept
+        self._unchecked: list[str] = []
+        self._checked: dict[str, datetime] = {}  # schedule id -> up to where its ledger is right
+
+    def explain(self, schedule_id: str, instant: datetime) -> Explanation:
+        """What became of this instant; raises ``ScheduleNotFound``."""
+        instant = _utc("instant", instant)
+        found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
+        if found:
+            return self._told(found)[0]
+        return Explanation(
+            schedule_id=schedule_id,
+            instant=instant,
+            outcome=None,
+            reason=self._why_none(self._schedule(schedule_id), instant),
+        )
+
+    def audit(self, schedule_id: str, start: datetime, end: datetime) -> Audit:
+        """Every instant from ``start`` up to, without, ``end``.
+
+        Raises ``ScheduleNotFound`` where there is neither a schedule nor a row of its ledger,
+        and ``InvalidArguments`` for more than 10,000 instants.
+        """
+        start, end = _utc("start", start), _utc("end", end)
+        ticks = self._store.ticks(schedule_id, start, end, MOST + 1)
+        schedule = next(iter(self._find(schedule_id)), None)
+        if schedule is None and not ticks:
+            raise _unknown(schedule_id)
+        due: Sequence[datetime] = []
+        if schedule is not None:
+            first = max(start, self._kept_from(schedule_id))
+            due = self._passed(schedule, first, end, MOST + 1)
+        if max(len(ticks), len(due)) > MOST:
+            raise InvalidArguments(
+                f"start={start}, end={end} span more than {MOST:,} instants of schedule "
+                f"{schedule_id!r}; ask for a shorter stretch"
+            )
+        return Audit(
+            schedule_id=schedule_id,
+            start=start,
+            end=end,
+            ticks=self._told(ticks),
+            missing=_missing(due, ticks),
+        )
+
+    def check(self) -> None:
+        """Look for gaps in the ledgers of some schedules; a gap is counted and logged once."""
+        if not self._unchecked:
+            self._unchecked = [one.schedule_id for one in self._store.schedules()]
+            self._checked = {
+                one: self._checked[one] for one in self._unchecked if one in self._checked
+            }
+        some, self._unchecked = self._unchecked[:SLICE], self._unchecked[SLICE:]
+        for schedule in self._store.schedules(some):
+            self._check(schedule)
+
+    def _check(self, schedule: Schedule) -> None:
+        one, now = schedule.schedule_id, self._clock.now()
+        start = self._checked.get(one, now - timedelta(hours=1))
+        due = self._passed(schedule, start, now, STRETCH)
+        if not due:
+            return
+        ticks = self._store.ticks(one, due[0], due[-1] + _INSTANT, STRETCH)
+        missing = _missing(due, ticks)
+        if missing and self._find(one) == [schedule]:  # not removed or edited meanwhile
+            self.gaps += len(missing)
+            logger.error("schedule %s: no record of %d instants: %s", one, len(missing), missing)
+        self._checked[one] = due[-1] + _INSTANT
+
+    def _passed(
+        self, schedule: Schedule, start: datetime, end: datetime, limit: int
+    ) -> Sequence[datetime]:
+        """The first instants of this version that must be in the ledger."""
+        if schedule.ledger_from is None:  # stored by a release that did not note it
+            return []
+        first = max(start, schedule.ledger_from)
+        last = min(end, schedule.next_fire_time or end, self._clock.now())
+        try:
+            return instants_between(trigger_from_json(schedule.trigger), first, last, limit)
+        except InvalidTrigger:
+            return []
+
+    def _kept_from(self, schedule_id: str) -> datetime:
+        """What is older may have been trimmed."""
+        now = self._clock.now()
+        oldest = self._store.ticks(schedule_id, now - 2 * self._kept, now, 1)
+        return max([now - self._kept, *(tick.instant for tick in oldest)])
+
+    def _why_none(self, schedule: Schedule, instant: datetime) -> str:
+        now = self._clock.now()
+        try:
+            trigger = trigger_from_json(schedule.trigger)
+        except InvalidTrigger as error:
+            return f"parked: {error}"
+        if instants_between(trigger, instant, instant + _INSTANT, 1) != [instant]:
+            return f"not an instant of this schedule{_the_next(trigger, instant)}"
+        if schedule.ledger_from is None or instant < schedule.ledger_from:
+            began = schedule.ledger_from and schedule.ledger_from.isoformat()
+            return f"version {schedule.version} of this schedule began later, at {began}"
+        upcoming = schedule.next_fire_time
+        if upcoming is None or instant < upcoming:
+            if instant < self._kept_from(schedule.schedule_id):
+                return f"its record has been trimmed, or was older than {self._kept.days} days"
+            return "missing: it was passed over without a record, which must never happen"
+        if instant > now:
+            return "still to come; the schedule is paused" if schedule.paused else "still to come"
+        if schedule.paused:
+            return "the schedule is paused; what becomes of it is decided when it is resumed"
+        if schedule.task_id not in self._registry:
+            return f"parked: task {schedule.task_id!r} is not registered on this node"
+        return "due, and not fired yet: no running node has looked, or none knows the task"
+
+    def _told(self, ticks: Sequence[Tick]) -> list[Explanation]:
+        ids = [tick.execution_id for tick in ticks if tick.execution_id is not None]
+        rows = {row.execution_id: row for row in self._store.get(ids)}
+        return [_told(tick, rows.get(tick.execution_id or "")) for tick in ticks]
+
+    def _schedule(self, schedule_id: str) -> Schedule:
+        for schedule in self._find(schedule_id):
+            return schedule
+        raise _unknown(schedule_id)
+
+    def _find(self, schedule_id: str) -> list[Schedule]:
+        return self._store.schedules([schedule_id]) if is_storable(schedule_id) else []
+
+
+def _told(tick: Tick, row: TaskExecution | None) -> Explanation:
+    words = tick.reason or tick.outcome.value
+    if tick.outcome is TickOutcome.FIRED:
+        words = f"execution {tick.execution_id}, which the history has no more"
+        if row is not None:
+            why = row.error or row.reason
+            words = f"execution {row.execution_id} {row.status}{f': {why}' if why else ''}"
+    return Explanation(
+        schedule_id=tick.schedule_id,
+        instant=tick.instant,
+        outcome=tick.outcome,
+        reason=words,
+        execution_id=tick.execution_id,
+        status=None if row is None else row.status,
+    )
+
+
+def _missing(due: Iterable[datetime], ticks: Iterable[Tick]) -> list[datetime]:
+    recorded = {tick.instant for tick in ticks}
+    return [instant for instant in due if instant not in recorded]
+
+
+def _the_next(trigger: Trigger, instant: datetime) -> str:
+    following = next_instant(trigger, None, instant)
+    return "" if following is None else f"; the next one after it is {following.isoformat()}"
+
+
+def _utc(name: str, instant: object) -> datetime:
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
+        raise InvalidArguments(f"{name}={instant!r} must be an aware datetime")
+    return instant.astimezone(UTC)
+
+
+def _unknown(schedule_id: str) -> ScheduleNotFound:
+    return ScheduleNotFound(f"no schedule {schedule_id!r}: it never existed, or it was removed")

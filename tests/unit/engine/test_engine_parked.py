@@ -1,0 +1,65 @@
+"""What cannot be used here is kept, and listed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.parked import parked
+from advanced_scheduler.models import Parked
+from advanced_scheduler.stores import open_store
+from tests.support.definitions import define, nothing
+from tests.unit.engine.kit import execution, parts, schedule
+
+
+def test_tasks_and_schedules_that_nobody_here_knows(clock: ManualClock, tmp_path: Path) -> None:
+    made = parts(open_store(f"sqlite:///{tmp_path}/jobs.db"), clock)
+    made.store.add([execution("a"), execution("b"), execution("c", task_id="known")])
+    newer = {**schedule().trigger, "v": 99}
+    made.store.put(schedule(task_id="gone", schedule_id="s1"), expected=None)
+    of_tomorrow = replace(schedule(task_id="known", schedule_id="s2"), trigger=newer)
+    made.store.put(of_tomorrow, expected=None)
+    made.store.put(schedule(task_id="known", schedule_id="s3"), expected=None)
+    made.registry.register(define(nothing, task_id="known"))
+    found = parked(made.store, made.registry)
+    assert [(one.kind, one.id, one.count) for one in found] == [
+        ("task", "job", 2),
+        ("schedule", "s1", 1),
+        ("schedule", "s2", 1),
+    ]
+    assert found[0].reason == "task 'job' is not registered on this node"
+    assert "newer release" in found[2].reason
+    made.registry.register(define(nothing))
+    assert [one.id for one in parked(made.store, made.registry)] == ["s1", "s2"]
+    made.close()
+
+
+def test_rows_that_cannot_be_read_are_listed_once_they_were_met(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    made = parts(open_store(f"sqlite:///{tmp_path}/jobs.db"), clock)
+    made.registry.register(define(nothing))
+    made.store.add([execution("a"), execution("b")])
+    database = sa.create_engine(f"sqlite:///{tmp_path}/jobs.db")
+    with database.begin() as db:
+        db.execute(sa.text("UPDATE executions SET args = '[1' WHERE execution_id = 'a'"))
+    database.dispose()
+    made.store.get(["a", "b"])
+    (found,) = parked(made.store, made.registry)
+    assert found == Parked(kind="execution", id="a", reason=found.reason)
+    assert found.reason
+    made.close()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_is_parked_in_a_store_whose_tasks_are_all_known(
+    count: int, clock: ManualClock
+) -> None:
+    made = parts(open_store("memory://"), clock)
+    made.registry.register(define(nothing))
+    made.store.add([execution(str(n)) for n in range(count)])
+    assert parked(made.store, made.registry) == []
