@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..dag import resolve
 from ..errors import (
     ExecutionNotFound,
+    InvalidArguments,
     StoreError,
     StoreUnavailable,
     UnknownDependency,
@@ -20,7 +21,7 @@ from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
 from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution, task_key
 from ..registry import RegisteredTask, TaskRegistry
-from ..stores.base import Store
+from ..stores.base import Store, TransactionalStore
 from .arguments import Arguments
 from .ids import ExecutionIds
 from .settler import Change, Settler
@@ -69,6 +70,9 @@ class Intake:
         """
         now = self._clock.now()
         rows = self.prepare(requests, now)
+        connection = requests[0].options.connection if requests else None
+        if connection is not None:
+            return self._within(connection, rows)
         added = self._store.add(rows)
         ids, blocked = [], []
         for row, new in zip(rows, added, strict=True):
@@ -80,6 +84,18 @@ class Intake:
         if blocked:
             self.recheck(blocked)
         return ids
+
+    def _within(self, connection: object, rows: Sequence[TaskExecution]) -> list[str]:
+        """Stored in the caller's transaction: what is not committed is no news to anybody.
+
+        So nobody is told of it; the nodes find it by the signal of the commit, or by polling.
+        """
+        if not isinstance(self._store, TransactionalStore):
+            raise InvalidArguments(
+                f"connection={connection!r} needs a store in an SQL database, not "
+                f"{type(self._store).__name__}"
+            )
+        return self._store.add_within(connection, rows)
 
     def prepare(self, requests: Sequence[Request], now: datetime) -> list[TaskExecution]:
         """The rows that ``submit`` would store; nothing is stored."""

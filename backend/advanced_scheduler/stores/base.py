@@ -251,11 +251,11 @@ class SignalStore(Protocol):
 class TransactionalStore(Protocol):
     """Stores in a database that the caller may share a transaction with."""
 
-    def add_within(self, connection: Any, executions: Sequence[TaskExecution]) -> list[bool]:
+    def add_within(self, connection: Any, executions: Sequence[TaskExecution]) -> list[str]:
         """``add``, as part of the transaction of a SQLAlchemy connection or session.
 
-        Neither commits nor rolls back. Raises ``ConfigurationError`` for a connection to
-        another database.
+        Answers the id of each, or of the one that holds its unique key. Neither commits nor
+        rolls back. Raises ``ConfigurationError`` for a connection to another database.
         """
         ...
 
