@@ -9,10 +9,13 @@ from typing import Final, TypeAlias
 from uuid import uuid4
 
 import pytest
+import redis
 
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.redis import RedisStore
 from advanced_scheduler.stores.sql import SqlStore
+from tests.support.servers import RedisServer
 
 BACKENDS: Final = {
     "memory": "memory://",
@@ -52,6 +55,37 @@ def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
 def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
     """An open, empty SQLite store in ``tmp_path / "store.db"``."""
     opened = SqlStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def redis_store_url(new_url: NewUrl) -> str:
+    """The URL of an empty store on the Redis that the session shares."""
+    return new_url("redis")
+
+
+@pytest.fixture
+def redis_store(redis_store_url: str) -> Iterator[RedisStore]:
+    """An open, empty store on the Redis that the session shares."""
+    opened = RedisStore(redis_store_url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def redis_raw(redis_url: str) -> Iterator[redis.Redis]:
+    """The Redis that the session shares, itself."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def private_store(private_redis: RedisServer) -> Iterator[RedisStore]:
+    """An open store on a Redis that the test may stop."""
+    opened = RedisStore(private_redis.url)
     opened.open()
     yield opened
     opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,10 @@ _UNAVAILABLE: Final = (
     redis.exceptions.TryAgainError,
     OSError,
 )
-_BUSY: Final = ("BUSY ", "Redis is busy", "MISCONF", "NOREPLICAS")
+_REFUSAL: Final = re.compile(
+    r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b"
+)
+"""What such an error begins with; before Redis 7 it stands in the middle if a script met it."""
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {"add": ("insert",), "fire": ("insert",)}
 
@@ -189,7 +193,7 @@ class RedisClient:
         except _UNAVAILABLE as error:
             raise self._unavailable(error) from error
         except redis.ResponseError as error:
-            if str(error).startswith(_BUSY):
+            if _REFUSAL.search(str(error)):
                 raise self._unavailable(error) from error
             raise StoreError(f"store={self._shown} failed: {error}") from error
         except redis.RedisError as error:
@@ -199,10 +203,11 @@ class RedisClient:
         return StoreUnavailable(f"store={self._shown} cannot be reached: {error}")
 
     def _connected(self) -> Client:
-        with self._lock:
-            if self._client is None:
-                self._client = self._new_client()
-            return self._client
+        client = self._client
+        if client is None:
+            with self._lock:  # not for each call: a process may be forked in the middle of any
+                client = self._client = self._client or self._new_client()
+        return client
 
     def _new_client(self) -> Client:
         options: dict[str, Any] = {
