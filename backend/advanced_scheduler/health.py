@@ -177,7 +177,8 @@ class HealthFacts:
 
     ``store_error`` and ``lock_error`` are None when the server answers. ``undrained`` are
     executions that are due and that nobody takes, ``locks_waiting`` those that wait because
-    the lock server is down, ``ledger_gap`` the due instants of schedules without a record.
+    the lock server is down, ``ledger_gap`` the due instants of schedules without a record,
+    ``gaps_found`` instants that were passed over without one, since this process began.
     """
 
     started: bool
@@ -194,6 +195,7 @@ class HealthFacts:
     locks_waiting: int
     timer_alive: bool
     ledger_gap: int
+    gaps_found: int = 0
 
 
 def assess(facts: HealthFacts) -> tuple[HealthStatus, list[str]]:

@@ -69,7 +69,7 @@ class Dispatcher:
         self._unknown: set[str] = set()
         self._pass = asyncio.Lock()
         self._home: asyncio.AbstractEventLoop
-        self._doubtful = False  # the last exchange went unanswered: it may have claimed
+        self._doubtful: datetime | None = None  # when a claim was made that went unanswered
         self._exchanging = False
         self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
         self._turns = Turns()
@@ -87,8 +87,8 @@ class Dispatcher:
     async def _work(self) -> float:
         self.last_pass = self._clock.monotonic()  # made, whether or not the store answers
         self._home = asyncio.get_running_loop()
-        if self._doubtful:
-            await self._adopt()
+        if self._doubtful is not None:
+            await self._adopt(self._doubtful)
         changes, self._outbox = self._outbox, []
         free = self.free_slots
         claimed = 0
@@ -155,10 +155,10 @@ class Dispatcher:
 
     async def _exchange(self, changes: list[Change], free: int) -> int:
         transitions = [change.transition for change in changes]
-        self._exchanging = self._doubtful = True
+        self._exchanging, self._doubtful = True, self._clock.now()
         try:
-            exchange = await self._offload(self._ask, transitions, free)
-            self._doubtful = False
+            exchange = await self._offload(self._ask, transitions, free, self._doubtful)
+            self._doubtful = None
         finally:
             self._exchanging = False
             early, self._early = self._early, {}
@@ -173,24 +173,28 @@ class Dispatcher:
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
 
-    def _ask(self, transitions: Sequence[Transition], free: int) -> Exchange:
+    def _ask(self, transitions: Sequence[Transition], free: int, now: datetime) -> Exchange:
         claim = Claim(
             node=self._node,
             limit=free,
-            now=self._clock.now(),
+            now=now,
             lease_until=self._leases.now() + self._lease,
             exclude=frozenset(one for one in self._unknown if one not in self._registry),
         )
         return self._store.exchange(transitions, claim)
 
-    async def _adopt(self) -> None:
-        """Start what was claimed for this node and never answered, before its lease runs out."""
+    async def _adopt(self, asked: datetime) -> None:
+        """Start what was claimed for this node and never answered, before its lease runs out.
+
+        Nothing but that: what this node has given up may still be under its name.
+        """
         running = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=10_000)
         rows = await self._offload(self._store.find, running)
-        self._doubtful = False
+        self._doubtful = None
         started = self._clock.now()
         for row in rows:
-            if row.node == self._node and self.held.get(row.execution_id) != row.fence:
+            mine = row.node == self._node and row.started_time == asked
+            if mine and self.held.get(row.execution_id) != row.fence:
                 self._start(row, started)
 
     def _store_singly(self, changes: Sequence[Change]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import InvalidTrigger
@@ -23,6 +24,20 @@ def parked(store: Store, registry: TaskRegistry) -> list[Parked]:
     ]
     schedules = [one for schedule in store.schedules() for one in _parked(schedule, registry)]
     return [*strangers, *schedules, *store.unreadable()]
+
+
+def count_parked(store: Store, registry: TaskRegistry, schedules: int) -> dict[str, int]:
+    """How much of each kind is parked, ``schedules`` of them as the ticker has found.
+
+    Cheaper than ``parked``, since schedules are not read. Raises ``StoreUnavailable``.
+    """
+    unreadable = Counter(one.kind for one in store.unreadable())
+    waiting = store.waiting_tasks().items()
+    return {
+        "task": sum(number for task_id, number in waiting if task_id not in registry),
+        "execution": unreadable["execution"],
+        "schedule": unreadable["schedule"] + schedules,
+    }
 
 
 def _parked(schedule: Schedule, registry: TaskRegistry) -> Iterator[Parked]:

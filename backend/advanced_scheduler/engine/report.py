@@ -10,6 +10,7 @@ from ..health import HealthFacts, HealthStatus, assess
 from ..models import TaskPriority
 from .backlog import Backlog, backlog_of
 from .node import Node
+from .parked import count_parked
 from .parts import Parts
 from .views import TaskQueueView
 
@@ -40,6 +41,7 @@ def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFact
         locks_waiting=backlog.locks_waiting,
         timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
         ledger_gap=backlog.ledger_gap,
+        gaps_found=parts.ledger.gaps,
     )
 
 
@@ -57,6 +59,8 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
         "reasons": reasons,
         "started": facts.started,
         "queue_stats": _queue_stats(parts, reachable=facts.store_error is None),
+        "parked": _parked(parts, reachable=facts.store_error is None),
+        "ledger_gaps": facts.gaps_found,
         "running_tasks": running,
         "max_concurrent_tasks": limit,
     }
@@ -71,6 +75,13 @@ def _queue_stats(parts: Parts, *, reachable: bool) -> dict[str, Any]:
         "total_queued": sum(waiting.values()),
         "by_priority": {one.name: waiting.get(one, 0) for one in TaskPriority},
     }
+
+
+def _parked(parts: Parts, *, reachable: bool) -> dict[str, int]:
+    if reachable:
+        with suppress(StoreError):
+            return count_parked(parts.store, parts.registry, len(parts.ticker.parked))
+    return {}
 
 
 def _store_error(parts: Parts) -> str | None:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 PREFIX: Final = "advanced_scheduler"
 QUEUE_STATES: Final = ("ready", "delayed", "blocked", "retrying")
 SCHEDULE_STATES: Final = ("active", "paused", "ended")
+PARKED_KINDS: Final = ("task", "execution", "schedule")
 ROWS_LOOKED_AT: Final = 500
 """Of each priority, to tell the states of the queue; the rest counts like the last of them."""
 
@@ -56,6 +57,8 @@ class Scrape(Collector):
         yield _gauge("executions_running", "Executions that run here.", scheduler.running_tasks)
         yield _gauge("concurrency_limit", "How many may run here.", scheduler.max_concurrent_tasks)
         yield _gauge("event_loop_lag_seconds", "How late the event loop is.", facts.loop_lag)
+        gaps = "Instants of schedules that were passed over without a record; never any."
+        yield _gauge("tick_ledger_gaps", gaps, facts.gaps_found)
         if facts.seconds_since_pass is not None:
             passed = scheduler.clock.now().timestamp() - facts.seconds_since_pass
             yield _gauge("last_tick_timestamp_seconds", "When the engine last went round.", passed)
@@ -80,7 +83,18 @@ class Scrape(Collector):
         found = Counter(_schedule_state(one) for one in store.schedules())
         for state in SCHEDULE_STATES:
             schedules.add_metric((state,), found[state])
-        return [depth, age, schedules]
+        return [depth, age, schedules, self._parked()]
+
+    def _parked(self) -> Metric:
+        family = GaugeMetricFamily(
+            f"{PREFIX}_parked", "What is stored, and this node cannot use.", labels=("kind",)
+        )
+        found = Counter[str]()
+        for one in self._scheduler.parked():
+            found[one.kind] += one.count
+        for kind in PARKED_KINDS:
+            family.add_metric((kind,), found[kind])
+        return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -15,7 +15,8 @@ def test_the_report_has_the_keys_of_the_document() -> None:
     report = target.get_health_status()
     assert set(report) >= {
         "status", "uptime_seconds", "metrics", "success_rate", "average_execution_time",
-        "lock_success_rate", "recent_errors", "queue_stats", "running_tasks",
+        "lock_success_rate", "recent_errors", "queue_stats", "parked", "ledger_gaps",
+        "running_tasks",
         "max_concurrent_tasks", "reasons",
     }  # fmt: skip
     assert set(report["queue_stats"]) == {"total_queued", "by_priority"}

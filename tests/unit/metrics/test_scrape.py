@@ -92,6 +92,13 @@ def test_schedules_are_counted_by_state(metrics: SchedulerMetrics, store: Faulty
     assert values(metrics, "schedules", "state") == {"active": 2, "paused": 1, "ended": 1}
 
 
+def test_what_is_parked_is_counted_by_kind(metrics: SchedulerMetrics, store: FaultyStore) -> None:
+    store.add([execution(one, task_id="unknown") for one in ("a", "b")])
+    store.put(schedule("s", task_id="unknown"), expected=None)
+    assert values(metrics, "parked", "kind") == {"task": 2, "schedule": 1}
+    assert value(metrics, "tick_ledger_gaps") == 0
+
+
 def test_the_node_tells_its_limit_and_its_build(metrics: SchedulerMetrics) -> None:
     assert value(metrics, "concurrency_limit") == 3
     assert value(metrics, "executions_running") == 0

@@ -38,6 +38,7 @@ FAMILIES: Final = {
     "lock_hold_seconds": ("histogram", HISTOGRAM_LABELS),
     "lock_wait_seconds": ("histogram", HISTOGRAM_LABELS),
     "locks_lost": ("counter", set()),
+    "parked": ("gauge", {"kind"}),
     "queue_depth": ("gauge", {"priority", "state"}),
     "queue_oldest_ready_age_seconds": ("gauge", {"priority"}),
     "queue_wait_seconds": ("histogram", {"priority"} | HISTOGRAM_LABELS),
@@ -46,6 +47,7 @@ FAMILIES: Final = {
     "schedules": ("gauge", {"state"}),
     "store_errors": ("counter", {"operation"}),
     "task_last_success_timestamp_seconds": ("gauge", {"task"}),
+    "tick_ledger_gaps": ("gauge", set()),
 }
 """The table of metrics, less ``last_tick_timestamp_seconds``, which a started engine has."""
 
