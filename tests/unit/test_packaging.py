@@ -9,6 +9,7 @@ import tomllib
 import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -94,3 +95,8 @@ def test_a_name_that_the_package_has_not_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'advanced_scheduler' has no attribute 'Nonsense'"):
         _ = advanced_scheduler.Nonsense  # type: ignore[attr-defined]
     assert {"AdvancedTaskScheduler", "__version__"} <= {*dir(advanced_scheduler)}
+
+
+@pytest.mark.parametrize("command", PROJECT["scripts"])
+def test_a_command_leads_to_a_function(command: str) -> None:
+    assert callable(resolve_name(PROJECT["scripts"][command]))

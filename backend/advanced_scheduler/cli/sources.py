@@ -1,0 +1,86 @@
+"""Where a command finds its store and its tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ..scheduler import AdvancedTaskScheduler
+    from ..stores.base import MigratedStore, Store
+
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The store, such as sqlite:///jobs.db; default: ADVANCED_SCHEDULER_STORE.",
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def store_at(url: str | None) -> Iterator[Store]:
+    """The store at ``url``, by default that of the settings; not open, and closed afterwards.
+
+    Raises ``ConfigurationError``, also for a store that other processes cannot see.
+    """
+    from ..config import Settings
+    from ..stores import open_store
+
+    try:
+        settings = Settings() if url is None else Settings(store=url)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    store = open_store(settings.store)
+    if not store.durable:
+        raise ConfigurationError(
+            f"store={settings.store!r} keeps nothing that another process could see; give "
+            "--store URL, or set ADVANCED_SCHEDULER_STORE"
+        )
+    with closing(store):
+        yield store
+
+
+@contextmanager
+def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
+    """The same, of a store that has tables."""
+    from ..stores.base import MigratedStore
+
+    with store_at(url) as store:
+        if not isinstance(store, MigratedStore):
+            raise ConfigurationError("this kind of store has no tables, and so no revisions")
+        yield store
+
+
+def scheduler_at(path: str) -> AdvancedTaskScheduler:
+    """The scheduler that an application has at ``package.module:name``.
+
+    Modules in the current folder are found. Raises ``ConfigurationError``; what the import of
+    the application raises is its own.
+    """
+    from ..scheduler import AdvancedTaskScheduler
+
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise ConfigurationError(f"--app {path!r}: write package.module:name")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"--app {path!r}: {error}") from error
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, AdvancedTaskScheduler):
+        raise ConfigurationError(f"--app {path!r} is {found!r}, not an AdvancedTaskScheduler")
+    return found

@@ -1,0 +1,131 @@
+"""``advanced-scheduler doctor``, as a user's CI runs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
+from advanced_scheduler.cli.app import app
+
+APPLICATION = """
+from advanced_scheduler import AdvancedTaskScheduler
+
+scheduler = AdvancedTaskScheduler(store={url!r})
+other = 3
+
+
+@scheduler.task(task_id="report")
+def report(day: int) -> None: ...
+"""
+
+
+def report(day: str, copies: int = 1) -> None:
+    """The task as it was before the change."""
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store that an earlier build has used, beside the application of the next one."""
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    earlier = AdvancedTaskScheduler(store=url)
+    earlier.register_task(TaskDefinition("report", "Report", report))
+    earlier.register_task(TaskDefinition("archive", "Archive", report, args=("today",)))
+    earlier.schedule_task("report", "today")
+    earlier.schedule_task("archive", "today")
+    earlier.schedule_cron_task("archive", "0 3 * * *")
+    earlier.close()
+    module = f"application_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{module}.py").write_text(APPLICATION.format(url=url))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return url
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *arguments])
+
+
+def application() -> str:
+    (file,) = Path.cwd().glob("application_*.py")
+    return f"{file.stem}:scheduler"
+
+
+def answer(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(*arguments, "-o", "json").stdout)
+    return found
+
+
+@pytest.mark.usefixtures("url")
+def test_what_the_next_build_lacks_is_an_exit_code_for_a_ci() -> None:
+    diagnosed = run("--app", application())
+    assert diagnosed.exit_code == 1
+    assert diagnosed.stderr == ""
+    for words in ("archive", "is not registered", "arguments", "report"):
+        assert words in diagnosed.stdout
+
+
+@pytest.mark.usefixtures("url")
+def test_the_document_for_programs_has_a_fixed_shape() -> None:
+    found = answer("--app", application())
+    assert set(found) == {
+        *("ok", "executions", "schedules", "tasks", "revision", "skew_seconds", "time_zones"),
+        "findings",
+    }
+    assert (found["ok"], found["executions"], found["schedules"], found["tasks"]) == (
+        False,
+        2,
+        1,
+        1,
+    )
+    assert found["skew_seconds"] is None
+    for finding in found["findings"]:
+        assert set(finding) == {"kind", "id", "problem", "count"}
+    assert [(one["kind"], one["count"]) for one in found["findings"]] == [
+        ("task", 1),
+        ("arguments", 1),
+        ("schedule", 1),
+    ]
+
+
+def test_another_store_can_be_asked_of_the_same_application(url: str, tmp_path: Path) -> None:
+    assert run("--app", application(), "--store", url).exit_code == 1
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    AdvancedTaskScheduler(store=empty).close()
+    assert run("--app", application(), "--store", empty).exit_code == 0
+
+
+def test_without_an_application_it_says_what_was_not_compared(url: str) -> None:
+    diagnosed = run("--store", url)
+    assert diagnosed.exit_code == 0
+    assert "nothing is lacking" in diagnosed.stdout
+    assert diagnosed.stderr == "tasks and arguments were not compared: give --app MODULE:NAME\n"
+    assert answer("--store", url)["tasks"] is None
+
+
+def test_tables_that_are_too_old_are_lacking(tmp_path: Path) -> None:
+    diagnosed = run("--store", f"sqlite:///{tmp_path}/none.db")
+    assert diagnosed.exit_code == 1
+    assert "schema" in diagnosed.stdout
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("application", "write package.module:name"),
+        ("no_such_module:scheduler", "No module named 'no_such_module'"),
+        ("{}:other", "is 3, not an AdvancedTaskScheduler"),
+        ("{}:missing", "is None, not an AdvancedTaskScheduler"),
+    ],
+)
+def test_an_application_that_is_not_there_is_a_wrong_use(path: str, words: str) -> None:
+    refused = run("--app", path.format(application().partition(":")[0]))
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert words in refused.stderr
