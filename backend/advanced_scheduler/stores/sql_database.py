@@ -129,7 +129,7 @@ class SqlDatabase:
 
     def _is_missing(self) -> bool:
         """Whether to connect would make a new database."""
-        return self._found() is None
+        return self._engine.name == "sqlite" and self._found() is None
 
     def _make_tables(self, db: Connection) -> None:
         automatic = self._auto_migrate or self._engine.name == "sqlite"
