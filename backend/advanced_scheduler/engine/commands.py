@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from .. import lifecycle
-from ..errors import InvalidArguments, TaskAlreadyRegistered, TaskInUse
+from ..errors import ConfigurationError, InvalidArguments, TaskAlreadyRegistered, TaskInUse
 from ..faults import is_storable
 from ..lifecycle import FINAL
 from ..models import (
@@ -43,11 +43,20 @@ class Commands:
         """Into the registry and the graph, or into neither."""
         task = self._parts.registry.register(definition)
         try:
+            self._check_locks(task.definition)
             self._parts.graph.add_task(task.definition.task_id, task.definition.dependencies)
         except ValueError:
             self._parts.registry.unregister(task.definition.task_id)
             raise
         return task
+
+    def _check_locks(self, definition: TaskDefinition) -> None:
+        locks, store = self._parts.locks, self._parts.store
+        if definition.require_lock and locks.kind == "process" and store.durable:
+            raise ConfigurationError(
+                f"task {definition.task_id!r} requires a lock, and this store keeps none that "
+                "other nodes see; give redis_client=, or set REDIS_URL"
+            )
 
     def unregister(self, task_id: str) -> None:
         """Out of both, unless executions wait for one of its executions."""

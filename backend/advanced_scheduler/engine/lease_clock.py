@@ -9,7 +9,7 @@ from ..stores.base import Store
 
 
 class LeaseClock:
-    """The clock of the store's server, or this node's where the store has none.
+    """A ``Clock``: that of the store's server, or this node's where the store has none.
 
     The server's time is asked for now and then and carried on with the monotonic clock. An
     answer is older than the moment it is read, so this clock is never ahead of the server's:
@@ -31,6 +31,10 @@ class LeaseClock:
             return self._clock.now()
         told, heard = self._answer
         return told + timedelta(seconds=self._clock.monotonic() - heard)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, of this node."""
+        return self._clock.monotonic()
 
     def ask(self) -> None:
         """Ask the server again; raises ``StoreUnavailable``."""

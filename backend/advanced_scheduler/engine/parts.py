@@ -91,11 +91,12 @@ def assemble(
         events=events,
         clock=clock,
     )
-    locks, fallback = _locks(redis_client, store, settings, clock)
+    leases = LeaseClock(store, clock)
+    locks, fallback = _locks(redis_client, store, settings, leases)
     return Parts(
         settings=settings,
         clock=clock,
-        leases=LeaseClock(store, clock),
+        leases=leases,
         store=store,
         signals=signals,
         events=events,
@@ -126,16 +127,18 @@ def assemble(
 
 
 def _locks(
-    redis_client: Any, store: Store, settings: Settings, clock: Clock
+    redis_client: Any, store: Store, settings: Settings, leases: LeaseClock
 ) -> tuple[DistributedTaskLock, DistributedTaskLock | None]:
     """On Redis if there is one, else in the store if others may share it, else in process."""
     client = redis_client if redis_client is not None else _redis_url(settings)
+    if client is None:
+        client = getattr(store, "lock_url", None)
     lock_store = store if isinstance(store, LockStore) else None
     deadline = settings.lock_wait_seconds
-    beside = DistributedTaskLock(store=lock_store, clock=clock, command_deadline=deadline)
+    beside = DistributedTaskLock(store=lock_store, clock=leases, command_deadline=deadline)
     if client is None:
         return beside, None
-    return DistributedTaskLock(client, clock=clock, command_deadline=deadline), beside
+    return DistributedTaskLock(client, clock=leases, command_deadline=deadline), beside
 
 
 def _redis_url(settings: Settings) -> str | None:

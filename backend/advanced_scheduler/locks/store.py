@@ -13,7 +13,7 @@ from .base import Extension, LockStore
 
 
 class StoreLocks:
-    """The lock verbs of a store; they run out by the clocks of the nodes, so keep those equal."""
+    """The lock verbs of a store; they run out by ``clock``, on which all nodes should agree."""
 
     kind: Final = "store"
 
@@ -23,8 +23,8 @@ class StoreLocks:
 
     def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
         """See ``Backend.acquire``."""
-        now = self.clock.now()
         with _answering():
+            now = self.clock.now()
             return self._store.acquire_lock(task_id, token, now, now + timedelta(seconds=timeout))
 
     def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
@@ -38,8 +38,8 @@ class StoreLocks:
 
     def ttl(self, task_id: str) -> float | None:
         """See ``Backend.ttl``."""
-        now = self.clock.now()
         with _answering():
+            now = self.clock.now()
             until = self._store.lock_until(task_id, now)
         return None if until is None else (until - now).total_seconds()
 
@@ -56,8 +56,8 @@ class StoreLocks:
         """The store belongs to whoever opened it."""
 
     def _extend(self, task_id: str, token: str, timeout: float) -> bool:
-        now = self.clock.now()
         with _answering():
+            now = self.clock.now()
             return self._store.extend_lock(task_id, token, now, now + timedelta(seconds=timeout))
 
 

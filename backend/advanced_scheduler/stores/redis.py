@@ -24,6 +24,11 @@ class RedisStore(RedisExecutions, RedisSchedules, RedisSignals):
     durable = True
     blocking = True
 
+    @property
+    def lock_url(self) -> str | None:
+        """Where locks live beside the store; None on a cluster, which locks do not know."""
+        return None if self._address.cluster else self._address.url
+
     def unreadable(self) -> list[Parked]:
         """What was met lately and could not be read."""
         return [*self._executions.unreadable(), *self._schedules.unreadable()]

@@ -13,6 +13,7 @@ from advanced_scheduler.engine.commands import Commands
 from advanced_scheduler.engine.parts import Parts
 from advanced_scheduler.errors import (
     CircularDependency,
+    ConfigurationError,
     InvalidArguments,
     StoreUnavailable,
     TaskInUse,
@@ -25,6 +26,7 @@ from advanced_scheduler.models import (
     TaskPriority,
     TaskStatus,
 )
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import add, define, nothing
 from tests.support.faulty_store import FaultyStore
 from tests.unit.engine.kit import NOW, faulty, parts
@@ -187,6 +189,18 @@ def test_threads_that_schedule_one_callable_for_the_first_time_all_succeed(
     for one in threads:
         one.join()
     assert stored(made) == 2
+
+
+def test_a_lock_that_other_nodes_would_not_see_is_refused(clock: ManualClock) -> None:
+    class Cluster(MemoryStore):
+        durable = True
+
+    made = parts(Cluster(), clock)
+    commands = Commands(made)
+    with pytest.raises(ConfigurationError, match="give redis_client="):
+        commands.register(define(require_lock=True))
+    assert "job" not in made.registry
+    commands.register(define())
 
 
 def test_a_cancelled_execution_takes_its_dependents_along(commands: Commands, made: Parts) -> None:
