@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from math import isnan
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..clock import SystemClock
 from ..errors import (
@@ -23,9 +23,14 @@ from ..lifecycle import FINAL
 from ..models import LONGEST, TaskExecution, TaskStatus
 from ..stores.base import ExecutionStore
 
+FIRST_LOOK_SECONDS: Final = 0.01
+
 
 class Waiters:
-    """Woken at once by what ends on this node; looks into the store for the rest."""
+    """Woken at once by what ends on this node; looks into the store for the rest.
+
+    Often at first, since most executions are short, and once a poll in the end.
+    """
 
     def __init__(
         self,
@@ -58,7 +63,7 @@ class Waiters:
         if not isinstance(execution_id, str):
             raise InvalidArguments(f"execution_id={execution_id!r} must be a text")
         end = None if timeout is None else self._clock.monotonic() + _seconds(timeout)
-        woken = threading.Event()
+        pause, woken = FIRST_LOOK_SECONDS, threading.Event()
         with self._lock:
             self._waiting[execution_id].append(woken)
         try:
@@ -66,10 +71,11 @@ class Waiters:
                 row = self._row(execution_id)
                 if row.status in FINAL:
                     return row
-                left = self._poll if end is None else end - self._clock.monotonic()
+                pause = min(2 * pause, self._poll)
+                left = pause if end is None else end - self._clock.monotonic()
                 if left <= 0:
                     return None
-                woken.wait(min(left, self._poll))
+                woken.wait(min(left, pause))
         finally:
             self._leave(execution_id, woken)
 
