@@ -30,8 +30,14 @@
 local P, call = KEYS[1], redis.call
 
 local function split(text)
-  local list = {}
-  for part in string.gmatch(text, '([^%z]*)%z') do list[#list + 1] = part end
+  local find, sub = string.find, string.sub
+  local list, count, from, to = {}, 0, 1, find(text, '\0', 1, true)
+  while to do
+    count = count + 1
+    list[count] = sub(text, from, to - 1)
+    from = to + 1
+    to = find(text, '\0', from, true)
+  end
   return list
 end
 
@@ -146,25 +152,26 @@ end
 -- Note where an execution is to be found (here = true), or no longer is (false).
 local function place(id, row, here)
   local status, priority, task = row.status, row.priority, row.task_id
-  local function put(key, score) mark(key, id, here and score) end
-  put('status:' .. status, 0)
+  local zero = here and 0
+  mark('status:' .. status, id, zero)
   tally('counts', status .. ' ' .. priority, here and 1 or -1)
   if FINAL[status] then
-    put('ended:' .. task, 0)
-    if row.completed_time then put('ended', row.completed_time) end
+    mark('ended:' .. task, id, zero)
+    mark('ended', id, here and row.completed_time)
   else
     tally('open', task, here and 1 or -1)
   end
   if CLAIMABLE[status] then
-    put((row.blocked and 'held:' or 'lane:') .. priority, row.due_time or row.scheduled_time)
+    local lane = (row.blocked and 'held:' or 'lane:') .. priority
+    mark(lane, id, here and (row.due_time or row.scheduled_time))
     if not here then mark('aside:' .. priority .. ':' .. task, id, false) end
     work = work or here and not row.blocked
   elseif status == RUNNING then
-    put('leases', row.lease_until)
+    mark('leases', id, here and row.lease_until)
   end
   if row.blocked then
-    put('suspects', 0)
-    put('timeouts', row.wait_until)
+    mark('suspects', id, zero)
+    mark('timeouts', id, here and row.wait_until)
   end
 end
 
