@@ -1,0 +1,130 @@
+"""What is due when, and what became of every instant: schedules, ticks and their words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from .tasks import TaskPriority, TaskStatus
+
+
+class MisfirePolicy(StrEnum):
+    """What to do about instants that passed while nobody looked."""
+
+    SKIP = "skip"
+    RUN_LATEST = "run_latest"
+    RUN_ALL = "run_all"
+
+
+class OverlapPolicy(StrEnum):
+    """What to do when a schedule is due and its last execution has not ended.
+
+    ``queue_one`` lets one execution wait for the running one, ``queue_all`` any number, one
+    after the other; ``cancel_running`` cancels what has not ended and runs the new one.
+    """
+
+    SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    QUEUE_ALL = "queue_all"
+    CANCEL_RUNNING = "cancel_running"
+    ALLOW = "allow"
+
+
+class TickOutcome(StrEnum):
+    """What became of one instant at which a schedule was due."""
+
+    FIRED = "fired"
+    COALESCED = "coalesced"
+    MISFIRED = "misfired"
+    OVERLAP = "overlap"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Trigger, task, arguments and policies; ``trigger`` is what the trigger says of itself.
+
+    ``grace_seconds=None`` means half the time to the next tick. ``version`` counts edits.
+    ``ledger_from`` is when this version began: from there up to ``next_fire_time`` the ledger
+    has a tick for every instant. ``last_fire_time`` is the last instant that was recorded;
+    instants before ``resumed_time`` fell into a pause.
+    """
+
+    schedule_id: str
+    task_id: str
+    trigger: Mapping[str, Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    priority: TaskPriority | None = None
+    next_fire_time: datetime | None = None
+    last_fire_time: datetime | None = None
+    ledger_from: datetime | None = None
+    resumed_time: datetime | None = None
+    paused: bool = False
+    version: int = 1
+    misfire: MisfirePolicy = MisfirePolicy.RUN_LATEST
+    max_catch_up: int = 10
+    grace_seconds: float | None = None
+    overlap: OverlapPolicy = OverlapPolicy.ALLOW
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The one record of one instant at which a schedule was due."""
+
+    schedule_id: str
+    instant: datetime
+    version: int
+    outcome: TickOutcome
+    execution_id: str | None = None
+    reason: str | None = None
+    recorded_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What became of one instant of a schedule, in words.
+
+    ``outcome`` is None where the ledger has no row, and ``reason`` then says why. ``status`` is
+    that of the execution, if there was one and the history still has it.
+    """
+
+    schedule_id: str
+    instant: datetime
+    outcome: TickOutcome | None
+    reason: str
+    execution_id: str | None = None
+    status: TaskStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """A stretch of the ledger: from ``start`` up to, without, ``end``.
+
+    ``ticks`` are all that was recorded, by instant. ``missing`` are instants that were passed
+    over without a record: there should never be one.
+    """
+
+    schedule_id: str
+    start: datetime
+    end: datetime
+    ticks: Sequence[Explanation]
+    missing: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """Something stored that this node cannot use; it is kept for one that can.
+
+    ``kind`` is ``task`` (executions wait for a task that is not registered here; ``id`` is the
+    task id and ``count`` how many wait), ``execution`` or ``schedule`` (``id`` is its own).
+    """
+
+    kind: Literal["task", "execution", "schedule"]
+    id: str
+    reason: str
+    count: int = 1
