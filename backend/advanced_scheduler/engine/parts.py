@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..clock import Clock, SystemClock
@@ -64,6 +64,47 @@ def assemble(
     if not isinstance(settings, Settings):
         raise ConfigurationError(f"settings={settings!r} must be a Settings")
     clock = clock or SystemClock(settings.clock_offset_seconds)
+    store = _opened(store, settings)
+    events, registry, leases = EventBus(), TaskRegistry(), LeaseClock(store, clock)
+    arguments = Arguments(
+        as_json=store.durable,
+        check=settings.strict_arguments,
+        limit_bytes=settings.arguments_limit_bytes,
+        result_limit=settings.result_limit_bytes,
+    )
+    common: _Common = {"store": store, "registry": registry, "events": events, "clock": clock}
+    settler = Settler(store, events, clock)
+    intake = Intake(**common, arguments=arguments, settler=settler)
+    kept = timedelta(days=settings.history_days)
+    locks, fallback = _locks(redis_client, store, settings, leases)
+    return Parts(
+        **common,
+        settings=settings,
+        leases=leases,
+        signals=_signals(store, events),
+        graph=TaskDependencyGraph(),
+        retries=TaskRetryManager(clock=clock),
+        monitor=_monitor(events, clock),
+        locks=locks,
+        fallback_locks=fallback,
+        arguments=arguments,
+        settler=settler,
+        intake=intake,
+        ticker=Ticker(**common, intake=intake, settler=settler),
+        ledger=Ledger(store=store, registry=registry, clock=clock, kept=kept),
+    )
+
+
+class _Common(TypedDict):
+    """What most parts are made of."""
+
+    store: Store
+    registry: TaskRegistry
+    events: EventBus
+    clock: Clock
+
+
+def _opened(store: str | Store | None, settings: Settings) -> Store:
     if store is None or isinstance(store, str):
         store = open_store(store or settings.store, auto_migrate=settings.auto_migrate)
     elif not hasattr(store, "exchange"):
@@ -71,59 +112,19 @@ def assemble(
             f"store={store!r} is neither a URL, such as sqlite:///jobs.db, nor a store"
         )
     store.open()
-    events, registry = EventBus(), TaskRegistry()
-    monitor = SchedulerHealthMonitor(clock)
-    events.subscribe(monitor.listen, monitor.HEARD)
+    return store
+
+
+def _signals(store: Store, events: EventBus) -> Signals:
     signals = Signals(store)
     events.subscribe(signals.pass_on, [EventType.REVOKED])
-    settler = Settler(store, events, clock)
-    arguments = Arguments(
-        as_json=store.durable,
-        check=settings.strict_arguments,
-        limit_bytes=settings.arguments_limit_bytes,
-        result_limit=settings.result_limit_bytes,
-    )
-    intake = Intake(
-        store=store,
-        registry=registry,
-        arguments=arguments,
-        settler=settler,
-        events=events,
-        clock=clock,
-    )
-    leases = LeaseClock(store, clock)
-    locks, fallback = _locks(redis_client, store, settings, leases)
-    return Parts(
-        settings=settings,
-        clock=clock,
-        leases=leases,
-        store=store,
-        signals=signals,
-        events=events,
-        registry=registry,
-        graph=TaskDependencyGraph(),
-        retries=TaskRetryManager(clock=clock),
-        monitor=monitor,
-        locks=locks,
-        fallback_locks=fallback,
-        arguments=arguments,
-        settler=settler,
-        intake=intake,
-        ticker=Ticker(
-            store=store,
-            registry=registry,
-            intake=intake,
-            settler=settler,
-            events=events,
-            clock=clock,
-        ),
-        ledger=Ledger(
-            store=store,
-            registry=registry,
-            clock=clock,
-            kept=timedelta(days=settings.history_days),
-        ),
-    )
+    return signals
+
+
+def _monitor(events: EventBus, clock: Clock) -> SchedulerHealthMonitor:
+    monitor = SchedulerHealthMonitor(clock)
+    events.subscribe(monitor.listen, monitor.HEARD)
+    return monitor
 
 
 def _locks(
