@@ -80,7 +80,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture
 def postgres_schema(postgres_url: str) -> Iterator[str]:
-    """The address of a schema of the shared PostgreSQL that does not exist yet."""
+    """The address of a store in a schema of the shared PostgreSQL that does not exist yet."""
     with fresh_schema(postgres_url) as url:
         yield url
 

@@ -14,12 +14,13 @@ import redis
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.redis import RedisStore
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import PostgresStore, SqlStore
 from tests.support.servers import RedisServer
 
 BACKENDS: Final = {
     "memory": "memory://",
     "sqlite": "sqlite:///{folder}/store.db?synchronous=normal",
+    "postgresql": "{postgres_url}?schema={name}",
     "redis": "{redis_url}?prefix={name}",
 }
 """URL of each backend; ``{folder}`` and ``{name}`` are new ones each time, the rest fixtures."""
@@ -45,7 +46,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(params=BACKENDS)
 def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
     """An open, empty store of each kind."""
-    opened = open_store(new_url(request.param))
+    opened = open_store(new_url(request.param), auto_migrate=True)
     opened.open()
     yield opened
     opened.close()
@@ -55,6 +56,15 @@ def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
 def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
     """An open, empty SQLite store in ``tmp_path / "store.db"``."""
     opened = SqlStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres(postgres_schema: str) -> Iterator[PostgresStore]:
+    """An open, empty PostgreSQL store at ``postgres_schema``."""
+    opened = PostgresStore(postgres_schema, auto_migrate=True)
     opened.open()
     yield opened
     opened.close()

@@ -102,7 +102,7 @@ class StoresAgree(RuleBasedStateMachine):
         """Open one store of each kind, and give each the same schedules."""
         new_url: NewUrl = self.request.getfixturevalue("new_url")
         for name in BACKENDS:
-            self._stores[name] = store = open_store(new_url(name))
+            self._stores[name] = store = open_store(new_url(name), auto_migrate=True)
             store.open()
             for one in SCHEDULES:
                 store.put(schedule(one), expected=None)

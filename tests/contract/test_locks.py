@@ -20,7 +20,7 @@ WITH_LOCKS: Final = [name for name in BACKENDS if name not in {"memory", "redis"
 @pytest.fixture(params=WITH_LOCKS)
 def locks(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[LockStore]:
     """An open, empty store that serves as lock service."""
-    store = open_store(new_url(request.param))
+    store = open_store(new_url(request.param), auto_migrate=True)
     store.open()
     assert isinstance(store, LockStore)
     yield store

@@ -198,7 +198,7 @@ def test_a_forked_process_uses_neither_locks_nor_connections_of_its_parent(
 ) -> None:
     sqlite.add([execution("a")])
     ours = sqlite._engine.pool
-    with sqlite._write_lock:
+    with sqlite._dialect.writing():
         child = os.fork()
         if child == 0:
             signal.alarm(10)

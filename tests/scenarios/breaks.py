@@ -20,7 +20,7 @@ from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.settler import Settler
 from advanced_scheduler.executors import Call, Outcome, threads
 from advanced_scheduler.lifecycle import Transition
-from advanced_scheduler.stores import sql_database
+from advanced_scheduler.stores import sql_database, sql_sqlite
 from advanced_scheduler.stores.base import Claim
 
 from . import lock_breaks, schedule_breaks
@@ -47,8 +47,8 @@ def no_cascade(patch: Patch) -> None:
 
 def no_waiting(patch: Patch) -> None:
     """SQLite as it comes: a transaction begins as a reader, and nobody waits for the lock."""
-    patch(sql_database, "BUSY_SECONDS", 0)
-    patch(sql_database, "_is_busy", lambda error: False)
+    patch(sql_sqlite, "BUSY_SECONDS", 0)
+    patch(sql_sqlite, "_is_busy", lambda error: False)
     patch(sql_database.SqlDatabase, "_write", lambda self, work: self._run("BEGIN", work))
 
 

@@ -299,7 +299,7 @@ class PostgresServer(Server):
 
 @contextmanager
 def fresh_schema(url: str) -> Iterator[str]:
-    """The address of a schema in the database at ``url`` that nobody has; dropped afterwards."""
+    """The address of a store in a schema that nobody has; dropped afterwards."""
     name = f"test_{secrets.token_hex(8)}"
     yield f"{url}{'&' if '?' in url else '?'}schema={name}"
     with psycopg.connect(url, autocommit=True) as client:

@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from advanced_scheduler import AdvancedTaskScheduler, Settings, TaskDefinition
 from advanced_scheduler.errors import SchedulerStateError, StoreError
-from advanced_scheduler.stores import open_store, sql_database
+from advanced_scheduler.stores import open_store, sql_database, sql_sqlite
 
 SECONDS = 20
 QUICK = Settings(poll_seconds=0.05)
@@ -200,7 +200,7 @@ def under_load(folder: Path) -> None:
 
 def in_midst_of_a_write(folder: Path) -> None:
     """A transaction that will not end: the child is told, and the parent goes on."""
-    sql_database.FORK_SECONDS = 0.05  # type: ignore[misc]
+    sql_sqlite.FORK_SECONDS = 0.05  # type: ignore[misc]
     scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
     store = scheduler.store
     assert isinstance(store, sql_database.SqlDatabase)

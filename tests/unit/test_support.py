@@ -15,6 +15,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import make_url
 
 from tests.support import journal
 from tests.support.servers import (
@@ -128,7 +129,7 @@ def test_a_paused_postgresql_keeps_its_clients_waiting(private_postgres: Postgre
 
 def test_a_schema_goes_with_its_test(postgres_url: str) -> None:
     with fresh_schema(postgres_url) as url:
-        name = url.rpartition("=")[2]
+        name = str(make_url(url).query["schema"])
         with psycopg.connect(postgres_url, autocommit=True) as client:
             client.execute(f'CREATE SCHEMA "{name}"')
             client.execute(f'CREATE TABLE "{name}".things (n int)')

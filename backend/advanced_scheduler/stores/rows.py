@@ -113,6 +113,10 @@ class Reader(Generic[T]):
         known = self._known()
         return [Parked(kind=kind, id=key, reason=known[key]) for key in sorted(known)]
 
+    def skipped(self) -> list[str]:
+        """The keys of what is not tried again yet."""
+        return sorted(self._known())
+
     def read(self, fetch: Callable[[list[str]], Sequence[Fetched]]) -> list[T]:
         """The items of the rows that ``fetch`` answers, without the keys that it is given.
 

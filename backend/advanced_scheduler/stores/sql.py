@@ -1,8 +1,15 @@
-"""A durable store in any database that SQLAlchemy Core speaks to; today that is SQLite."""
+"""Durable stores in the databases that SQLAlchemy Core speaks to: SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-from ..models import Parked
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from ..models import Parked, TaskExecution
+from .base import Claim, Signal
+from .rows import instant
 from .sql_executions import SqlExecutions
 from .sql_locks import SqlLocks
 from .sql_revisions import SqlRevisions
@@ -10,9 +17,9 @@ from .sql_schedules import SqlSchedules
 
 
 class SqlStore(SqlExecutions, SqlSchedules, SqlLocks, SqlRevisions):
-    """All that a store may be, on ``sqlite:///file.db``; several processes may share it.
+    """``Store``, ``LockStore``, ``TransactionalStore`` and ``MigratedStore``.
 
-    Raises ``ConfigurationError`` for a URL that cannot work.
+    Several processes may share it. Raises ``ConfigurationError`` for a URL that cannot work.
     """
 
     durable = True
@@ -21,3 +28,44 @@ class SqlStore(SqlExecutions, SqlSchedules, SqlLocks, SqlRevisions):
     def unreadable(self) -> list[Parked]:
         """What was met lately and could not be read."""
         return [*self._executions.unreadable(), *self._schedules.unreadable()]
+
+
+class PostgresStore(SqlStore):
+    """The same on PostgreSQL, where nodes hear of each other's work: ``SignalStore``, too."""
+
+    def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
+        from .sql_postgresql import PostgresDialect
+        from .sql_signals import Listener
+
+        super().__init__(url, auto_migrate=auto_migrate)
+        assert isinstance(self._dialect, PostgresDialect)
+        self._listener = Listener(self._dialect)
+
+    def close(self) -> None:
+        """Release connections, that of the signals as well; safe to repeat."""
+        self._listener.close()
+        super().close()
+
+    def after_fork_in_child(self) -> None:
+        """Use nothing of the parent process."""
+        self._listener.begin_anew()
+        super().after_fork_in_child()
+
+    def time(self) -> datetime | None:
+        """What the clock of the server says at this moment, whenever the transaction began."""
+        micros = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        return instant(self._read(lambda db: db.exec_driver_sql(micros).scalar()))
+
+    def publish(self, signal: Signal) -> None:
+        """Tell all subscribers of this store, on all nodes."""
+        self._run(None, lambda db: self._tell(db, signal))
+
+    def subscribe(self, heard: Callable[[Signal], None]) -> Callable[[], None]:
+        """Call ``heard`` for each signal, on a thread of the store; answers how to end it."""
+        return self._listener.subscribe(heard)
+
+    def _tell(self, db: Connection, signal: Signal) -> None:
+        self._listener.tell(db, signal)
+
+    def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
+        return self._claim_unlocked(db, claim)

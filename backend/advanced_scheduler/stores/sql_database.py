@@ -7,34 +7,30 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakSet, finalize
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import Connection
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
-from ..faults import cleaned
+from .base import Signal
+from .sql_dialect import Dialect
 from .sql_migration import prepare
 from .sql_schema import meta
 
 T = TypeVar("T")
 
-BUSY_SECONDS: Final = 30
-"""How long a call waits for the write lock of SQLite, which other processes may hold."""
-
 CHUNK: Final = 450
 """How many values one statement may name: old builds of SQLite take 999, some values are pairs."""
 
-FORK_SECONDS: Final = 5.0
-"""How long a fork waits for transactions of other threads to end."""
-
-_SQLITE_BUSY_CODES: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
-_SYNCHRONOUS: Final = ("full", "normal")
 _PAUSE_SECONDS: Final = 0.01
 _PAUSE: Final = threading.Event()  # never set
+
+
+class Again(Exception):
+    """A transaction found out that it must begin again, and knows now what it did not."""
 
 
 class SqlDatabase:
@@ -44,71 +40,40 @@ class SqlDatabase:
     """
 
     def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
-        self._url, synchronous = _parsed(url)
+        self._dialect = _dialect(url)
         self._auto_migrate = auto_migrate
-        self._path = Path(self._url.database or "")
-        self._engine: Engine = sa.create_engine(
-            self._url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
-        )
+        self._engine = self._dialect.engine
         self._driver: Any = self._engine.dialect.loaded_dbapi
         self._clock: Clock = SystemClock()
-        self._write_lock = threading.Lock()  # threads queue here; SQLite itself would poll
-        self._file: tuple[int, int] | None = None  # which one it is, while it is open
-        self._gate = threading.Lock()  # shut while this process forks
-        self._shut = self._busy = self._carried = False
-        self._inherited: list[object] = []
-        _prepare_connections(self._engine, synchronous)
         _databases.add(self)
         finalize(self, self._engine.dispose)  # for whoever forgets to close
 
     def open(self) -> None:
         """Make the tables what this package needs, or see that they are.
 
-        Raises ``ConfigurationError`` if the folder does not exist, ``StoreError`` if the
+        Raises ``ConfigurationError`` if there can be no such database, ``StoreError`` if the
         tables are of another version of this package.
         """
-        folder = self._path.parent
-        if not folder.is_dir():
-            raise ConfigurationError(
-                f"store={self._shown}: the folder {folder} does not exist; create it first"
-            )
-        self._file = None
+        self._dialect.before_opening()
         self._write(self._make_tables)
-        self._file = self._found()
+        self._dialect.opened()
 
     def close(self) -> None:
         """Release connections; safe to repeat."""
-        self._file = None
+        self._dialect.closed()
         self._engine.dispose()
 
     def before_fork(self) -> None:
-        """Close all connections, and let nobody open one before the fork.
-
-        SQLite keeps count of the file locks of its process in memory. A child that inherits a
-        connection inherits that count and none of the locks: it would never ask for them, and
-        another process could delete the log under its hands.
-        """
-        if not isinstance(pool := self._engine.pool, sa.QueuePool) or self._engine.name != "sqlite":
-            return
-        end = self._clock.monotonic() + FORK_SECONDS
-        self._shut = self._gate.acquire(timeout=FORK_SECONDS)
-        while (busy := pool.checkedout() > 0) and self._clock.monotonic() < end:
-            _PAUSE.wait(_PAUSE_SECONDS)
-        self._busy = busy
-        self._engine.dispose()
+        """Let no connection be in a state that a child must not inherit."""
+        self._dialect.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
-        if self._shut:
-            self._shut = False
-            self._gate.release()
+        self._dialect.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """Use nothing of the parent process."""
-        self._write_lock, self._gate = threading.Lock(), threading.Lock()
-        self._shut, self._carried = False, self._carried or self._busy
-        self._inherited.append(self._engine.pool)  # to free its connections would close them
-        self._engine.dispose(close=False)
+        self._dialect.after_fork_in_child()
 
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` if the database does not answer."""
@@ -118,76 +83,65 @@ class SqlDatabase:
         """SQLite has no clock but that of the process."""
         return None
 
-    @property
-    def _shown(self) -> str:
-        return self._url.render_as_string(hide_password=True)
-
-    @property
-    def _schema(self) -> str | None:
-        """Where the tables are in the database, if it has schemas."""
-        return None
-
-    def _is_missing(self) -> bool:
-        """Whether to connect would make a new database."""
-        return self._engine.name == "sqlite" and self._found() is None
-
     def _make_tables(self, db: Connection) -> None:
+        dialect = self._dialect
+        dialect.take_time(db)
         automatic = self._auto_migrate or self._engine.name == "sqlite"
-        prepare(db, schema=self._schema, shown=self._shown, automatic=automatic)
+        prepare(db, schema=dialect.schema, shown=dialect.shown, automatic=automatic)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` reads, all of it as of one instant."""
-        return self._run("BEGIN", work)
+        """What ``work`` reads; a statement sees all of the database as of one instant."""
+        return self._run(self._dialect.begin_read, work)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` in one transaction; it may be run again if the database was busy."""
-        # WAL refuses a reader that wants to write after somebody else has: lock before reading.
-        with self._write_lock:
-            return self._run("BEGIN IMMEDIATE", work)
+        """Run ``work`` in one transaction; it is run again if somebody else was in its way."""
+        with self._dialect.writing():
+            return self._run(self._dialect.begin_write, work)
 
-    def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
-        if self._file is not None and self._found() != self._file:
-            raise StoreUnavailable(
-                f"store={self._shown}: the file was deleted or replaced, and whatever is written "
-                "now would be lost; put it back, or start again"
-            )
+    def _run(self, begin: str | None, work: Callable[[Connection], T]) -> T:
+        self._dialect.check()
         started = self._clock.monotonic()
+        attempt = 0
         while True:
+            attempt += 1
             try:
-                with self._connect() as db:
-                    db.exec_driver_sql(begin)
+                with self._dialect.connect() as db:
+                    if begin is not None:
+                        db.exec_driver_sql(begin)
                     result = work(db)
                     db.commit()
                     return result
+            except Again:
+                continue
             except (sa.exc.SQLAlchemyError, self._driver.Error) as error:
+                cause = getattr(error, "orig", None) or error
                 waited = self._clock.monotonic() - started
-                if not _is_busy(error) or waited > BUSY_SECONDS:
-                    raise self._explained(error) from error
+                if not self._dialect.may_retry(cause, attempt, waited):
+                    raise self._explained(cause) from error
 
                 _PAUSE.wait(_PAUSE_SECONDS)
 
-    def _connect(self) -> Connection:
-        if self._carried:
-            raise StoreError(
-                f"store={self._shown}: this process was forked while a transaction was under way "
-                f"in its parent, for more than {FORK_SECONDS} s; open the store after the fork"
-            )
-        with self._gate:
-            return self._engine.connect()
+    def _explained(self, cause: Exception) -> StoreError:
+        shown = self._dialect.shown
+        if isinstance(cause, sa.exc.TimeoutError) or self._dialect.is_unavailable(cause):
+            return StoreUnavailable(f"store={shown} cannot be reached: {cause}")
+        return StoreError(f"store={shown} failed: {cause}")
 
-    def _found(self) -> tuple[int, int] | None:
-        """Device and number of the file that bears the name now."""
+    def _tell(self, db: Connection, signal: Signal) -> None:
+        """Tell the other nodes when the transaction is through, where the database can."""
+
+    def _join(self, given: Any, work: Callable[[Connection], T]) -> T:
+        """What ``work`` answers, as a part of somebody else's transaction in this database."""
         try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _explained(self, error: Exception) -> StoreError:
-        cause = getattr(error, "orig", None) or error
-        if isinstance(cause, self._driver.OperationalError | sa.exc.TimeoutError):
-            return StoreUnavailable(f"store={self._shown} cannot be reached: {cause}")
-        return StoreError(f"store={self._shown} failed: {cause}")
+            db = _connection(given)
+            if self._dialect.is_same(db):
+                return work(db)
+        except sa.exc.DBAPIError as error:
+            raise self._explained(error.orig or error) from error
+        raise ConfigurationError(
+            f"connection={db.engine.url.render_as_string()} is to another database than "
+            f"store={self._dialect.shown}; an execution can join a transaction of its own alone"
+        )
 
 
 _databases: Final[WeakSet[SqlDatabase]] = WeakSet()
@@ -216,50 +170,35 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def _parsed(url: str) -> tuple[URL, str]:
-    """The URL without our own options, and how SQLite is to write to the disk."""
+def _connection(given: Any) -> Connection:
+    """The connection that somebody gave, or that of a session."""
+    if hasattr(given, "run_sync"):
+        raise ConfigurationError(
+            f"connection={given!r} is asynchronous; call schedule_task inside of "
+            "`await connection.run_sync(...)`, with the connection or session that it hands out"
+        )
+    db = given.connection() if callable(getattr(given, "connection", None)) else given
+    if not isinstance(db, Connection):
+        raise ConfigurationError(
+            f"connection={given!r} is neither a Connection nor a Session of SQLAlchemy"
+        )
+    return db
+
+
+def _dialect(url: str) -> Dialect:
+    scheme = url.partition("://")[0]
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise ConfigurationError(f"store={url!r} is not a URL: {error}") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError(f"store={url!r}: use sqlite:///file.db")
-    if parsed.host or parsed.username or cleaned(url) != url:
+    except (sa.exc.ArgumentError, ValueError):
+        # The rest may hold a password, and an error of SQLAlchemy quotes what it could not read.
         raise ConfigurationError(
-            f"store={cleaned(url)!r} is no file here; use sqlite:///file.db, or "
-            "sqlite:////folder/file.db"
-        )
-    if parsed.database is None or parsed.database in ("", ":memory:"):
-        raise ConfigurationError(
-            f"store={url!r} names no file; use sqlite:///file.db, or memory:// to keep nothing"
-        )
-    options = dict(parsed.query)
-    synchronous = options.pop("synchronous", "full")
-    if options or synchronous not in _SYNCHRONOUS:
-        raise ConfigurationError(
-            f"store={url!r}: the only option is synchronous=full (the default) or normal"
-        )
-    file = Path(parsed.database).absolute()  # a task may change the directory
-    return parsed.set(database=str(file), query={}), str(synchronous)
+            f"store={scheme}://... is no URL; use sqlite:///file.db, or "
+            "postgresql://user:password@host:5432/database with special characters as %xx"
+        ) from None
+    if scheme == "sqlite":
+        from .sql_sqlite import SqliteDialect
 
+        return SqliteDialect(parsed)
+    from .sql_postgresql import PostgresDialect
 
-def _prepare_connections(engine: Engine, synchronous: str) -> None:
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we begin transactions ourselves
-        connection.text_factory = _text
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-
-
-def _text(raw: bytes) -> str | bytes:
-    """One damaged text must not make its whole result set unreadable."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
-
-
-def _is_busy(error: Exception) -> bool:
-    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
-    return code & 0xFF in _SQLITE_BUSY_CODES
+    return PostgresDialect(parsed)

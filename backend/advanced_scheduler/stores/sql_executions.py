@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..lifecycle import FINAL, Transition
+from ..errors import StoreError
+from ..lifecycle import CLAIMABLE, FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
-from .base import Claim, Exchange
+from .base import Claim, Exchange, Signal
 from .rows import EXECUTION, Fetched, Reader, instant, micros, write
-from .sql_database import SqlDatabase, chunks
+from .sql_database import Again, SqlDatabase, chunks
+from .sql_dialect import Dialect
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, without_skipped
+
+SOON: Final = timedelta(seconds=1)
+"""What is due by then is news for other nodes; what is due later, they find by polling."""
+
+_ATTEMPTS: Final = 3
 
 _e = executions.c
 _Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
@@ -34,13 +42,15 @@ class SqlExecutions(SqlDatabase):
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
         """Insert; False where the id or the unique key is taken."""
 
-        def work(db: Connection) -> list[bool]:
-            vacancy = Vacancy(db, executions)
-            added = [vacancy.take([row]) for row in executions]
-            insert(db, [row for row, new in zip(executions, added, strict=True) if new])
-            return added
+        return self._write(lambda db: self._add(db, executions)) if executions else []
 
-        return self._write(work) if executions else []
+    def add_within(self, connection: Any, executions: Sequence[TaskExecution]) -> list[str]:
+        """``add``, as part of the transaction of a SQLAlchemy connection or session.
+
+        Answers the id of each, or of the one that holds its unique key. Raises
+        ``ConfigurationError`` for anything else, and for a connection to another database.
+        """
+        return self._join(connection, lambda db: [self._add_or_find(db, row) for row in executions])
 
     def get(self, ids: Collection[str]) -> list[TaskExecution]:
         """The rows with these ids, in the order of ``ids``."""
@@ -94,7 +104,8 @@ class SqlExecutions(SqlDatabase):
 
     def waiting_tasks(self) -> dict[str, int]:
         """How many executions have not ended, by task id."""
-        return self._read(lambda db: dict(map(tuple, db.execute(statements.WAITING_TASKS))))
+        found = self._read(lambda db: db.execute(statements.WAITING_TASKS).all())
+        return {row.task_id: row.number for row in found}
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first; ticks go by age alone."""
@@ -115,13 +126,13 @@ class SqlExecutions(SqlDatabase):
 
     def apply(self, transitions: Sequence[Transition]) -> list[bool]:
         """Apply what fits, in order."""
-        return self._write(lambda db: _apply(db, transitions)[0]) if transitions else []
+        return self._write(lambda db: self._apply(db, transitions)[0]) if transitions else []
 
     def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
         """``apply``, then ``claim``."""
 
         def work(db: Connection) -> Exchange:
-            applied, keys = _apply(db, transitions)
+            applied, keys = self._apply(db, transitions)
             return Exchange(applied, self._claim(db, claim), self._dependents(db, keys))
 
         return self._write(work)
@@ -136,7 +147,7 @@ class SqlExecutions(SqlDatabase):
                 for one, state in _states(db, held).items()
                 if (state.status, state.node) == running and state.fence == held[one]
             }
-            save(db, {one: {"lease_until": lease_until} for one in kept})
+            self._save(db, {one: {"lease_until": lease_until} for one in kept})
             return kept
 
         return self._write(work) if held else set()
@@ -165,26 +176,99 @@ class SqlExecutions(SqlDatabase):
         """The earliest due time of a row that may be claimed then."""
         return instant(self._read(lambda db: db.scalar(statements.NEXT_DUE)))
 
+    def _add(self, db: Connection, rows: Sequence[TaskExecution]) -> list[bool]:
+        added = insert(self._dialect, db, rows)
+        news = (row for row, new in zip(rows, added, strict=True) if new)
+        if due_soon(news, self._clock.now()):
+            self._tell(db, Signal.WORK)
+        return added
+
+    def _add_or_find(self, db: Connection, row: TaskExecution) -> str:
+        for _ in range(_ATTEMPTS):
+            if self._add(db, [row]) == [True] or row.unique_key is None:
+                return row.execution_id
+            holder = db.execute(
+                statements.TAKEN_BY, {"key": row.unique_key}, execution_options=self._dialect.places
+            ).first()
+            if holder is not None:
+                return str(holder.execution_id)
+        raise StoreError(
+            f"unique={row.unique_key!r} was taken and freed {_ATTEMPTS} times while execution "
+            f"{row.execution_id} was to be added; try again"
+        )
+
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
+        """For a transaction that is alone: what cannot be read is left as it is."""
         if claim.limit <= 0:
             return []
-        now, lease_until = micros(claim.now), micros(claim.lease_until)
         exclude = sorted(claim.exclude)
         rows = self._rows(
             db,
             statements.candidates(exclude=bool(exclude), skip=False),
-            {"now": now, "limit": claim.limit, "exclude": exclude},
+            {"now": micros(claim.now), "limit": claim.limit, "exclude": exclude},
             narrow=lambda _: statements.candidates(exclude=bool(exclude), skip=True),
         )
-        grant = {"new_node": claim.node, "now": now, "new_lease_until": lease_until}
         for ids in chunks(row.execution_id for row in rows):
-            db.execute(statements.CLAIM, {**grant, "ids": ids})
+            db.execute(statements.CLAIM, {**_grant(claim), "ids": ids})
         return [
             row.with_changes(
                 claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
             )
             for row in rows
         ]
+
+    def _claim_unlocked(self, db: Connection, claim: Claim) -> list[TaskExecution]:
+        """For a transaction among others: in one statement, which locks what it takes."""
+        if claim.limit <= 0:
+            return []
+        skip, exclude = self._executions.skipped(), sorted(claim.exclude)
+        statement = statements.claim_unlocked(exclude=bool(exclude), skip=bool(skip))
+        asked = {**_grant(claim), "limit": claim.limit, "exclude": exclude, "skip": skip}
+        found = db.execute(statement, asked).all()
+        rows = self._executions.decode([_fetched(row) for row in found])
+        if len(rows) < len(found):
+            raise Again  # what cannot be read must not be claimed, and is now known
+        return sorted(rows, key=lambda row: (row.priority, row.due, row.execution_id))
+
+    def _apply(
+        self, db: Connection, transitions: Sequence[Transition]
+    ) -> tuple[list[bool], set[str]]:
+        """Whether each transition was applied, and the keys of the executions that ended."""
+        applied = []
+        ended: set[str] = set()
+        changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        unblocked: dict[tuple[str, str], None] = {}
+        states = _states(db, [one.execution_id for one in transitions])
+        status = {one: cast(TaskStatus, state.status) for one, state in states.items()}
+        for move in transitions:
+            one = move.execution_id
+            applied.append(fits := one in states and move.fits(status[one], states[one].fence))
+            if fits:
+                status[one] = move.target
+                changes[one] |= {**move.changes, "status": move.target}
+                unblocked |= dict.fromkeys((one, key) for key in move.unblocks)
+                if move.target in FINAL:
+                    ended |= {one, task_key(states[one].task_id)}
+        self._save(db, changes)
+        if unblocked:
+            db.execute(statements.DELETE_EDGE, [{"down": d, "up": u} for d, u in unblocked])
+            freed = [{"down": d} for d in dict.fromkeys(d for d, _ in unblocked)]
+            db.execute(statements.FREE_IF_NO_EDGE, freed)
+        soon = self._clock.now() + SOON
+        if any(
+            fits and _readies(move, soon) for move, fits in zip(transitions, applied, strict=True)
+        ):
+            self._tell(db, Signal.WORK)
+        return applied, ended
+
+    def _save(self, db: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the changed fields of each execution id: one batch for each set of fields."""
+        batches: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for execution_id, fields in changes.items():
+            columns = {name: write(name, value) for name, value in fields.items()}
+            batches[tuple(fields)].append({"execution_id": execution_id, **columns})
+        for names, batch in batches.items():
+            self._dialect.update(db, executions, names, batch)
 
     def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
         rows = self._rows_each(db, statements.DEPENDENTS, "keys", keys)
@@ -208,9 +292,7 @@ class SqlExecutions(SqlDatabase):
 
         def fetch(skip: list[str]) -> list[Fetched]:
             asked = narrow(statement) if skip else statement
-            rows = db.execute(asked, {**parameters, "skip": skip}).all()
-            blockers = _blockers(db, rows)
-            return [(row, {"blocked_by": frozenset(blockers.get(row[0], ()))}) for row in rows]
+            return [_fetched(row) for row in db.execute(asked, {**parameters, "skip": skip})]
 
         return self._executions.read(fetch)
 
@@ -238,51 +320,27 @@ class Vacancy:
         return True
 
 
-def insert(db: Connection, rows: Sequence[TaskExecution]) -> None:
-    """Add rows whose ids and unique keys are free."""
+def insert(dialect: Dialect, db: Connection, rows: Sequence[TaskExecution]) -> list[bool]:
+    """Whether each row was added; False where the id or the unique key is taken."""
+    added: list[bool] = []
+    for part in _with_ids_of_their_own(rows):
+        blocked = ({"blocked": int(bool(row.blocked_by))} for row in part)
+        dumped = [EXECUTION.dump(row) | flag for row, flag in zip(part, blocked, strict=True)]
+        new = set(dialect.insert(db, executions, dumped))
+        added += (row.execution_id in new for row in part)
     links = [
-        {"downstream": row.execution_id, "upstream": key} for row in rows for key in row.blocked_by
+        {"downstream": row.execution_id, "upstream": key}
+        for row, new in zip(rows, added, strict=True)
+        for key in (row.blocked_by if new else ())
     ]
-    if rows:
-        blocked = ({"blocked": int(bool(row.blocked_by))} for row in rows)
-        dumped = [EXECUTION.dump(row) | flag for row, flag in zip(rows, blocked, strict=True)]
-        db.execute(sa.insert(executions), dumped)
     if links:
-        db.execute(sa.insert(edges), links)
+        dialect.insert(db, edges, links)
+    return added
 
 
-def save(db: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write the changed fields of each execution id, in one statement for each set of fields."""
-    batches: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for execution_id, fields in changes.items():
-        columns = {f"new_{name}": write(name, value) for name, value in fields.items()}
-        batches[tuple(fields)].append({"id": execution_id, **columns})
-    for names, batch in batches.items():
-        db.execute(statements.update(names), batch)
-
-
-def _apply(db: Connection, transitions: Sequence[Transition]) -> tuple[list[bool], set[str]]:
-    """Whether each transition was applied, and the keys of the executions that ended."""
-    applied = []
-    ended: set[str] = set()
-    changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    unblocked: dict[tuple[str, str], None] = {}
-    states = _states(db, [one.execution_id for one in transitions])
-    status = {one: cast(TaskStatus, state.status) for one, state in states.items()}
-    for move in transitions:
-        one = move.execution_id
-        applied.append(fits := one in states and move.fits(status[one], states[one].fence))
-        if fits:
-            status[one] = move.target
-            changes[one] |= {**move.changes, "status": move.target}
-            unblocked |= dict.fromkeys((one, key) for key in move.unblocks)
-            if move.target in FINAL:
-                ended |= {one, task_key(states[one].task_id)}
-    save(db, changes)
-    if unblocked:
-        db.execute(statements.DELETE_EDGE, [{"down": d, "up": u} for d, u in unblocked])
-        db.execute(statements.FREE_IF_NO_EDGE, [{"down": d} for d in {d for d, _ in unblocked}])
-    return applied, ended
+def due_soon(rows: Iterable[TaskExecution], now: datetime) -> bool:
+    """Whether one of these new rows is to be claimed before the others look again."""
+    return any(not row.blocked_by and row.due <= now + SOON for row in rows)
 
 
 def _states(db: Connection, ids: Iterable[str]) -> dict[str, Any]:
@@ -291,13 +349,35 @@ def _states(db: Connection, ids: Iterable[str]) -> dict[str, Any]:
     return {row.execution_id: row for rows in found for row in rows}
 
 
-def _blockers(db: Connection, rows: Sequence[Any]) -> dict[str, set[str]]:
-    """What blocks each of these rows that is blocked."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for ids in chunks(row[0] for row in rows if row.blocked):
-        for downstream, upstream in db.execute(statements.BLOCKERS, {"ids": ids}):
-            found[downstream].add(upstream)
-    return found
+def _grant(claim: Claim) -> dict[str, Any]:
+    """The parameters of a claim that go into its rows."""
+    now, lease_until = micros(claim.now), micros(claim.lease_until)
+    return {"new_node": claim.node, "now": now, "new_lease_until": lease_until}
+
+
+def _fetched(row: Any) -> Fetched:
+    """A row of ``statements.ROWS``, with the list of what blocks it, or without one."""
+    text = row.blockers or "[]"
+    text = text if isinstance(text, str) else text.decode(errors="replace")
+    return row, {"blocked_by": frozenset(json.loads(text))}
+
+
+def _with_ids_of_their_own(rows: Iterable[TaskExecution]) -> Iterator[list[TaskExecution]]:
+    """The rows in order, in lists where an id tells which row it is."""
+    part: dict[str, TaskExecution] = {}
+    for row in rows:
+        if row.execution_id in part:
+            yield list(part.values())
+            part = {}
+        part[row.execution_id] = row
+    if part:
+        yield list(part.values())
+
+
+def _readies(move: Transition, soon: datetime) -> bool:
+    """Whether a row may be claimable after this change that was not before."""
+    due = move.changes.get("due_time")
+    return move.target in CLAIMABLE and (due is None or due <= soon)
 
 
 def _pruned(

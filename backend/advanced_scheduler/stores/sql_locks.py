@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .rows import instant, micros
-from .sql_database import SqlDatabase
+from .sql_database import Again, SqlDatabase
 from .sql_schema import locks
 
 _l = locks.c
@@ -32,7 +32,8 @@ class SqlLocks(SqlDatabase):
             row = db.execute(_LOCKED_BY_KEY, {"wanted": key}).first()
             if row is None:
                 new = {"key": key, "token": token, "until": micros(until), "fence": 1}
-                db.execute(sa.insert(locks), new)
+                if not self._dialect.insert(db, locks, [new]):
+                    raise Again  # somebody else took it at the same moment
                 return 1
             if _is_held(row, now):
                 return row.fence if row.token == token else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.engine import Connection
+
 from . import sql_migration as migration
 from .base import Revisions
 from .sql_database import SqlDatabase
@@ -13,17 +15,24 @@ class SqlRevisions(SqlDatabase):
 
     def revisions(self) -> Revisions:
         """Where the tables are."""
-        if self._is_missing():
+        dialect = self._dialect
+        if dialect.is_missing():
             return Revisions(current=None, head=HEAD)
         return self._read(
-            lambda db: migration.revisions(db, schema=self._schema, shown=self._shown)
+            lambda db: migration.revisions(db, schema=dialect.schema, shown=dialect.shown)
         )
 
     def upgrade(self) -> Revisions:
         """Bring the tables to the head; answers where they were."""
-        return self._write(lambda db: migration.upgrade(db, schema=self._schema, shown=self._shown))
+        dialect = self._dialect
+
+        def work(db: Connection) -> Revisions:
+            dialect.take_time(db)
+            return migration.upgrade(db, schema=dialect.schema, shown=dialect.shown)
+
+        return self._write(work)
 
     def upgrade_sql(self, start: str | None, end: str | None) -> str:
         """The statements that ``upgrade`` runs."""
-        dialect = self._engine.dialect.name
-        return migration.upgrade_sql(dialect, schema=self._schema, start=start, end=end or HEAD)
+        kind, schema = self._engine.dialect.name, self._dialect.schema
+        return migration.upgrade_sql(kind, schema=schema, start=start, end=end or HEAD)

@@ -9,11 +9,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..models import Schedule, Tick
-from .base import Firing
+from ..models import Schedule, TaskExecution, Tick
+from .base import Firing, Signal
 from .rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
-from .sql_database import SqlDatabase, chunks
-from .sql_executions import Vacancy, insert
+from .sql_database import Again, SqlDatabase, chunks
+from .sql_dialect import Dialect
+from .sql_executions import Vacancy, due_soon, insert
 from .sql_schema import schedules, ticks
 
 _s, _t = schedules.c, ticks.c
@@ -22,16 +23,12 @@ _ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time
 _STATES: Final = (
     sa.select(_s.schedule_id, _s.next_fire_time, _s.version, _s.paused, _s.last_fire_time)
     .where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(_s.schedule_id)  # who locks in one order does not deadlock
     .with_for_update()
 )
 _TICKS: Final = sa.select(*(_t[name] for name in TICK.names))
 _RECORDED: Final = sa.select(_t.schedule_id, _t.instant).where(
     sa.tuple_(_t.schedule_id, _t.instant).in_(sa.bindparam("keys", expanding=True))
-)
-_ADVANCE: Final = (
-    sa.update(schedules)
-    .where(_s.schedule_id == sa.bindparam("id"))
-    .values(next_fire_time=sa.bindparam("next"), last_fire_time=sa.bindparam("last"))
 )
 
 
@@ -54,9 +51,8 @@ class SqlSchedules(SqlDatabase):
             if (None if found is None else tuple(found)) != _state(expected):
                 return False
             if expected is None:
-                db.execute(sa.insert(schedules), columns)
-            else:
-                db.execute(sa.update(schedules).where(ours), columns)
+                return bool(self._dialect.insert(db, schedules, [columns]))
+            db.execute(sa.update(schedules).where(ours), columns)
             return True
 
         return self._write(work)
@@ -91,7 +87,9 @@ class SqlSchedules(SqlDatabase):
         def work(db: Connection) -> list[bool]:
             step = _Step(db, firings)
             fired = [step.take(firing) for firing in firings]
-            step.write(db)
+            step.write(db, self._dialect)
+            if due_soon(step.executions, self._clock.now()):
+                self._tell(db, Signal.WORK)
             return fired
 
         return self._write(work) if firings else []
@@ -145,17 +143,29 @@ class _Step:
         self._taken.append(firing)
         return True
 
-    def write(self, db: Connection) -> None:
-        """Write what was taken."""
+    @property
+    def executions(self) -> list[TaskExecution]:
+        """What the firings that were taken add."""
+        return [row for firing in self._taken for row in firing.executions]
+
+    def write(self, db: Connection, dialect: Dialect) -> None:
+        """Write what was taken; raises ``Again`` if a row of another transaction was faster."""
+        if not self._taken:
+            return
         steps = [
-            {"id": one, "next": self._states[one][0], "last": self._last[one]}
+            {
+                "schedule_id": one,
+                "next_fire_time": self._states[one][0],
+                "last_fire_time": self._last[one],
+            }
             for one in dict.fromkeys(firing.schedule_id for firing in self._taken)
         ]
-        if steps:
-            db.execute(_ADVANCE, steps)
-        if records := [TICK.dump(tick) for firing in self._taken for tick in firing.ticks]:
-            db.execute(sa.insert(ticks), records)
-        insert(db, [row for firing in self._taken for row in firing.executions])
+        dialect.update(db, schedules, ("next_fire_time", "last_fire_time"), steps)
+        records = [TICK.dump(tick) for firing in self._taken for tick in firing.ticks]
+        if len(dialect.insert(db, ticks, records)) < len(records):
+            raise Again
+        if not all(insert(dialect, db, self.executions)):
+            raise Again
 
 
 def _state(schedule: Schedule | None) -> tuple[int, int | None] | None:

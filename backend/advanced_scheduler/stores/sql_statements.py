@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from ..lifecycle import FINAL
 from ..lifecycle import claim as claiming
@@ -19,11 +20,41 @@ _FINAL: Final = sorted(map(str, FINAL))
 _TASK_PREFIX: Final = task_key("")
 
 
+class _json_list(sa.sql.functions.GenericFunction[str]):  # noqa: N801 - a function of SQL
+    """The values of a column as one JSON text."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(_json_list, "sqlite")
+def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_json_list, "postgresql")
+def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_agg({compiler.process(element.clauses, **options)})::text"
+
+
 def _listed(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     return column.in_(sa.bindparam(name, expanding=True))
 
 
-ROWS: Final = sa.select(*(_e[name] for name in EXECUTION.names), _e.blocked)
+_BLOCKERS: Final = sa.case(
+    (
+        _e.blocked == sa.literal_column("1"),
+        sa.select(_json_list(edges.c.upstream))
+        .where(edges.c.downstream == _e.execution_id)
+        .correlate(executions)
+        .scalar_subquery(),
+    )
+).label("blockers")
+
+COLUMNS: Final = tuple(_e[name] for name in EXECUTION.names)
+ROWS: Final = sa.select(*COLUMNS, _BLOCKERS)
+"""Rows, each with a JSON list of what blocks it: one statement sees one instant."""
+
 CLAIM_ORDER: Final = (_e.priority, due, _e.execution_id)
 
 BY_IDS: Final = ROWS.where(_listed(_e.execution_id, "ids"))
@@ -51,23 +82,22 @@ COUNTS: Final = (
     .group_by(_e.status, _e.priority)
 )
 # Grouped by an expression: by the column, SQLite (once analysed) walks the history in its order.
-_any_task: Final = _e.task_id.concat(sa.literal_column("''"))
+_any_task: Final = _e.task_id.concat(sa.literal_column("''")).label("task_id")
 WAITING_TASKS: Final = (
-    sa.select(_any_task, sa.func.count())
+    sa.select(_any_task, sa.func.count().label("number"))
     .where(_e.status.in_(sorted(map(str, frozenset(TaskStatus) - FINAL))))
-    .group_by(_any_task)
+    .group_by(_any_task.element)
 )
 STATES: Final = (
     sa.select(_e.execution_id, _e.status, _e.fence, _e.task_id, _e.node)
     .where(_listed(_e.execution_id, "ids"))
+    .order_by(_e.execution_id)  # who locks in one order does not deadlock
     .with_for_update()
 )
 TAKEN_IDS: Final = sa.select(_e.execution_id).where(_listed(_e.execution_id, "ids"))
+TAKEN_BY: Final = sa.select(_e.execution_id).where(_e.unique_key == sa.bindparam("key"))
 TAKEN_KEYS: Final = sa.select(_e.unique_key).where(_listed(_e.unique_key, "keys"))
 
-BLOCKERS: Final = sa.select(edges.c.downstream, edges.c.upstream).where(
-    _listed(edges.c.downstream, "ids")
-)
 DELETE_EDGE: Final = sa.delete(edges).where(
     edges.c.downstream == sa.bindparam("down"), edges.c.upstream == sa.bindparam("up")
 )
@@ -86,45 +116,50 @@ def without_skipped(statement: sa.Select[Any]) -> sa.Select[Any]:
     return statement.where(~_listed(_e.execution_id, "skip"))
 
 
-@cache
-def update(names: tuple[str, ...]) -> sa.Update:
-    """Write the parameters ``new_<name>`` into the row ``id``."""
-    return (
-        sa.update(executions)
-        .where(_e.execution_id == sa.bindparam("id"))
-        .values({name: sa.bindparam(f"new_{name}") for name in names})
+def _lane(priority: TaskPriority, exclude: bool, skip: bool) -> sa.Select[Any]:
+    """The ids of due rows of one level, by one search of the index: delayed rows cost nothing."""
+    lane = sa.select(_e.execution_id).where(
+        _e.priority == sa.literal_column(str(int(priority))), claimable, due <= sa.bindparam("now")
     )
+    if exclude:
+        lane = lane.where(~_listed(_e.task_id, "exclude"))
+    if skip:
+        lane = lane.where(~_listed(_e.execution_id, "skip"))
+    return lane.order_by(due, _e.execution_id)
 
 
 @cache
 def candidates(*, exclude: bool, skip: bool) -> sa.Select[Any]:
-    """Rows to claim: one search of the index for each priority, so that delayed rows cost none.
+    """Rows to claim, for a transaction that is alone.
 
     ``exclude`` and ``skip`` say whether there are task ids and execution ids to leave out.
     """
-    conditions: list[sa.ColumnElement[bool] | sa.TextClause] = [
-        claimable,
-        due <= sa.bindparam("now"),
-    ]
-    if exclude:
-        conditions.append(~_listed(_e.task_id, "exclude"))
-    if skip:
-        conditions.append(~_listed(_e.execution_id, "skip"))
-    lanes = [
-        sa.select(_e.execution_id)
-        .where(_e.priority == sa.literal_column(str(int(priority))), *conditions)
-        .order_by(due, _e.execution_id)
-        .limit(sa.bindparam("limit"))
-        .with_for_update(skip_locked=True)
-        .subquery()
-        for priority in TaskPriority
-    ]
+    limit = sa.bindparam("limit", type_=sa.Integer)
+    lanes = [_lane(one, exclude, skip).limit(limit).subquery() for one in TaskPriority]
     found = sa.union_all(*(sa.select(lane.c.execution_id) for lane in lanes)).subquery()
     return (
         ROWS.join(found, found.c.execution_id == _e.execution_id)
         .order_by(*CLAIM_ORDER)
-        .limit(sa.bindparam("limit"))
+        .limit(limit)
     )
+
+
+@cache
+def claim_unlocked(*, exclude: bool, skip: bool) -> sa.UpdateBase:
+    """Claim rows that nobody else has locked; answers them in any order.
+
+    Each level may take what those before it have left of the limit, so that no row is locked
+    and then not taken. ``exclude`` and ``skip`` are as for ``candidates``.
+    """
+    left: sa.ColumnElement[int] = sa.bindparam("limit", type_=sa.Integer)
+    picked = []
+    for priority in TaskPriority:
+        lane = _lane(priority, exclude, skip).limit(left).with_for_update(skip_locked=True)
+        picked.append(lane.cte(f"picked_{int(priority)}"))
+        left = left - sa.select(sa.func.count()).select_from(picked[-1]).scalar_subquery()
+    found = sa.union_all(*(sa.select(one.c.execution_id) for one in picked)).subquery()
+    claim = sa.update(executions).where(_e.execution_id == found.c.execution_id)
+    return claim.values(_claim_changes()).returning(*COLUMNS, _BLOCKERS)
 
 
 def _next_due() -> sa.Select[Any]:
@@ -177,7 +212,7 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.Delete:
     return sa.delete(executions).where(_e.execution_id.in_(oldest))
 
 
-def _claim() -> sa.Update:
+def _claim_changes() -> dict[str, Any]:
     columns = cast(TaskExecution, _e)  # so that "attempt + 1" becomes SQL
     changes: dict[str, Any] = {
         **claiming(
@@ -188,10 +223,10 @@ def _claim() -> sa.Update:
         )
     }
     changes["status"] = str(changes["status"])
-    return sa.update(executions).where(_listed(_e.execution_id, "ids")).values(changes)
+    return changes
 
 
-CLAIM: Final = _claim()
+CLAIM: Final = sa.update(executions).where(_listed(_e.execution_id, "ids")).values(_claim_changes())
 NEXT_DUE: Final = _next_due()
 STRANDED: Final = _stranded()
 

@@ -51,7 +51,7 @@ def at(when: datetime) -> None:
 
 def change(store: SqlStore, statement: str) -> None:
     """Write into the file behind the back of the store."""
-    with closing(sqlite3.connect(store._path, isolation_level=None)) as file:
+    with closing(sqlite3.connect(str(store._engine.url.database), isolation_level=None)) as file:
         file.execute(statement)
 
 

@@ -35,10 +35,10 @@ def test_a_store_is_made_without_touching_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "memory", "memory://x", "mongodb://host/db", "postgresql://host/db", "sqlite"]
+    "url", ["", "memory", "memory://x", "mongodb://host/db", "oracle://host/db", "sqlite"]
 )
 def test_an_unknown_url_is_refused_with_those_that_exist(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"use memory://, sqlite:///file\.db"):
+    with pytest.raises(ConfigurationError, match=r"use memory://, sqlite:///file\.db, postgres"):
         open_store(url)
 
 
