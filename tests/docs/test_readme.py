@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from advanced_scheduler.stores import open_store
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -80,8 +82,37 @@ def test_the_quick_start_has_ten_lines() -> None:
     assert len([line for line in first.text.splitlines() if line.strip()]) <= 10
 
 
+def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder: Path) -> int:
+    """The exit code of our command, with the addresses of the README replaced by real ones."""
+    (folder / "myapp").mkdir()
+    (folder / "myapp" / "jobs.py").write_text(
+        "from advanced_scheduler import AdvancedTaskScheduler\n"
+        "scheduler = AdvancedTaskScheduler(store='sqlite:///jobs.db')\n"
+    )
+    if "--store" in words:
+        url = request.getfixturevalue("postgres_schema")
+        words = [url if word.startswith("postgresql://") else word for word in words]
+        if "check" in words:
+            store = open_store(url, auto_migrate=True)
+            store.open()
+            store.close()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "advanced_scheduler.cli", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'backend'}:."},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_is_one_that_works(command: str) -> None:
+def test_a_command_is_one_that_works(
+    command: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     words = command.split()
     if words[0] == "make":
         make = shutil.which("make")
@@ -95,6 +126,8 @@ def test_a_command_is_one_that_works(command: str) -> None:
         assert extra is not None, command
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         assert not extra[1] or f"\n{extra[1]} = [" in project
+    elif words[0] == "advanced-scheduler":
+        assert ran_on_a_real_store(words[1:], request, tmp_path) == 0
     else:
         assert words[:2] == [".venv/bin/python", "examples.py"], command
         done = subprocess.run(
