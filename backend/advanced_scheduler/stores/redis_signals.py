@@ -34,6 +34,10 @@ class RedisSignals(RedisClient):
         """Call ``heard`` for each signal, on a thread; answers how to end it."""
         return _Subscription(self, heard).end
 
+    def rouse(self) -> None:
+        """Let all subscribers hear something that is no signal."""
+        self._run(lambda client: client.publish(self._channel, b""))
+
     @property
     def _channel(self) -> str:
         return f"{self._root}signals"
@@ -74,10 +78,8 @@ class _Subscription:
         self._over.set()
         if os.getpid() != self._pid or threading.current_thread() is self._thread:
             return
-        listener = self._listener
-        if listener is not None:
-            with suppress(redis.RedisError, OSError):
-                listener.unsubscribe()  # whose answer wakes the thread
+        with suppress(StoreError):
+            self._store.rouse()  # not by its connection, which may be closed or renewed by now
         self._thread.join()
 
     def _run(self) -> None:
