@@ -1,4 +1,4 @@
-"""Owns programs that fork: ``python fork_programs.py NAME FOLDER [REDIS_URL]``; 0 if all is well.
+"""Owns programs that fork: ``python fork_programs.py NAME STORE``; 0 if all is well.
 
 Programs of their own, since a process that runs threads should not fork in the midst of a test.
 """
@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
@@ -72,9 +72,9 @@ def told() -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
     os.close(into)
 
 
-def made_before(folder: Path) -> None:
+def made_before(store: str) -> None:
     """Made before the fork and never started there."""
-    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    scheduler = scheduler_on(store)
     waiting = scheduler.schedule_task("pid")
 
     def child() -> None:
@@ -91,9 +91,9 @@ def made_before(folder: Path) -> None:
     scheduler.close()
 
 
-def log_is_kept(folder: Path) -> None:
+def log_is_kept(store: str) -> None:
     """The last connection of the parent does not take the log away from the child."""
-    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    scheduler = scheduler_on(store)
     with told() as (until_open, is_open), told() as (until_closed, is_closed):
 
         def child() -> None:
@@ -106,18 +106,18 @@ def log_is_kept(folder: Path) -> None:
         forked = Child(child)
         until_open()
         scheduler.close()
-        assert (folder / "jobs.db-wal").exists()
+        assert Path(store.removeprefix("sqlite:///") + "-wal").exists()
         is_closed()
         assert not forked.ends_well()
-    store = open_store(f"sqlite:///{folder}/jobs.db")
-    store.open()
-    assert sum(store.counts().values()) == 2
-    store.close()
+    reopened = open_store(store)
+    reopened.open()
+    assert sum(reopened.counts().values()) == 2
+    reopened.close()
 
 
-def running_before(folder: Path) -> None:
+def running_before(store: str) -> None:
     """Made and running before the fork, with a process of its own and a metrics server."""
-    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
+    scheduler = scheduler_on(store)
     server = scheduler.serve_metrics(port=0)
     with scheduler.running():
         worker = runs(scheduler, "own")
@@ -139,9 +139,9 @@ def running_before(folder: Path) -> None:
     scheduler.close()
 
 
-def port_is_free(folder: Path) -> None:
+def port_is_free(store: str) -> None:
     """A child that lives on does not keep the port of its parent's metrics."""
-    scheduler = scheduler_on("memory://")
+    scheduler = scheduler_on(store)
     server = scheduler.serve_metrics(port=0)
     with told() as (until_over, is_over):
         child = Child(until_over)
@@ -152,11 +152,11 @@ def port_is_free(folder: Path) -> None:
         assert child.ends_well()
 
 
-def host_ran_before(folder: Path) -> None:
+def host_ran_before(store: str) -> None:
     """An APScheduler of the application that ran before the fork."""
     host = BackgroundScheduler(timezone="UTC")
     host.start()
-    scheduler = scheduler_on("memory://", apscheduler=host)
+    scheduler = scheduler_on(store, apscheduler=host)
 
     def child() -> None:
         with pytest.raises(SchedulerStateError, match="after the fork"), scheduler.running():
@@ -168,49 +168,47 @@ def host_ran_before(folder: Path) -> None:
     host.shutdown()
 
 
-def under_load(folder: Path) -> None:
+def under_load(store: str) -> None:
     """Whatever the threads of the parent hold when it forks."""
-    with ExitStack() as stack:
-        for store in ("memory://", f"sqlite:///{folder}/jobs.db?synchronous=normal"):
-            scheduler = scheduler_on(store)
-            stack.callback(scheduler.close)
-            stack.enter_context(scheduler.running())
-            over = threading.Event()
-            stack.callback(over.set)
+    scheduler = scheduler_on(store)
+    over = threading.Event()
 
-            def load(scheduler: AdvancedTaskScheduler, over: threading.Event) -> None:
-                while not over.is_set():
-                    runs(scheduler)
+    def load() -> None:
+        while not over.is_set():
+            runs(scheduler)
 
-            threads = [threading.Thread(target=load, args=(scheduler, over)) for _ in range(2)]
-            for thread in threads:
-                thread.start()
+    def child() -> None:
+        with scheduler.running():
+            runs(scheduler)
+        os._exit(0)
 
-            def child(scheduler: AdvancedTaskScheduler = scheduler) -> None:
-                with scheduler.running():
-                    runs(scheduler)
-                os._exit(0)
-
+    with scheduler.running():
+        threads = [threading.Thread(target=load) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
             for _ in range(8):
                 assert Child(child).ends_well()
+        finally:
             over.set()
             for thread in threads:
                 thread.join()
+    scheduler.close()
 
 
-def in_midst_of_a_write(folder: Path) -> None:
+def in_midst_of_a_write(store: str) -> None:
     """A transaction that will not end: the child is told, and the parent goes on."""
     sql_sqlite.FORK_SECONDS = 0.05  # type: ignore[misc]
-    scheduler = scheduler_on(f"sqlite:///{folder}/jobs.db")
-    store = scheduler.store
-    assert isinstance(store, sql_database.SqlDatabase)
+    scheduler = scheduler_on(store)
+    database = scheduler.store
+    assert isinstance(database, sql_database.SqlDatabase)
     begun, over = threading.Event(), threading.Event()
 
     def write(_: object) -> None:
         begun.set()
         over.wait()
 
-    work = threading.Thread(target=store._write, args=(write,))
+    work = threading.Thread(target=database._write, args=(write,))
     work.start()
     begun.wait()
 
@@ -225,9 +223,9 @@ def in_midst_of_a_write(folder: Path) -> None:
     scheduler.close()
 
 
-def locks_on_redis(folder: Path) -> None:
+def locks_on_redis(store: str) -> None:
     """The parent keeps the lock that it holds, and the child gets others."""
-    scheduler = scheduler_on("memory://", redis_client=sys.argv[3])
+    scheduler = scheduler_on("memory://", redis_client=store)
     locks = scheduler.lock_manager
     grant = locks.try_acquire("a", timeout=3)
     assert grant is not None
@@ -265,4 +263,4 @@ PROGRAMS = {
 if __name__ == "__main__":
     faulthandler.register(signal.SIGALRM, chain=True)  # says where it hangs, and ends it
     signal.alarm(2 * SECONDS)
-    PROGRAMS[sys.argv[1]](Path(sys.argv[2]))
+    PROGRAMS[sys.argv[1]](sys.argv[2])

@@ -5,19 +5,34 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
-MULTI_THREADED = "ignore::DeprecationWarning"  # what Python says to a fork since 3.12
 PROGRAMS = Path(__file__).with_name("fork_programs.py")
+MULTI_THREADED = "ignore::DeprecationWarning"  # what Python says to a fork since 3.12
+
+NewUrl = Callable[[str], str]
 
 
-def run(program: str, *arguments: object) -> None:
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
+    """The address of a new store, by the name of its kind."""
+
+    def make(kind: str) -> str:
+        if kind == "redis":
+            return f"{request.getfixturevalue('redis_url')}?prefix={tmp_path.name}"
+        return {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/jobs.db"}[kind]
+
+    return make
+
+
+def run(program: str, store: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", MULTI_THREADED, PROGRAMS, program, *map(str, arguments)],
+        [sys.executable, "-W", MULTI_THREADED, PROGRAMS, program, store],
         capture_output=True,
         text=True,
         timeout=100,
@@ -26,35 +41,40 @@ def run(program: str, *arguments: object) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_one_that_was_made_before_works_in_the_child_and_in_the_parent(tmp_path: Path) -> None:
-    run("made_before", tmp_path)
-
-
-def test_a_parent_that_closes_sqlite_leaves_the_log_to_its_child(tmp_path: Path) -> None:
-    run("log_is_kept", tmp_path)
-
-
-def test_one_that_ran_before_starts_afresh_and_leaves_its_parent_alone(tmp_path: Path) -> None:
-    run("running_before", tmp_path)
-
-
-def test_a_child_does_not_keep_the_port_of_its_parents_metrics(tmp_path: Path) -> None:
-    run("port_is_free", tmp_path)
-
-
-def test_an_apscheduler_that_ran_before_is_refused(tmp_path: Path) -> None:
-    run("host_ran_before", tmp_path)
-
-
-def test_no_child_waits_for_what_threads_of_its_parent_held(tmp_path: Path) -> None:
-    run("under_load", tmp_path)
-
-
-def test_a_child_of_an_unfinished_transaction_is_told(tmp_path: Path) -> None:
-    run("in_midst_of_a_write", tmp_path)
-
-
-def test_a_child_leaves_the_locks_of_its_parent_on_redis_alone(
-    tmp_path: Path, redis_url: str
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_one_that_was_made_before_works_in_the_child_and_in_the_parent(
+    new_url: NewUrl, kind: str
 ) -> None:
-    run("locks_on_redis", tmp_path, redis_url)
+    run("made_before", new_url(kind))
+
+
+def test_a_parent_that_closes_sqlite_leaves_the_log_to_its_child(new_url: NewUrl) -> None:
+    run("log_is_kept", new_url("sqlite"))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_one_that_ran_before_starts_afresh_and_leaves_its_parent_alone(
+    new_url: NewUrl, kind: str
+) -> None:
+    run("running_before", new_url(kind))
+
+
+def test_a_child_does_not_keep_the_port_of_its_parents_metrics(new_url: NewUrl) -> None:
+    run("port_is_free", new_url("memory"))
+
+
+def test_an_apscheduler_that_ran_before_is_refused(new_url: NewUrl) -> None:
+    run("host_ran_before", new_url("memory"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+def test_no_child_waits_for_what_threads_of_its_parent_held(new_url: NewUrl, kind: str) -> None:
+    run("under_load", new_url(kind))
+
+
+def test_a_child_of_an_unfinished_transaction_is_told(new_url: NewUrl) -> None:
+    run("in_midst_of_a_write", new_url("sqlite"))
+
+
+def test_a_child_leaves_the_locks_of_its_parent_on_redis_alone(redis_url: str) -> None:
+    run("locks_on_redis", redis_url)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
+from ..forks import free_in_child, renew_in_child
 from ..lifecycle import CLAIMABLE, FINAL
 from ..models import TaskStatus, task_key
 
@@ -116,9 +117,11 @@ class RedisClient:
         self._address: Final = parsed(url)
         self._root: Final = f"{{{self._address.prefix}}}:"
         self._clock: Clock = SystemClock()
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._client: Client | None = None
+        self._of_parent: Client | None = None
         self._scripts: dict[str, Callable[..., Any]] = {}
+        renew_in_child(self, RedisClient._leave_to_parent)
         if not self._address.cluster:
             self._connected()  # so that options that redis-py does not know are refused now
 
@@ -208,6 +211,11 @@ class RedisClient:
             with self._lock:  # not for each call: a process may be forked in the middle of any
                 client = self._client = self._client or self._new_client()
         return client
+
+    def _leave_to_parent(self) -> None:
+        # Another thread may have held a lock of it, which its end would wait for.
+        self._of_parent, self._client = self._client, None
+        self._scripts.clear()
 
     def _new_client(self) -> Client:
         options: dict[str, Any] = {

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import ConfigurationError, StoreError
+from ..forks import free_in_child
 from .base import Revisions
 from .sql_schema import HEAD, META, meta, metadata, version
 
@@ -21,7 +22,8 @@ FIRST: Final = "0001"
 REVISIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
-_ALEMBIC: Final = threading.Lock()  # the ``op`` of its revisions belongs to the whole process
+# The ``op`` of its revisions belongs to the whole process.
+_ALEMBIC: Final = free_in_child(threading.Lock())
 
 
 def prepare(db: Connection, *, schema: str | None, shown: str, automatic: bool) -> None:
