@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -155,21 +156,14 @@ class Dispatcher:
 
     async def _exchange(self, changes: list[Change], free: int) -> int:
         transitions = [change.transition for change in changes]
-        self._exchanging, self._doubtful = True, self._clock.now()
-        try:
+        self._doubtful = self._clock.now()
+        with self._hearing():
             exchange = await self._offload(self._ask, transitions, free, self._doubtful)
-            self._doubtful = None
-        finally:
-            self._exchanging = False
-            early, self._early = self._early, {}
+        self._doubtful = None
         for change in changes:
             if self.held.get(change.row.execution_id) == change.row.fence:
                 del self.held[change.row.execution_id]
-        started = self._clock.now()
-        for row in exchange.claimed:
-            self._start(row, started)
-        for execution_id, why in early.items():
-            self.interrupt(execution_id, why)
+        self._start_all(exchange.claimed)
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
 
@@ -189,13 +183,16 @@ class Dispatcher:
         Nothing but that: what this node has given up may still be under its name.
         """
         running = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=10_000)
-        rows = await self._offload(self._store.find, running)
+        with self._hearing():
+            rows = await self._offload(self._store.find, running)
         self._doubtful = None
-        started = self._clock.now()
-        for row in rows:
-            mine = row.node == self._node and row.started_time == asked
-            if mine and self.held.get(row.execution_id) != row.fence:
-                self._start(row, started)
+        self._start_all(
+            row
+            for row in rows
+            if row.node == self._node
+            and row.started_time == asked
+            and self.held.get(row.execution_id) != row.fence
+        )
 
     def _store_singly(self, changes: Sequence[Change]) -> None:
         """What cannot be stored becomes a failure that can; else its lease runs out."""
@@ -222,6 +219,23 @@ class Dispatcher:
         wait = (due - self._clock.now()).total_seconds()
         # What is due and was not claimed is not for this node: look again after a poll.
         return min(wait, self._poll) if wait > 0 else self._poll
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Keep interrupts of what the store is about to answer."""
+        self._exchanging = True
+        self._early.clear()
+        try:
+            yield
+        finally:
+            self._exchanging = False
+
+    def _start_all(self, claimed: Iterable[TaskExecution]) -> None:
+        started = self._clock.now()
+        for row in claimed:
+            self._start(row, started)
+        for execution_id, why in self._early.items():
+            self.interrupt(execution_id, why)
 
     def _start(self, row: TaskExecution, started: datetime) -> None:
         older = self.running.get(row.execution_id)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.runner import Stop
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskPriority, TaskStatus
 from tests.support.definitions import nothing
@@ -132,3 +133,49 @@ async def test_what_a_lost_answer_had_claimed_during_a_stop_is_given_back() -> N
     await stopping
     row = row_of(target, execution_id)
     assert (row.status, row.attempt, row.node) == (TaskStatus.PENDING, 0, None)
+
+
+async def test_what_was_given_up_is_not_run_again_after_a_lost_answer() -> None:
+    store = faulty()
+    target = scheduler(store.face)
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        begun.append(number)
+        await asyncio.Event().wait()
+
+    add_task(target, work)
+    first = target.schedule_task("job", 1)
+    await target.start()
+    await eventually_async(lambda: begun == [1])
+    node = target._node
+    assert node is not None
+    node.interrupt(first, Stop.LEASE_LOST)
+    await eventually_async(lambda: not node.dispatcher.running)
+    store.fail("exchange", after=True)
+    target.schedule_task("job", 2)
+    await eventually_async(lambda: 2 in begun)
+    await target.stop(wait=False)
+    assert begun == [1, 2]  # the first is for whoever finds that its lease has run out
+
+
+async def test_what_is_cancelled_while_a_lost_answer_is_asked_for_does_not_start() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        begun.append(number)
+
+    add_task(target, work)
+    first = target.schedule_task("job", 1)
+    store.fail("exchange", after=True)
+    hold = store.hold("find", after=True)
+    await target.start()
+    await asyncio.to_thread(hold.entered.wait)
+    assert target.cancel_task(first)
+    hold.released.set()
+    target.schedule_task("job", 2)
+    await eventually_async(lambda: 2 in begun)
+    await target.stop()
+    assert begun == [2]
