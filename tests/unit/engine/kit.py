@@ -13,9 +13,9 @@ from advanced_scheduler.engine.parts import Parts, assemble
 from advanced_scheduler.models import Schedule, TaskExecution, TaskStatus
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
+from advanced_scheduler.testing import FaultyStore
 from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define
-from tests.support.faulty_store import FaultyStore
 
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
 

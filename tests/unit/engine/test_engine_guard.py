@@ -16,7 +16,7 @@ from advanced_scheduler.events import Event, EventBus, EventType
 from advanced_scheduler.locks import DistributedTaskLock, Grant
 from advanced_scheduler.models import TaskStatus
 from advanced_scheduler.stores.memory import MemoryStore
-from tests.support.faulty_store import Hold
+from advanced_scheduler.testing import Hold
 from tests.support.waiting import eventually_async
 from tests.unit.engine.kit import add_task, faulty, scheduler, status_of
 

@@ -14,7 +14,7 @@ from advanced_scheduler.engine.lease_clock import LeaseClock
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores.base import Claim
-from tests.support.faulty_store import FaultyStore
+from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
 from tests.unit.engine.kit import NOW, execution, faulty
 

@@ -28,8 +28,8 @@ from advanced_scheduler.models import (
     TaskStatus,
 )
 from advanced_scheduler.stores.base import Claim
+from advanced_scheduler.testing import FaultyStore
 from tests.support.definitions import add, define, nothing
-from tests.support.faulty_store import FaultyStore
 from tests.unit.engine.kit import NOW, faulty, parts
 
 PENDING, COMPLETED, SKIPPED = TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.SKIPPED

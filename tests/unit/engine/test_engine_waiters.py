@@ -24,7 +24,7 @@ from advanced_scheduler.errors import (
 from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.models import TaskExecution, TaskStatus
 from advanced_scheduler.stores.base import Claim
-from tests.support.faulty_store import FaultyStore
+from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
 from tests.unit.engine.kit import NOW, execution, faulty, parts
 
