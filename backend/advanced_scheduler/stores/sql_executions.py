@@ -225,7 +225,7 @@ class SqlExecutions(SqlDatabase):
         statement = statements.claim_unlocked(exclude=bool(exclude), skip=bool(skip))
         asked = {**_grant(claim), "limit": claim.limit, "exclude": exclude, "skip": skip}
         found = db.execute(statement, asked).all()
-        rows = self._executions.decode([_fetched(row) for row in found])
+        rows = self._executions.decode([(row, {"blocked_by": frozenset()}) for row in found])
         if len(rows) < len(found):
             raise Again  # what cannot be read must not be claimed, and is now known
         return sorted(rows, key=lambda row: (row.priority, row.due, row.execution_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from ..lifecycle import CLAIMABLE
 
@@ -13,6 +14,9 @@ HEAD: Final = "0002"
 
 READABLE_FROM: Final = "0001"
 """The oldest revision whose code may go on beside these tables: so far, they have only grown."""
+
+WORD: Final = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
+"""Ids and names, which PostgreSQL is to compare as Python does, whatever its locale."""
 
 metadata: Final = sa.MetaData()
 
@@ -26,8 +30,8 @@ version: Final = sa.Table(
 meta: Final = sa.Table(
     "scheduler_meta",
     metadata,
-    sa.Column("key", sa.String, primary_key=True),
-    sa.Column("value", sa.String, nullable=False),
+    sa.Column("key", WORD, primary_key=True),
+    sa.Column("value", WORD, nullable=False),
 )
 
 META: Final = [
@@ -39,10 +43,10 @@ META: Final = [
 executions: Final = sa.Table(
     "executions",
     metadata,
-    sa.Column("execution_id", sa.String, primary_key=True),
-    sa.Column("task_id", sa.String, nullable=False),
-    sa.Column("task_name", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
+    sa.Column("execution_id", WORD, primary_key=True),
+    sa.Column("task_id", WORD, nullable=False),
+    sa.Column("task_name", WORD, nullable=False),
+    sa.Column("status", WORD, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),
     sa.Column("scheduled_time", sa.BigInteger, nullable=False),
     sa.Column("started_time", sa.BigInteger),
@@ -51,7 +55,7 @@ executions: Final = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("traceback_str", sa.Text),
     sa.Column("retry_count", sa.Integer, nullable=False),
-    sa.Column("lock_id", sa.String),
+    sa.Column("lock_id", WORD),
     sa.Column("dependencies", sa.Text),
     sa.Column("metrics", sa.Text),
     sa.Column("created_time", sa.BigInteger),
@@ -59,15 +63,15 @@ executions: Final = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("crashes", sa.Integer, nullable=False),
-    sa.Column("node", sa.String),
+    sa.Column("node", WORD),
     sa.Column("lease_until", sa.BigInteger),
     sa.Column("args", sa.Text),
     sa.Column("kwargs", sa.Text),
     sa.Column("timeout", sa.Double),
     sa.Column("tags", sa.Text),
-    sa.Column("unique_key", sa.String),
-    sa.Column("workflow_id", sa.String),
-    sa.Column("schedule_id", sa.String),
+    sa.Column("unique_key", WORD),
+    sa.Column("workflow_id", WORD),
+    sa.Column("schedule_id", WORD),
     sa.Column("blocked", sa.SmallInteger, nullable=False),  # 1 while it has rows in ``edges``
     sa.Column("wait_until", sa.BigInteger),
     sa.Column("at_most_once", sa.SmallInteger, nullable=False, server_default="0"),
@@ -78,16 +82,16 @@ executions: Final = sa.Table(
 edges: Final = sa.Table(
     "execution_edges",
     metadata,
-    sa.Column("downstream", sa.String, primary_key=True),
-    sa.Column("upstream", sa.String, primary_key=True),
+    sa.Column("downstream", WORD, primary_key=True),
+    sa.Column("upstream", WORD, primary_key=True),
     sqlite_with_rowid=False,
 )
 
 schedules: Final = sa.Table(
     "schedules",
     metadata,
-    sa.Column("schedule_id", sa.String, primary_key=True),
-    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("schedule_id", WORD, primary_key=True),
+    sa.Column("task_id", WORD, nullable=False),
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("args", sa.Text),
     sa.Column("kwargs", sa.Text),
@@ -98,21 +102,21 @@ schedules: Final = sa.Table(
     sa.Column("resumed_time", sa.BigInteger),
     sa.Column("paused", sa.SmallInteger, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("misfire", sa.String, nullable=False),
+    sa.Column("misfire", WORD, nullable=False),
     sa.Column("max_catch_up", sa.Integer, nullable=False),
     sa.Column("grace_seconds", sa.Double),
-    sa.Column("overlap", sa.String, nullable=False),
+    sa.Column("overlap", WORD, nullable=False),
     sa.Column("tags", sa.Text),
 )
 
 ticks: Final = sa.Table(
     "ticks",
     metadata,
-    sa.Column("schedule_id", sa.String, primary_key=True),
+    sa.Column("schedule_id", WORD, primary_key=True),
     sa.Column("instant", sa.BigInteger, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("outcome", sa.String, nullable=False),
-    sa.Column("execution_id", sa.String),
+    sa.Column("outcome", WORD, nullable=False),
+    sa.Column("execution_id", WORD),
     sa.Column("reason", sa.Text),
     sa.Column("recorded_time", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -121,8 +125,8 @@ ticks: Final = sa.Table(
 locks: Final = sa.Table(
     "locks",
     metadata,
-    sa.Column("key", sa.String, primary_key=True),
-    sa.Column("token", sa.String),
+    sa.Column("key", WORD, primary_key=True),
+    sa.Column("token", WORD),
     sa.Column("until", sa.BigInteger),
     sa.Column("fence", sa.BigInteger, nullable=False),
 )

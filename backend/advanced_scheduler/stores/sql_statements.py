@@ -159,7 +159,7 @@ def claim_unlocked(*, exclude: bool, skip: bool) -> sa.UpdateBase:
         left = left - sa.select(sa.func.count()).select_from(picked[-1]).scalar_subquery()
     found = sa.union_all(*(sa.select(one.c.execution_id) for one in picked)).subquery()
     claim = sa.update(executions).where(_e.execution_id == found.c.execution_id)
-    return claim.values(_claim_changes()).returning(*COLUMNS, _BLOCKERS)
+    return claim.values(_claim_changes()).returning(*COLUMNS)
 
 
 def _next_due() -> sa.Select[Any]:
@@ -181,11 +181,13 @@ def _stranded() -> sa.Select[Any]:
     still_open = sa.exists().where(
         upstream.c.execution_id == edges.c.upstream, upstream.c.status.not_in(_FINAL)
     )
+    task_id = sa.func.substr(edges.c.upstream, len(_TASK_PREFIX) + 1)
     ran_since = (
         sa.exists()
         .where(
-            later.c.task_id == sa.func.substr(edges.c.upstream, len(_TASK_PREFIX) + 1),
-            later.c.execution_id > _e.execution_id,
+            later.c.task_id == task_id,
+            # As a pair, for the index of both: PostgreSQL would walk over all later rows instead.
+            sa.tuple_(later.c.task_id, later.c.execution_id) > sa.tuple_(task_id, _e.execution_id),
             later.c.status.in_(_FINAL),
         )
         .correlate(edges, executions)  # not automatic over two levels

@@ -6,10 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 
+_WORD = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 _CLAIMABLE = "status IN ('pending', 'retrying') AND blocked = 0"
 _DUE = sa.text("coalesce(due_time, scheduled_time)")
 
@@ -29,8 +31,8 @@ def upgrade() -> None:
 def _meta(schema: str | None) -> None:
     meta = op.create_table(
         "scheduler_meta",
-        sa.Column("key", sa.String, primary_key=True),
-        sa.Column("value", sa.String, nullable=False),
+        sa.Column("key", _WORD, primary_key=True),
+        sa.Column("value", _WORD, nullable=False),
         schema=schema,
     )
     op.bulk_insert(meta, [{"key": "schema", "value": "1"}])
@@ -39,10 +41,10 @@ def _meta(schema: str | None) -> None:
 def _executions(schema: str | None) -> None:
     op.create_table(
         "executions",
-        sa.Column("execution_id", sa.String, primary_key=True),
-        sa.Column("task_id", sa.String, nullable=False),
-        sa.Column("task_name", sa.String, nullable=False),
-        sa.Column("status", sa.String, nullable=False),
+        sa.Column("execution_id", _WORD, primary_key=True),
+        sa.Column("task_id", _WORD, nullable=False),
+        sa.Column("task_name", _WORD, nullable=False),
+        sa.Column("status", _WORD, nullable=False),
         sa.Column("priority", sa.SmallInteger, nullable=False),
         sa.Column("scheduled_time", sa.BigInteger, nullable=False),
         sa.Column("started_time", sa.BigInteger),
@@ -51,7 +53,7 @@ def _executions(schema: str | None) -> None:
         sa.Column("error", sa.Text),
         sa.Column("traceback_str", sa.Text),
         sa.Column("retry_count", sa.Integer, nullable=False),
-        sa.Column("lock_id", sa.String),
+        sa.Column("lock_id", _WORD),
         sa.Column("dependencies", sa.Text),
         sa.Column("metrics", sa.Text),
         sa.Column("created_time", sa.BigInteger),
@@ -59,15 +61,15 @@ def _executions(schema: str | None) -> None:
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("fence", sa.BigInteger, nullable=False),
         sa.Column("crashes", sa.Integer, nullable=False),
-        sa.Column("node", sa.String),
+        sa.Column("node", _WORD),
         sa.Column("lease_until", sa.BigInteger),
         sa.Column("args", sa.Text),
         sa.Column("kwargs", sa.Text),
         sa.Column("timeout", sa.Double),
         sa.Column("tags", sa.Text),
-        sa.Column("unique_key", sa.String),
-        sa.Column("workflow_id", sa.String),
-        sa.Column("schedule_id", sa.String),
+        sa.Column("unique_key", _WORD),
+        sa.Column("workflow_id", _WORD),
+        sa.Column("schedule_id", _WORD),
         sa.Column("blocked", sa.SmallInteger, nullable=False),
         sa.Column("wait_until", sa.BigInteger),
         sa.Column("reason", sa.Text),
@@ -105,8 +107,8 @@ def _index(
 def _edges(schema: str | None) -> None:
     op.create_table(
         "execution_edges",
-        sa.Column("downstream", sa.String, primary_key=True),
-        sa.Column("upstream", sa.String, primary_key=True),
+        sa.Column("downstream", _WORD, primary_key=True),
+        sa.Column("upstream", _WORD, primary_key=True),
         schema=schema,
         sqlite_with_rowid=False,
     )
@@ -118,8 +120,8 @@ def _edges(schema: str | None) -> None:
 def _schedules(schema: str | None) -> None:
     op.create_table(
         "schedules",
-        sa.Column("schedule_id", sa.String, primary_key=True),
-        sa.Column("task_id", sa.String, nullable=False),
+        sa.Column("schedule_id", _WORD, primary_key=True),
+        sa.Column("task_id", _WORD, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
         sa.Column("args", sa.Text),
         sa.Column("kwargs", sa.Text),
@@ -127,10 +129,10 @@ def _schedules(schema: str | None) -> None:
         sa.Column("next_fire_time", sa.BigInteger),
         sa.Column("paused", sa.SmallInteger, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("misfire", sa.String, nullable=False),
+        sa.Column("misfire", _WORD, nullable=False),
         sa.Column("max_catch_up", sa.Integer, nullable=False),
         sa.Column("grace_seconds", sa.Double),
-        sa.Column("overlap", sa.String, nullable=False),
+        sa.Column("overlap", _WORD, nullable=False),
         sa.Column("tags", sa.Text),
         schema=schema,
     )
@@ -147,11 +149,11 @@ def _schedules(schema: str | None) -> None:
 def _ticks(schema: str | None) -> None:
     op.create_table(
         "ticks",
-        sa.Column("schedule_id", sa.String, primary_key=True),
+        sa.Column("schedule_id", _WORD, primary_key=True),
         sa.Column("instant", sa.BigInteger, primary_key=True),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("outcome", sa.String, nullable=False),
-        sa.Column("execution_id", sa.String),
+        sa.Column("outcome", _WORD, nullable=False),
+        sa.Column("execution_id", _WORD),
         sa.Column("reason", sa.Text),
         sa.Column("recorded_time", sa.BigInteger, nullable=False),
         schema=schema,
@@ -163,8 +165,8 @@ def _ticks(schema: str | None) -> None:
 def _locks(schema: str | None) -> None:
     op.create_table(
         "locks",
-        sa.Column("key", sa.String, primary_key=True),
-        sa.Column("token", sa.String),
+        sa.Column("key", _WORD, primary_key=True),
+        sa.Column("token", _WORD),
         sa.Column("until", sa.BigInteger),
         sa.Column("fence", sa.BigInteger, nullable=False),
         schema=schema,
