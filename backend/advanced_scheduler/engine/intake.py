@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -90,12 +90,15 @@ class Intake:
 
         So nobody is told of it; the nodes find it by the signal of the commit, or by polling.
         """
-        if not isinstance(self._store, TransactionalStore):
-            raise InvalidArguments(
-                f"connection={connection!r} needs a store in an SQL database, not "
-                f"{type(self._store).__name__}"
-            )
-        return self._store.add_within(connection, rows)
+        return self._transactional(connection).add_within(connection, rows)
+
+    def _transactional(self, connection: object) -> TransactionalStore:
+        if isinstance(self._store, TransactionalStore):
+            return self._store
+        raise InvalidArguments(
+            f"connection={connection!r} needs a store in an SQL database, not "
+            f"{type(self._store).__name__}"
+        )
 
     def prepare(self, requests: Sequence[Request], now: datetime) -> list[TaskExecution]:
         """The rows that ``submit`` would store; nothing is stored."""
@@ -201,7 +204,7 @@ class Intake:
             )
         return (
             *(self._bound(one, options.workflow_id, siblings) for one in dependencies),
-            *self._after(options.after),
+            *self._after(options),
         )
 
     def _bound(
@@ -228,11 +231,15 @@ class Intake:
                 return row
         return self._store.newest([task_id]).get(task_id)
 
-    def _after(self, ids: Iterable[str]) -> list[TaskDependency]:
-        wanted = list(ids)
+    def _after(self, options: ScheduleOptions) -> list[TaskDependency]:
+        wanted, connection = list(options.after), options.connection
         if not wanted:
             return []
-        found = {row.execution_id: row for row in self._store.get(wanted)}
+        if connection is None:
+            rows = self._store.get(wanted)
+        else:  # they may be of the same transaction, where nobody else sees them
+            rows = self._transactional(connection).get_within(connection, wanted)
+        found = {row.execution_id: row for row in rows}
         for execution_id in wanted:
             if execution_id not in found:
                 raise ExecutionNotFound(

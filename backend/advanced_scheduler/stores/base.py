@@ -259,6 +259,10 @@ class TransactionalStore(Protocol):
         """
         ...
 
+    def get_within(self, connection: Any, ids: Collection[str]) -> list[TaskExecution]:
+        """The rows with these ids as that transaction sees them, in any order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revisions:

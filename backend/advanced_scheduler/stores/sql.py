@@ -10,13 +10,13 @@ from sqlalchemy.engine import Connection
 from ..models import Parked, TaskExecution
 from .base import Claim, Signal
 from .rows import instant
-from .sql_executions import SqlExecutions
+from .sql_joined import SqlJoined
 from .sql_locks import SqlLocks
 from .sql_revisions import SqlRevisions
 from .sql_schedules import SqlSchedules
 
 
-class SqlStore(SqlExecutions, SqlSchedules, SqlLocks, SqlRevisions):
+class SqlStore(SqlJoined, SqlSchedules, SqlLocks, SqlRevisions):
     """``Store``, ``LockStore``, ``TransactionalStore`` and ``MigratedStore``.
 
     Several processes may share it. Raises ``ConfigurationError`` for a URL that cannot work.

@@ -11,7 +11,6 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import StoreError
 from ..lifecycle import CLAIMABLE, FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
@@ -25,8 +24,6 @@ from .sql_statements import ROWS, without_skipped
 
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
-
-_ATTEMPTS: Final = 3
 
 _e = executions.c
 _Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
@@ -43,14 +40,6 @@ class SqlExecutions(SqlDatabase):
         """Insert; False where the id or the unique key is taken."""
 
         return self._write(lambda db: self._add(db, executions)) if executions else []
-
-    def add_within(self, connection: Any, executions: Sequence[TaskExecution]) -> list[str]:
-        """``add``, as part of the transaction of a SQLAlchemy connection or session.
-
-        Answers the id of each, or of the one that holds its unique key. Raises
-        ``ConfigurationError`` for anything else, and for a connection to another database.
-        """
-        return self._join(connection, lambda db: [self._add_or_find(db, row) for row in executions])
 
     def get(self, ids: Collection[str]) -> list[TaskExecution]:
         """The rows with these ids, in the order of ``ids``."""
@@ -183,20 +172,6 @@ class SqlExecutions(SqlDatabase):
             self._tell(db, Signal.WORK)
         return added
 
-    def _add_or_find(self, db: Connection, row: TaskExecution) -> str:
-        for _ in range(_ATTEMPTS):
-            if self._add(db, [row]) == [True] or row.unique_key is None:
-                return row.execution_id
-            holder = db.execute(
-                statements.TAKEN_BY, {"key": row.unique_key}, execution_options=self._dialect.places
-            ).first()
-            if holder is not None:
-                return str(holder.execution_id)
-        raise StoreError(
-            f"unique={row.unique_key!r} was taken and freed {_ATTEMPTS} times while execution "
-            f"{row.execution_id} was to be added; try again"
-        )
-
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
         """For a transaction that is alone: what cannot be read is left as it is."""
         if claim.limit <= 0:
@@ -292,7 +267,9 @@ class SqlExecutions(SqlDatabase):
 
         def fetch(skip: list[str]) -> list[Fetched]:
             asked = narrow(statement) if skip else statement
-            return [_fetched(row) for row in db.execute(asked, {**parameters, "skip": skip})]
+            named = {**parameters, "skip": skip}
+            rows = db.execute(asked, named, execution_options=self._dialect.places)
+            return [_fetched(row) for row in rows]
 
         return self._executions.read(fetch)
 
