@@ -21,10 +21,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from advanced_scheduler import AdvancedTaskScheduler, Settings, TaskDefinition
 from advanced_scheduler.errors import SchedulerStateError, StoreError
-from advanced_scheduler.stores import open_store, sql_database, sql_sqlite
+from advanced_scheduler.stores import open_store, sql_sqlite
+from advanced_scheduler.stores.sql_database import SqlDatabase
 
 SECONDS = 20
-QUICK = Settings(poll_seconds=0.05)
+QUICK = Settings(poll_seconds=0.05, auto_migrate=True)
 
 
 def pid() -> int:
@@ -201,7 +202,7 @@ def in_midst_of_a_write(store: str) -> None:
     sql_sqlite.FORK_SECONDS = 0.05  # type: ignore[misc]
     scheduler = scheduler_on(store)
     database = scheduler.store
-    assert isinstance(database, sql_database.SqlDatabase)
+    assert isinstance(database, SqlDatabase)
     begun, over = threading.Event(), threading.Event()
 
     def write(_: object) -> None:

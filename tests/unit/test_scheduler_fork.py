@@ -15,6 +15,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 PROGRAMS = Path(__file__).with_name("fork_programs.py")
 MULTI_THREADED = "ignore::DeprecationWarning"  # what Python says to a fork since 3.12
 
+DURABLE = ["sqlite", "postgresql", "redis"]
+
 NewUrl = Callable[[str], str]
 
 
@@ -23,6 +25,8 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
     """The address of a new store, by the name of its kind."""
 
     def make(kind: str) -> str:
+        if kind == "postgresql":
+            return str(request.getfixturevalue("postgres_schema"))
         if kind == "redis":
             return f"{request.getfixturevalue('redis_url')}?prefix={tmp_path.name}"
         return {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/jobs.db"}[kind]
@@ -41,7 +45,7 @@ def run(program: str, store: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize("kind", DURABLE)
 def test_one_that_was_made_before_works_in_the_child_and_in_the_parent(
     new_url: NewUrl, kind: str
 ) -> None:
@@ -52,7 +56,7 @@ def test_a_parent_that_closes_sqlite_leaves_the_log_to_its_child(new_url: NewUrl
     run("log_is_kept", new_url("sqlite"))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize("kind", DURABLE)
 def test_one_that_ran_before_starts_afresh_and_leaves_its_parent_alone(
     new_url: NewUrl, kind: str
 ) -> None:
@@ -67,7 +71,7 @@ def test_an_apscheduler_that_ran_before_is_refused(new_url: NewUrl) -> None:
     run("host_ran_before", new_url("memory"))
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+@pytest.mark.parametrize("kind", ["memory", *DURABLE])
 def test_no_child_waits_for_what_threads_of_its_parent_held(new_url: NewUrl, kind: str) -> None:
     run("under_load", new_url(kind))
 

@@ -51,6 +51,7 @@ class Farm:
             f"PYTHONPATH={ROOT}{os.pathsep}{ROOT / 'backend'}",
             f"{JOURNAL_VARIABLE}={self._journal}",
             f"ADVANCED_SCHEDULER_STORE={store}",
+            "ADVANCED_SCHEDULER_AUTO_MIGRATE=true",  # by whichever worker is first
             *(f"ADVANCED_SCHEDULER_{name.upper()}={value}" for name, value in SCALED.items()),
             *(sys.executable, "-m", "gunicorn", f"tests.web.{app}:app"),
             *("--worker-class", "uvicorn.workers.UvicornWorker", "--workers", str(workers)),

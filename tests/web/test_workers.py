@@ -18,6 +18,7 @@ import pytest
 
 from advanced_scheduler.models import TaskExecution, TaskStatus, Tick, TickOutcome
 from tests.support.journal import Entry
+from tests.support.servers import fresh_schema
 from tests.support.waiting import eventually
 from tests.web.farm import Farm, runs
 
@@ -29,7 +30,7 @@ pytestmark = [
 SECOND = timedelta(seconds=1)
 RUNS = 30.0  # seconds, of which a worker is killed in the middle
 CONTROL_RUNS = 4.0
-VARIANTS = ("preloaded", "loaded by each worker")
+VARIANTS = ("preloaded, on SQLite", "loaded by each worker, on PostgreSQL")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,18 +95,19 @@ class Stories:
 
 
 @pytest.fixture(scope="module")
-def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stories]:
+def stories(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Stories]:
     def farm(name: str, store: str | None = None, **options: Any) -> Farm:
         folder: Path = tmp_path_factory.mktemp(name)
         return Farm(folder, store or f"sqlite:///{folder}/jobs.db", **options)
 
-    with ThreadPoolExecutor() as threads:
+    with fresh_schema(postgres_url) as schema, ThreadPoolExecutor() as threads:
         broken = threads.submit(runs_of_broken, farm("broken", app="broken", workers=2))
-        told = {
-            "preloaded": threads.submit(story_of, farm("preloaded", workers=4, preload=True)),
-            "loaded by each worker": threads.submit(story_of, farm("loaded", workers=4)),
-        }
-        yield Stories({name: one.result() for name, one in told.items()}, broken.result())
+        told = [
+            threads.submit(story_of, farm("preloaded", workers=4, preload=True)),
+            threads.submit(story_of, farm("loaded", schema, workers=4)),
+        ]
+        by_variant = {name: one.result() for name, one in zip(VARIANTS, told, strict=True)}
+        yield Stories(by_variant, broken.result())
 
 
 @pytest.fixture(params=VARIANTS)
