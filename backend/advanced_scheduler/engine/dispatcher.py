@@ -160,12 +160,16 @@ class Dispatcher:
         with self._hearing():
             exchange = await self._offload(self._ask, transitions, free, self._doubtful)
         self._doubtful = None
-        for change in changes:
-            if self.held.get(change.row.execution_id) == change.row.fence:
-                del self.held[change.row.execution_id]
+        self._let_go(changes)
         self._start_all(exchange.claimed)
         self._outbox += self._settler.consequences(changes, exchange)
         return len(exchange.claimed)
+
+    def _let_go(self, stored: Sequence[Change]) -> None:
+        """Renew these leases no more."""
+        for change in stored:
+            if self.held.get(change.row.execution_id) == change.row.fence:
+                del self.held[change.row.execution_id]
 
     def _ask(self, transitions: Sequence[Transition], free: int, now: datetime) -> Exchange:
         claim = Claim(
@@ -178,10 +182,15 @@ class Dispatcher:
         return self._store.exchange(transitions, claim)
 
     async def _adopt(self, asked: datetime) -> None:
-        """Start what was claimed for this node and never answered, before its lease runs out.
+        """Tell of ends that were stored, and start what was claimed, and never answered.
 
-        Nothing but that: what this node has given up may still be under its name.
+        Of the claims nothing but that: what this node has given up may still be under its name.
         """
+        if doubted := list(self._outbox):
+            done, more = await self._offload(self._settler.acknowledge, doubted)
+            self._let_go(done)
+            known = set(map(id, done))
+            self._outbox = [one for one in self._outbox if id(one) not in known] + more
         running = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=10_000)
         with self._hearing():
             rows = await self._offload(self._store.find, running)

@@ -53,6 +53,24 @@ class Settler:
                 break
         return first
 
+    def acknowledge(self, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+        """After an apply without an answer: which were applied, and what follows from them.
+
+        A row that left RUNNING for the state of the change, under the same claim, was changed by
+        it: nobody else holds the fence. To apply it again would tell nobody of it.
+        """
+        ran = {one.row.execution_id for one in changes if one.row.status is TaskStatus.RUNNING}
+        rows = {row.execution_id: row for row in self._store.get(ran)} if ran else {}
+        done = [
+            change
+            for change in changes
+            if (row := rows.get(change.row.execution_id)) is not None
+            and (row.status, row.fence) == (change.transition.target, change.row.fence)
+        ]
+        ended = {key for one in done if one.transition.target in FINAL for key in _keys(one.row)}
+        answer = Exchange([True] * len(done), (), self._waiting(ended))
+        return done, self.consequences(done, answer)
+
     def _waiting(self, ended: Collection[str]) -> Sequence[TaskExecution]:
         try:
             return self._store.dependents(ended) if ended else ()

@@ -9,7 +9,8 @@ import pytest
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.runner import Stop
 from advanced_scheduler.errors import StoreUnavailable
-from advanced_scheduler.models import TaskPriority, TaskStatus
+from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.models import TaskDependency, TaskPriority, TaskStatus
 from tests.support.definitions import nothing
 from tests.support.waiting import eventually_async
 from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
@@ -116,6 +117,34 @@ async def test_what_a_lost_answer_had_claimed_is_run_and_burns_no_attempt() -> N
         (TaskStatus.COMPLETED, 1, 0)
     }
     assert sorted(ran) == list(range(5))
+
+
+async def test_an_end_whose_answer_was_lost_is_told_once_and_carried_on() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face, limit=2)
+    told: list[tuple[str, TaskStatus]] = []
+
+    def hear(event: Event) -> None:
+        assert event.execution is not None
+        told.append((event.execution.task_id, event.execution.status))
+
+    target.events.subscribe(hear, [EventType.FINISHED])
+    add_task(target, nothing)
+    add_task(target, nothing, "next", dependencies=[TaskDependency("job")])
+    first = target.schedule_task("job")
+    after = target.schedule_task("next")
+    store.fail("stranded", times=999)  # the housekeeper shall not be the one that carries it on
+    hold = store.hold("exchange", after=True)
+    await target.start()
+    await asyncio.to_thread(hold.entered.wait)
+    store.fail("exchange", after=True)  # the one with the end of the first
+    hold.released.set()
+    await eventually_async(lambda: status_of(target, after) is TaskStatus.COMPLETED)
+    await eventually_async(lambda: len(told) == 2)
+    assert told == [("job", TaskStatus.COMPLETED), ("next", TaskStatus.COMPLETED)]
+    assert target.get_health_status()["metrics"]["tasks_succeeded"] == 2
+    assert row_of(target, first).attempt == 1
+    await target.stop(wait=False)
 
 
 async def test_what_a_lost_answer_had_claimed_during_a_stop_is_given_back() -> None:
