@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .public import *  # noqa: F403
+    from .public import __all__ as __all__
 else:
 
     def __getattr__(name: str) -> Any:
