@@ -81,7 +81,7 @@ def drops_ends(patch: Patch) -> None:
 
     def careless(self: Dispatcher, run: Run, transition: Transition | None) -> None:
         if next(numbers) % 5 == 4:
-            del self.running[run.row.execution_id]
+            self.running.pop(run.row.execution_id, None)
         else:
             settle(self, run, transition)
 

@@ -6,11 +6,11 @@ import asyncio
 import inspect
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_exc
-from typing import Final
+from typing import Any, Final
 
 from ..models import ScheduleOptions, task_key
 from .audit import audit, counters
@@ -106,6 +106,7 @@ class _Simulation:
     async def run(self, steps: int) -> Report:
         """All of it."""
         cluster = self._cluster
+        asyncio.get_running_loop().set_exception_handler(self._unnoticed)
         try:
             await self._chance(steps)
             await self._calm()
@@ -130,6 +131,10 @@ class _Simulation:
         for node in cluster.there:
             node.die()
         return report
+
+    def _unnoticed(self, _: asyncio.AbstractEventLoop, told: Mapping[str, Any]) -> None:
+        """An exception in a callback, which nobody else would see."""
+        self._violations.append(f"the engine raised {told.get('exception', told['message'])!r}")
 
     async def _chance(self, steps: int) -> None:
         cluster = self._cluster

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from advanced_scheduler.engine.housekeeper import Housekeeper
+from advanced_scheduler.engine.node import Node
 from advanced_scheduler.testing import simulate
 from advanced_scheduler.testing.__main__ import main
 
@@ -50,3 +52,12 @@ def test_the_command_line_runs_seeds_and_exits_by_what_they_show(
     printed = capsys.readouterr().out
     assert "the engine raised ZeroDivisionError('by the test')" in printed
     assert "run it again: python -m advanced_scheduler.testing 3" in printed
+
+
+def test_an_exception_that_nobody_catches_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Node, *_: object) -> None:
+        asyncio.get_running_loop().call_soon(divmod, 1, 0)
+
+    monkeypatch.setattr(Node, "_hear", fails)
+    (violation,) = simulate(1).violations
+    assert violation.startswith("the engine raised ZeroDivisionError")
