@@ -157,9 +157,9 @@ def _each(step: Callable[[SqlDatabase], None]) -> Callable[[], None]:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_each(SqlDatabase.before_fork),
-        after_in_parent=_each(SqlDatabase.after_fork_in_parent),
-        after_in_child=_each(SqlDatabase.after_fork_in_child),
+        before=_each(lambda one: one.before_fork()),
+        after_in_parent=_each(lambda one: one.after_fork_in_parent()),
+        after_in_child=_each(lambda one: one.after_fork_in_child()),
     )
 
 

@@ -130,7 +130,7 @@ class PostgresDialect:
         @sa.event.listens_for(self.engine, "checkin")
         def hurry_again(connection: PatientConnection | None, _record: Any) -> None:
             if connection is not None:
-                connection.patience = ANSWER_SECONDS
+                connection.patience = PatientConnection.patience
 
     def connect(self) -> Connection:
         """A connection of the pool."""

@@ -104,20 +104,21 @@ class _Ear(threading.Thread):
 
     def run(self) -> None:
         """Hear of signals through any number of connections."""
-        pause, first = _FIRST_PAUSE, True
+        pause, deaf = _FIRST_PAUSE, False
         while not self._ended.is_set():
             try:
                 with self._dialect.connect_apart() as db:
                     db.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
-                    if not first:
+                    if deaf:
                         logger.info("signals of %s are heard again", self._dialect.shown)
-                    pause, first = _FIRST_PAUSE, False
+                    pause, deaf = _FIRST_PAUSE, False
                     self._listen(db)
             except (psycopg.Error, OSError) as error:
-                if not self._ended.is_set():
+                if not deaf and not self._ended.is_set():
                     logger.warning("no signals of %s for now: %s", self._dialect.shown, error)
-                    self._ended.wait(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE)
+                deaf = True
+                self._ended.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
         self._woken.close()
 
     def _listen(self, db: PatientConnection) -> None:

@@ -1,0 +1,156 @@
+"""What becomes of transactions on PostgreSQL that are after the same rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from queue import SimpleQueue
+
+import pytest
+import sqlalchemy as sa
+
+from advanced_scheduler.models import ExecutionFilter, TaskPriority
+from advanced_scheduler.stores import sql_statements as statements
+from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.sql import PostgresStore
+
+from .nodes import another, raw
+from .rows import (
+    MINUTE,
+    NOW,
+    by,
+    done,
+    execution,
+    finish,
+    firing,
+    ids,
+    schedule,
+    start,
+)
+
+
+def everything(store: Store) -> Callable[[], list[str]]:
+    """Claims and finishes rows, three at a time, until there are none."""
+
+    def work() -> list[str]:
+        taken: list[str] = []
+        while rows := store.claim(by(limit=3)):
+            taken += ids(rows)
+            finish(store, rows)
+        return taken
+
+    return work
+
+
+def test_nodes_share_the_work_and_no_row(postgres: PostgresStore, postgres_schema: str) -> None:
+    postgres.add([execution(f"e{n:03}") for n in range(200)])
+    with another(postgres_schema) as other, ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(everything(store)) for store in [postgres, other] * 3]
+        taken = [one for job in jobs for one in job.result()]
+    assert sorted(taken) == [f"e{n:03}" for n in range(200)]
+
+
+def test_a_claim_passes_over_what_others_have_locked(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    postgres.add([execution(name) for name in "abc"])
+    with raw(postgres_schema) as client:
+        client.execute("SELECT 1 FROM executions WHERE execution_id = 'a' FOR UPDATE")
+        assert ids(postgres.claim(by(limit=1))) == ["b"]
+        client.rollback()
+    assert ids(postgres.claim(by())) == ["a", "c"]
+
+
+def test_a_claim_locks_no_row_that_it_does_not_take(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    postgres.add(
+        [execution(f"{int(level)}{n}", priority=level) for level in TaskPriority for n in "ab"]
+    )
+    with another(postgres_schema) as other:
+        rest = postgres._write(
+            lambda db: [*ids(postgres._claim(db, by(limit=3))), "|", *ids(other.claim(by()))]
+        )
+    assert rest == ["0a", "0b", "1a", "|", "1b", "2a", "2b", "3a", "3b", "4a", "4b"]
+
+
+@pytest.mark.parametrize("at_once", [2, 8])
+def test_of_many_who_add_one_unique_key_at_once_one_does(
+    postgres: PostgresStore, at_once: int
+) -> None:
+    def add(round_: int, n: int) -> list[bool]:
+        row = execution(f"e{round_:02}-{n}", unique_key=f"k{round_}")
+        return postgres.add([execution(f"f{round_:02}-{n}"), row])
+
+    with ThreadPoolExecutor(at_once) as pool:
+        for round_ in range(10):
+            added = list(pool.map(add, [round_] * at_once, range(at_once)))
+            assert [first for first, _ in added] == [True] * at_once
+            assert sum(second for _, second in added) == 1
+
+
+def test_of_nodes_that_fire_rows_of_one_unique_key_at_once_one_does(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    names = ["s1", "s2", "s3", "s4"]
+    for name in names:
+        postgres.put(schedule(name), expected=None)
+
+    def fire(name: str, at: datetime) -> bool:
+        rows = [execution(f"{name}-{at}"), execution(f"{name}-{at}-u", unique_key=f"{at}")]
+        (fired,) = postgres.fire([firing(name, at, executions=rows)])
+        return fired
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(fire, names, [NOW] * 4)) == 1
+    assert len(postgres.find(ExecutionFilter())) == 2
+    assert len(postgres.due(NOW, 9)) == 3
+
+
+@pytest.mark.parametrize("what", ["schedule", "lock"])
+def test_of_many_who_make_the_same_at_once_one_does(postgres: PostgresStore, what: str) -> None:
+    def make(n: int) -> bool:
+        if what == "lock":
+            return postgres.acquire_lock("k", f"token{n}", NOW, NOW + MINUTE) is not None
+        return postgres.put(schedule("s"), expected=None)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(make, range(8))) == 1
+
+
+def test_transactions_that_meet_in_opposite_order_both_come_through(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    rows = start(postgres, *(execution(f"e{n:02}") for n in range(40)))
+    with another(postgres_schema) as other, ThreadPoolExecutor(2) as pool:
+        there = pool.submit(other.apply, [done(row) for row in rows])
+        back = pool.submit(postgres.apply, [done(row) for row in reversed(rows)])
+        assert sum(there.result()) + sum(back.result()) == 40
+
+
+def test_a_deadlock_is_run_again(postgres: PostgresStore) -> None:
+    postgres.add([execution("a"), execution("b")])
+    met: SimpleQueue[str] = SimpleQueue()
+    ready = {"a": SimpleQueue[int](), "b": SimpleQueue[int]()}
+
+    def lock(first: str, second: str) -> int:
+        tries = 0
+
+        def work(db: sa.Connection) -> int:
+            nonlocal tries
+            tries += 1
+            db.execute(statements.STATES, {"ids": [first]})
+            ready[first].put(1)
+            if tries == 1:
+                ready[second].get(timeout=10)
+            db.execute(statements.STATES, {"ids": [second]})
+            met.put(first)
+            return tries
+
+        return postgres._write(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        tried = list(pool.map(lock, "ab", "ba"))
+    assert max(tried) > 1
+    assert {met.get(), met.get()} == {"a", "b"}
