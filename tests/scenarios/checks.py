@@ -26,14 +26,18 @@ def every_one_ended(cluster: Cluster) -> list[str]:
 
 
 def attempts_have_no_gaps(cluster: Cluster) -> list[str]:
-    """I3: attempts are 1, 2, 3.. in this order, with one start line each."""
+    """I3: attempts are 1, 2, 3.. in this order, with one start line each.
+
+    But for those whose node was lost between the claim and the start: each counts as a crash.
+    """
     attempts: dict[str, list[int]] = {}
     for line in cluster.starts():
         attempts.setdefault(line["execution"], []).append(line["attempt"])
+    crashes = {one: row.crashes for one, row in cluster.rows().items()}
     return [
-        f"I3: {one} started with attempts {seen}"
+        f"I3: {one} started with attempts {seen} and had {crashes.get(one)} crashes"
         for one, seen in attempts.items()
-        if seen != list(range(1, len(seen) + 1))
+        if seen != sorted({*seen}) or seen[-1] - len(seen) > crashes.get(one, 0)
     ]
 
 
@@ -72,3 +76,24 @@ def invariants(cluster: Cluster) -> list[str]:
 def unmet(expected: Mapping[str, bool]) -> list[str]:
     """What was expected and is not so."""
     return [f"expected {what}" for what, so in expected.items() if not so]
+
+
+def ended_well(cluster: Cluster) -> list[str]:
+    """All are COMPLETED, and a body came to its end: more than one where a crash came between."""
+    ends = {line["execution"] for line in cluster.ends()}
+    return [
+        f"{one} of task {row.task_id} is {row.status}, with an end line: {one in ends}"
+        for one, row in cluster.rows().items()
+        if row.status is not TaskStatus.COMPLETED or one not in ends
+    ]
+
+
+def none_after_its_end(cluster: Cluster) -> list[str]:
+    """I2: no attempt starts once the execution has ended."""
+    rows = cluster.rows()
+    return [
+        f"I2: {line['execution']} started {late:.3f} s after its end"
+        for line in cluster.starts()
+        if (done := rows[line["execution"]].completed_time) is not None
+        and (late := line["at"] - done.timestamp()) > CLOCK_SLACK
+    ]

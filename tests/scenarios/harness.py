@@ -21,13 +21,12 @@ into the nodes, and must find violations. Time is scaled: ``SCALED``.
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -36,16 +35,16 @@ from advanced_scheduler.config import Settings
 from advanced_scheduler.lifecycle import FINAL
 from advanced_scheduler.models import ExecutionFilter, TaskExecution
 from advanced_scheduler.stores import open_store
+from advanced_scheduler.stores.base import Store
 from tests.support import journal
 from tests.support.journal import Entry
-from tests.support.servers import spawn
 from tests.support.waiting import eventually
 
-from .tasks import JOURNAL_VARIABLE, loaded
+from .node import PRELOADED, run
+from .tasks import loaded
 
 T = TypeVar("T")
 
-ROOT: Final = Path(__file__).parents[2]
 LEASE: Final = 2.0
 POLL: Final = 0.2
 SCALED: Final[dict[str, Any]] = {
@@ -61,28 +60,43 @@ SCALED: Final[dict[str, Any]] = {
 TASKS: Final = "tests.scenarios.tasks:register"
 
 
-class NodeProcess:
-    """One scheduler process; made by ``Cluster.node``."""
+_forks: Final = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(list(PRELOADED))
+_lock: Final = threading.Lock()  # of two threads that ask how a process ended, one would not hear
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+
+class NodeProcess:
+    """One scheduler process; made by ``Cluster.node``.
+
+    It is forked from a server that has nothing but imported all modules: to import them again
+    would take most of the time of a scenario.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any], journal: Path, log: Path) -> None:
         self.name = name
         self.log = log
-        self._process: subprocess.Popen[bytes] = spawn(command, log)
+        self._process = _forks.Process(
+            target=run, args=(options, str(journal), str(log)), daemon=True
+        )
+        with _lock:
+            self._process.start()
 
     @property
     def pid(self) -> int:
         """The process id."""
+        assert self._process.pid is not None
         return self._process.pid
 
     @property
     def alive(self) -> bool:
         """Whether it has not ended (a paused node is alive)."""
-        return self._process.poll() is None
+        return self._exit_code() is None
 
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
-        self._process.kill()
-        self._process.wait(timeout=10)
+        with _lock:
+            self._process.kill()
+        self.wait()
 
     def pause(self) -> None:
         """SIGSTOP: it neither renews nor answers, and knows nothing of it."""
@@ -92,18 +106,26 @@ class NodeProcess:
         """Undo ``pause``."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def cpu_seconds(self) -> float:
+        """How much processor time it has used, all threads together."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def terminate(self, *, drain: bool = True) -> None:
         """Ask for ``stop(wait=drain)`` and the end of the process; returns at once."""
-        self._process.send_signal(signal.SIGTERM if drain else signal.SIGINT)
+        os.kill(self.pid, signal.SIGTERM if drain else signal.SIGINT)
 
     def wait(self, timeout: float = 20.0) -> int:
         """The exit code; AssertionError if it does not end within ``timeout`` seconds."""
-        try:
-            return self._process.wait(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(
-                f"node {self.name} did not end within {timeout} s:\n{self.output()}"
-            ) from None
+        ended = waited(lambda: not self.alive, timeout)
+        assert ended, f"node {self.name} did not end within {timeout} s:\n{self.output()}"
+        code = self._exit_code()
+        assert code is not None
+        return code
+
+    def _exit_code(self) -> int | None:
+        with _lock:
+            return self._process.exitcode
 
     def output(self) -> str:
         """What it has logged."""
@@ -122,8 +144,8 @@ class Cluster:
         self.store_url = store or f"sqlite:///{folder}/jobs.db"
         self.redis_url = redis
         self.nodes: list[NodeProcess] = []
-        self._store = open_store(self.store_url)
-        self._store.open()
+        self.store: Store = open_store(self.store_url, auto_migrate=True)
+        self.store.open()
         self._schedulers: list[AdvancedTaskScheduler] = []
 
     def node(
@@ -136,15 +158,17 @@ class Cluster:
         tasks: str = TASKS,
         watched: bool = False,
         wait: bool = True,
+        store: str | None = None,
     ) -> NodeProcess:
         """Start a node; returns when it runs (or at once, without ``wait``).
 
-        ``tasks`` is the ``module:function`` that registers tasks with the scheduler it is
-        given. A ``watched`` node writes its health to the journal every 0.1 s.
+        ``store`` is another URL of the same store: through a proxy, say. ``tasks`` is the
+        ``module:function`` that registers tasks with the scheduler it is given. A ``watched``
+        node writes its health to the journal every 0.1 s.
         """
         options = {
             "name": name,
-            "store": self.store_url,
+            "store": store or self.store_url,
             "redis": self.redis_url,
             "limit": limit,
             "settings": SCALED | (settings or {}),
@@ -152,18 +176,25 @@ class Cluster:
             "broken": broken,
             "watched": watched,
         }
-        command = [
-            "/usr/bin/env",
-            f"PYTHONPATH={ROOT}{os.pathsep}{ROOT / 'backend'}",
-            f"{JOURNAL_VARIABLE}={self.journal_path}",
-            sys.executable,
-            *("-m", "tests.scenarios.node", json.dumps(options)),
-        ]
-        node = NodeProcess(name, command, self.folder / f"{name}-{len(self.nodes)}.log")
+        log = self.folder / f"{name}-{len(self.nodes)}.log"
+        node = NodeProcess(name, options, self.journal_path, log)
         self.nodes.append(node)
         if wait:
             self.until_ready(node)
         return node
+
+    def team(self, *names: str, **options: Any) -> dict[str, NodeProcess]:
+        """Start nodes with the same options of ``node`` at the same time; answers by name."""
+        nodes = {name: self.node(name, **options, wait=False) for name in names}
+        for node in nodes.values():
+            self.until_ready(node)
+        return nodes
+
+    def alone(self, survivor: NodeProcess) -> None:
+        """Kill all nodes but one."""
+        for node in self.nodes:
+            if node.alive and node is not survivor:
+                node.kill()
 
     def until_ready(self, node: NodeProcess) -> None:
         """Wait for the scheduler of a node that was started without waiting."""
@@ -197,15 +228,15 @@ class Cluster:
 
     def rows(self) -> dict[str, TaskExecution]:
         """Every execution in the store, by id."""
-        return {row.execution_id: row for row in self._store.find(ExecutionFilter(limit=10**6))}
+        return {row.execution_id: row for row in self.store.find(ExecutionFilter(limit=10**6))}
 
     def row(self, execution_id: str) -> TaskExecution:
         """One execution; KeyError if the store does not have it."""
-        return {one.execution_id: one for one in self._store.get([execution_id])}[execution_id]
+        return {one.execution_id: one for one in self.store.get([execution_id])}[execution_id]
 
     def ended(self) -> bool:
         """Whether every execution in the store is in a final state."""
-        return all(status in FINAL for (status, _), n in self._store.counts().items() if n)
+        return all(status in FINAL for (status, _), n in self.store.counts().items() if n)
 
     def until(self, check: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
         """Wait for something without which the scenario makes no sense."""
@@ -222,7 +253,7 @@ class Cluster:
                 node.kill()
         for scheduler in self._schedulers:
             scheduler.close()
-        self._store.close()
+        self.store.close()
 
 
 def waited(check: Callable[[], object], timeout: float) -> bool:

@@ -1,19 +1,17 @@
-"""Runs one node until SIGTERM (``stop(wait=True)``) or SIGINT (``stop(wait=False)``).
-
-``python -m tests.scenarios.node OPTIONS``, where OPTIONS is the JSON that ``Cluster.node`` makes.
-"""
+"""Runs one node until SIGTERM (``stop(wait=True)``) or SIGINT (``stop(wait=False)``)."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import ctypes
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.config import Settings
@@ -21,10 +19,41 @@ from tests.scenarios import breaks
 from tests.scenarios.tasks import JOURNAL_VARIABLE, loaded
 from tests.support import journal
 
-WATCH_SECONDS = 0.1
+WATCH_SECONDS: Final = 0.1
+
+PRELOADED: Final = (
+    __name__,
+    "advanced_scheduler.locks.redis",
+    "advanced_scheduler.stores.redis",
+    "advanced_scheduler.stores.sql_postgresql",
+    "advanced_scheduler.stores.sql_signals",
+    "advanced_scheduler.stores.sql_sqlite",
+    "tests.scenarios.lock_tasks",
+)
+"""What nodes import, now or later."""
 
 
-async def main(options: dict[str, Any]) -> None:
+def run(options: Mapping[str, Any], journal_path: str, log: str) -> None:
+    """Be the node that ``Cluster.node`` describes, in a process of its own, until its end."""
+    _die_with_the_parent()
+    os.environ[JOURNAL_VARIABLE] = journal_path
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    if options["broken"]:
+        breaks.apply(options["broken"])
+    asyncio.run(main(options))
+
+
+def _die_with_the_parent() -> None:
+    """Which ends when the tests do, however they end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+async def main(options: Mapping[str, Any]) -> None:
     """Start, wait for a signal, stop."""
     scheduler = AdvancedTaskScheduler(
         options["redis"],
@@ -48,7 +77,7 @@ async def main(options: dict[str, Any]) -> None:
     write("stopped", options)
 
 
-def write(event: str, options: dict[str, Any]) -> None:
+def write(event: str, options: Mapping[str, Any]) -> None:
     """A line about this node."""
     journal.append(os.environ[JOURNAL_VARIABLE], event=event, name=options["name"])
 
@@ -70,12 +99,3 @@ def _watch(scheduler: AdvancedTaskScheduler) -> None:
             reasons=list(health.get("reasons", ())),
         )
         time.sleep(WATCH_SECONDS)
-
-
-if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    if given["broken"]:
-        breaks.apply(given["broken"])
-    asyncio.run(main(given))

@@ -70,6 +70,21 @@ async def doze(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
+async def cling(seconds: float) -> None:
+    """Sleeps on the loop, and writes a line ``let go`` if it is told to."""
+    with journaled() as me:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            _write("let go", me, {})
+            raise
+
+
+async def once(seconds: float) -> None:
+    """``doze``, which must not be run a second time."""
+    await doze(seconds)
+
+
 async def hog(seconds: float) -> None:
     """Sleeps on the loop and blocks it, which no coroutine should do."""
     with journaled():
@@ -98,8 +113,9 @@ async def raises_on_the_loop(what: str) -> None:
 
 def register(scheduler: AdvancedTaskScheduler) -> None:
     """The bodies above under their own names; ``flaky`` retries after ``RETRY_DELAY``."""
-    for function in (note, nap, doze, hog):
+    for function in (note, nap, doze, cling, hog):
         scheduler.register_task(definition(function))
+    scheduler.register_task(definition(once, at_most_once=True))
     patient = RetryConfig(RetryStrategy.FIXED, 5, initial_delay=RETRY_DELAY, jitter=False)
     scheduler.register_task(definition(flaky, retry_config=patient))
 

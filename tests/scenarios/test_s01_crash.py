@@ -6,13 +6,14 @@ import time
 
 from advanced_scheduler.lifecycle import FINAL
 from tests.scenarios import checks
+from tests.scenarios.clusters import STORES, Clusters
 from tests.scenarios.harness import LEASE, POLL, Cluster
 
 SLACK = 2.0  # seconds that a busy machine may add
 
 
 def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]:
-    nodes = {name: cluster.node(name, broken=broken) for name in ("a", "b")}
+    nodes = cluster.team("a", "b", broken=broken)
     scheduler = cluster.scheduler()
     before = scheduler.schedule_task_many("note", [(n,) for n in range(20)])
     cluster.until(cluster.ended)
@@ -42,17 +43,15 @@ def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]
     ]
 
 
-def test_the_other_node_takes_over_and_names_the_lost_one(cluster: Cluster) -> None:
-    assert kill_in_the_middle(cluster) == []
+def test_the_other_node_takes_over_and_names_the_lost_one(clusters: Clusters) -> None:
+    controls = {"no-lease on sqlite"}
+    found = clusters.run(kill_in_the_middle, *STORES, controls=controls)
+    assert found.keys() == controls, found
 
 
-def test_control_without_recovery_the_execution_is_stuck(cluster: Cluster) -> None:
-    assert kill_in_the_middle(cluster, "no-lease")
-
-
-def paused_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[str]:
-    """The lost node was only asleep, and comes back to commit what it had computed."""
-    nodes = {name: cluster.node(name, broken=broken) for name in ("a", "b")}
+def slept_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[str]:
+    """The lost node was only suspended, and comes back to commit what it had computed."""
+    nodes = cluster.team("a", "b", broken=broken)
     scheduler = cluster.scheduler()
     victim = scheduler.schedule_task("nap", 1.0)
     (first,) = cluster.until(lambda: cluster.starts(victim))
@@ -63,17 +62,19 @@ def paused_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[s
     cluster.until_ended(timeout=10)
     ended = cluster.row(victim)
     cluster.until(lambda: len(cluster.ends(victim)) == 2)
+    cluster.alone(sleeper)
+    later = scheduler.schedule_task("note")
     told = {
-        "the end is the one of the second holder": ended.completed_time is not None
+        "the end to be the one of the second holder": ended.completed_time is not None
         and ended.completed_time.timestamp() >= cluster.starts(victim)[1]["at"] + 0.9,
-        "final is final": cluster.row(victim) == ended,
+        "what is final to stay": cluster.row(victim) == ended,
+        "the sleeper to say that it was suspended": "was suspended" in sleeper.output(),
+        "the sleeper to go on": cluster.until_ended(timeout=5) and bool(cluster.ends(later)),
     }
     return [*checks.invariants(cluster), *checks.unmet(told)]
 
 
-def test_a_node_that_slept_past_its_lease_commits_nothing(cluster: Cluster) -> None:
-    assert paused_past_its_lease(cluster) == []
-
-
-def test_control_without_the_fence_the_sleeper_commits(cluster: Cluster) -> None:
-    assert paused_past_its_lease(cluster, "no-fence")
+def test_a_node_that_slept_past_its_lease_commits_nothing_and_goes_on(clusters: Clusters) -> None:
+    controls = {"no-fence on sqlite", "no-fence on redis"}
+    found = clusters.run(slept_past_its_lease, *STORES, controls=controls)
+    assert found.keys() == controls, found

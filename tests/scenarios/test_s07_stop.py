@@ -11,6 +11,7 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.stores.sql import SqlStore
 from tests.scenarios import checks
+from tests.scenarios.clusters import STORES, Clusters, on
 from tests.scenarios.harness import Cluster
 from tests.scenarios.tasks import definition, doze, note
 from tests.support.waiting import eventually, eventually_async
@@ -42,12 +43,10 @@ def drained(cluster: Cluster, broken: str | None = None) -> list[str]:
     return [*checks.done_once(cluster, ids), *checks.invariants(cluster), *checks.unmet(told)]
 
 
-def test_running_tasks_end_and_queued_ones_stay_for_others(cluster: Cluster) -> None:
-    assert drained(cluster) == []
-
-
-def test_control_a_node_that_goes_on_claiming_is_seen(cluster: Cluster) -> None:
-    assert drained(cluster, "claims-to-the-end")
+def test_running_tasks_end_and_queued_ones_stay_for_others(clusters: Clusters) -> None:
+    controls = {"claims-to-the-end on sqlite"}
+    found = clusters.run(drained, *STORES, controls=controls)
+    assert found.keys() == controls, found
 
 
 def handed_over(cluster: Cluster, broken: str | None = None) -> list[str]:
@@ -70,14 +69,13 @@ def handed_over(cluster: Cluster, broken: str | None = None) -> list[str]:
     return [*checks.done_once(cluster, ids), *checks.every_one_ended(cluster), *checks.unmet(told)]
 
 
-def test_running_tasks_are_handed_over_without_waiting_for_the_lease(cluster: Cluster) -> None:
-    assert handed_over(cluster) == []
+def test_running_tasks_are_handed_over_without_waiting_for_the_lease(clusters: Clusters) -> None:
+    controls = {"gives-nothing-back on sqlite"}
+    found = clusters.run(handed_over, *STORES, controls=controls)
+    assert found.keys() == controls, found
 
 
-def test_control_a_node_that_hands_nothing_over_is_seen(cluster: Cluster) -> None:
-    assert handed_over(cluster, "gives-nothing-back")
-
-
+@on(*STORES)
 def test_stopping_twice_and_starting_again_work(cluster: Cluster) -> None:
     scheduler = AdvancedTaskScheduler(store=cluster.store_url)
     scheduler.register_task(definition(note))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.scenarios import checks
+from tests.scenarios.clusters import SQL, Clusters
 from tests.scenarios.harness import Cluster
 
 LEASE = 1.0
@@ -38,9 +39,7 @@ def _health(cluster: Cluster, since: float, until: float) -> list[str]:
     return [" ".join([one["status"], *one["reasons"]]) for one in lines]
 
 
-def test_the_leases_are_renewed_and_health_tells_of_the_lag(cluster: Cluster) -> None:
-    assert blocked_loop(cluster) == []
-
-
-def test_control_without_a_heartbeat_others_take_over(cluster: Cluster) -> None:
-    assert blocked_loop(cluster, "no-heartbeat")
+def test_the_leases_are_renewed_and_health_tells_of_the_lag(clusters: Clusters) -> None:
+    controls = {"no-heartbeat on sqlite"}
+    found = clusters.run(blocked_loop, *SQL, controls=controls)
+    assert found.keys() == controls, found

@@ -1,0 +1,71 @@
+"""Owns the clusters of a test: on which stores they run, and several at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+
+from .harness import Cluster
+
+STORES: Final = ("sqlite", "postgresql", "redis")
+SERVERS: Final = ("postgresql", "redis")
+SQL: Final = ("sqlite", "postgresql")
+
+Scenario: TypeAlias = Callable[..., list[str]]
+"""Takes a ``Cluster``, and the name of a fault unless there is none; answers what was violated."""
+
+
+def on(*stores: str) -> pytest.MarkDecorator:
+    """The test runs once for each of these stores, which its fixture ``cluster`` is on."""
+    return pytest.mark.parametrize("cluster", stores, indirect=True)
+
+
+class Clusters:
+    """Makes the clusters of one test, each on an empty store of its own; ``close`` ends them."""
+
+    def __init__(self, folder: Path, new_store: Callable[[str], str]) -> None:
+        self._folder = folder
+        self._new_store = new_store
+        self._made: list[Cluster] = []
+
+    def new(self, store: str = "sqlite") -> Cluster:
+        """A cluster on ``sqlite``, ``postgresql`` or ``redis``."""
+        folder = self._folder / f"{store}-{len(self._made)}"
+        folder.mkdir()
+        cluster = Cluster(folder, store=self._new_store(store))
+        self._made.append(cluster)
+        return cluster
+
+    def run(
+        self, scenario: Scenario, *stores: str, controls: Collection[str] = ()
+    ) -> dict[str, list[str]]:
+        """What a scenario finds on each of these stores, and in each control.
+
+        A control is the name of a fault in ``breaks.py`` and a store: ``no-lease on sqlite``.
+        All run at the same time; only those that found something are answered, by store or
+        control: if all is well, the controls and nothing else.
+        """
+        runs = {store: partial(scenario, self.new(store)) for store in stores}
+        for control in controls:
+            fault, _, store = control.partition(" on ")
+            runs[control] = partial(scenario, self.new(store), fault)
+        return self.at_once(runs)
+
+    def at_once(self, runs: Mapping[str, Callable[[], list[str]]]) -> dict[str, list[str]]:
+        """Run these at the same time, since most of what they do is to wait.
+
+        Answers what those found that found something.
+        """
+        with ThreadPoolExecutor(max_workers=len(runs)) as pool:
+            jobs = {name: pool.submit(run) for name, run in runs.items()}
+        return {name: found for name, job in jobs.items() if (found := job.result())}
+
+    def close(self) -> None:
+        """End all nodes, and release the stores."""
+        for cluster in self._made:
+            cluster.close()
