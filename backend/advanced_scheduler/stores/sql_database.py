@@ -26,6 +26,7 @@ CHUNK: Final = 450
 """How many values one statement may name: old builds of SQLite take 999, some values are pairs."""
 
 _PAUSE_SECONDS: Final = 0.01
+_AT_ONCE: Final = 1.0  # seconds: whoever has waited longer is not asked to wait again
 _PAUSE: Final = threading.Event()  # never set
 
 
@@ -104,10 +105,12 @@ class SqlDatabase:
         attempt = 0
         while True:
             attempt += 1
+            begun = False
             try:
                 with self._dialect.connect() as db:
                     if begin is not None:
                         db.exec_driver_sql(begin)
+                        begun = True
                     result = work(db)
                     db.commit()
                     return result
@@ -116,9 +119,11 @@ class SqlDatabase:
             except (sa.exc.SQLAlchemyError, self._driver.Error) as error:
                 cause = getattr(error, "orig", None) or error
                 waited = self._clock.monotonic() - started
-                if not self._dialect.may_retry(cause, attempt, waited):
+                # One of the pool may have died, unnoticed, since it was used last.
+                dead = getattr(error, "connection_invalidated", False) and waited < _AT_ONCE
+                stale = dead and not begun and attempt == 1
+                if not stale and not self._dialect.may_retry(cause, attempt, waited):
                     raise self._explained(cause) from error
-
                 _PAUSE.wait(_PAUSE_SECONDS)
 
     def _explained(self, cause: Exception) -> StoreError:
