@@ -22,6 +22,7 @@ from .arguments import Arguments
 from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
+from .probe import Probe
 from .settler import Settler
 from .signals import Signals
 from .ticker import Ticker
@@ -35,6 +36,7 @@ class Parts:
     clock: Clock
     leases: LeaseClock
     store: Store
+    probe: Probe
     signals: Signals
     events: EventBus
     registry: TaskRegistry
@@ -81,6 +83,7 @@ def assemble(
         **common,
         settings=settings,
         leases=leases,
+        probe=Probe(store.ping, clock),
         signals=_signals(store, events),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),

@@ -85,6 +85,8 @@ def _parked(parts: Parts, *, reachable: bool) -> dict[str, int]:
 
 
 def _store_error(parts: Parts) -> str | None:
+    if parts.store.blocking:
+        return parts.probe.error()
     try:
         parts.store.ping()
     except StoreError as error:
