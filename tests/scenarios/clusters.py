@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 import pytest
 
+from tests.support.servers import Server
+
 from .harness import Cluster
 
 STORES: Final = ("sqlite", "postgresql", "redis")
@@ -35,9 +37,16 @@ class Clusters:
 
     def new(self, store: str = "sqlite") -> Cluster:
         """A cluster on ``sqlite``, ``postgresql`` or ``redis``."""
-        folder = self._folder / f"{store}-{len(self._made)}"
+        return self._add(store, self._new_store(store))
+
+    def on(self, server: Server) -> Cluster:
+        """A cluster on a server that belongs to the test."""
+        return self._add(server.name, server.url)
+
+    def _add(self, name: str, url: str) -> Cluster:
+        folder = self._folder / f"{name}-{len(self._made)}"
         folder.mkdir()
-        cluster = Cluster(folder, store=self._new_store(store))
+        cluster = Cluster(folder, store=url)
         self._made.append(cluster)
         return cluster
 

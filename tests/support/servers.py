@@ -115,6 +115,7 @@ class Server(ABC):
     """
 
     name: str
+    url: str
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
