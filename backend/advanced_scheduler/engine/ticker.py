@@ -128,19 +128,20 @@ class Ticker:
     def _not_ended(self, schedule: Schedule) -> list[TaskExecution]:
         """The executions that the overlap policy looks at: what has begun, and the latest others.
 
-        Only the latest of a long queue are read: each of them waits for the one before it.
+        Only the latest of a long queue are read: each of them waits for the one before it. The
+        first look is at all at one instant, since what begins between two looks must be seen.
         """
         if schedule.overlap is OverlapPolicy.ALLOW:
             return []
-        return [
-            row
-            for statuses in (_BEGUN, _OPEN - _BEGUN)
-            for row in self._store.find(
+        found = (
+            self._store.find(
                 ExecutionFilter(
                     schedule_id=schedule.schedule_id, statuses=statuses, limit=LOOKED_AT
                 )
             )
-        ]
+            for statuses in (_OPEN, _BEGUN)
+        )
+        return list({row.execution_id: row for rows in found for row in rows}.values())
 
     def _park(self, schedule: Schedule, error: Exception) -> None:
         """Left due, for a node that can fire it; said once, not at every pass."""

@@ -13,12 +13,14 @@ import pytest
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine import ticker as module
+from advanced_scheduler.engine.intake import Request
 from advanced_scheduler.engine.parts import Parts
 from advanced_scheduler.engine.plan import STRETCH
 from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.engine.ticker import REMEMBERED
 from advanced_scheduler.errors import StoreError, StoreUnavailable
 from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.lifecycle import FINAL
 from advanced_scheduler.models import (
     ExecutionFilter,
     OverlapPolicy,
@@ -30,6 +32,8 @@ from advanced_scheduler.models import (
 )
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Claim
+from advanced_scheduler.stores.memory import MemoryStore
+from advanced_scheduler.testing import FaultyStore
 from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define, nothing
 from tests.unit.engine.kit import MINUTE, NOW, faulty, parts, schedule
@@ -96,6 +100,27 @@ def test_an_open_execution_of_the_schedule_overlaps_and_another_one_does_not(
     made.ticker.tick()
     assert [tick.outcome for tick in ledger(made)] == [FIRED, OVERLAP]
     made.close()
+
+
+@pytest.mark.parametrize("policy", [one for one in OverlapPolicy if one != OverlapPolicy.ALLOW])
+def test_what_begins_while_a_ticker_looks_is_not_overlooked(
+    clock: ManualClock, policy: OverlapPolicy
+) -> None:
+    def begin(verb: str) -> None:
+        if verb == "find":  # another node claims the first one, right after any look at it
+            store.store.claim(Claim(node="other", limit=1, now=NOW, lease_until=NOW + MINUTE))
+
+    store = FaultyStore(MemoryStore(), done=begin)
+    made = ready(parts(store.face, clock))
+    made.store.put(schedule(overlap=policy), expected=None)
+    store.store.add(
+        [first := made.intake.prepare([Request(made.registry.get("job"), schedule_id="s")], NOW)[0]]
+    )
+    made.ticker.tick()
+    rows = store.store.find(ExecutionFilter(statuses=frozenset(TaskStatus) - FINAL))
+    free = [row.execution_id for row in rows if not row.blocked_by]
+    assert len(free) == 1
+    assert (free == [first.execution_id]) == (policy is not OverlapPolicy.CANCEL_RUNNING)
 
 
 def test_a_clock_that_goes_back_fires_no_instant_twice(made: Parts, clock: ManualClock) -> None:
