@@ -18,6 +18,8 @@ from .plan import STRETCH, instants_between, next_instant
 
 MOST_CAUGHT_UP: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
+_AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
+_MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
 
 
 class Schedules:
@@ -32,12 +34,18 @@ class Schedules:
         task.bind((), {})
         chosen = checked_policies(policies)
         state = trigger.to_json()
-        first = self._first(trigger, self._parts.clock.now())
+        schedule_id = f"{task_id}@{_digest(state)}"
+        # One of this id may have been removed, after a node whose clock is ahead had fired it.
+        now = self._parts.clock.now()
+        recorded = self._parts.store.ticks(schedule_id, now, now + _AHEAD, _MOST_AHEAD)
+        last = recorded[-1].instant if recorded else None
+        first = self._first(trigger, last)
         schedule = Schedule(
-            schedule_id=f"{task_id}@{_digest(state)}",
+            schedule_id=schedule_id,
             task_id=task_id,
             trigger=state,
             next_fire_time=first,
+            last_fire_time=last,
             ledger_from=first,
             **chosen,
         )
@@ -63,8 +71,7 @@ class Schedules:
             made = trigger_from_json({**seen.trigger, **trigger})
             if made.to_json() == seen.trigger:
                 return replace(seen, **chosen)
-            now, last = self._parts.clock.now(), seen.last_fire_time
-            first = self._first(made, now if last is None else max(now, last + _INSTANT))
+            first = self._first(made, seen.last_fire_time)
             state = made.to_json()
             return replace(seen, trigger=state, next_fire_time=first, ledger_from=first, **chosen)
 
@@ -141,8 +148,10 @@ class Schedules:
                 return  # another node is faster
             seen = replace(seen, next_fire_time=following)
 
-    def _first(self, trigger: Trigger, now: datetime) -> datetime:
-        first = next_instant(trigger, None, now)
+    def _first(self, trigger: Trigger, last: datetime | None) -> datetime:
+        """The first instant from now on, and after ``last``, which has its record already."""
+        now = self._parts.clock.now()
+        first = next_instant(trigger, None, now if last is None else max(now, last + _INSTANT))
         if first is None:
             raise InvalidTrigger(f"{trigger!r} never fires from now on")
         return first

@@ -236,6 +236,17 @@ def test_an_instant_that_a_faster_clock_has_fired_is_not_due_again_after_an_edit
     assert edited.next_fire_time == NOW + MINUTE
 
 
+def test_an_instant_that_a_faster_clock_has_fired_is_not_due_again_after_a_removal(
+    schedules: Schedules, made: Parts, clock: ManualClock
+) -> None:
+    one = schedules.add_cron("job", MINUTELY, {})
+    made.ticker.tick()
+    assert made.store.remove(one)
+    clock.set(NOW - timedelta(seconds=5))
+    assert schedules.add_cron("job", MINUTELY, {}) == one
+    assert schedules.get(one).next_fire_time == NOW + MINUTE
+
+
 def test_no_tick_fires_once_pause_has_returned(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
