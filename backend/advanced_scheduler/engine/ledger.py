@@ -44,7 +44,9 @@ class Ledger:
 
     def explain(self, schedule_id: str, instant: datetime) -> Explanation:
         """What became of this instant; raises ``ScheduleNotFound``."""
-        instant = _utc("instant", instant)
+        if not is_storable(schedule_id):
+            raise _unknown(schedule_id)
+        instant = _utc("instant", instant, before=_INSTANT)
         found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
         if found:
             return self._told(found)[0]
@@ -61,6 +63,8 @@ class Ledger:
         Raises ``ScheduleNotFound`` where there is neither a schedule nor a row of its ledger,
         and ``InvalidArguments`` for more than 10,000 instants.
         """
+        if not is_storable(schedule_id):
+            raise _unknown(schedule_id)
         start, end = _utc("start", start), _utc("end", end)
         ticks = self._store.ticks(schedule_id, start, end, MOST + 1)
         schedule = next(iter(self._find(schedule_id)), None)
@@ -191,10 +195,16 @@ def _the_next(trigger: Trigger, instant: datetime) -> str:
     return "" if following is None else f"; the next one after it is {following.isoformat()}"
 
 
-def _utc(name: str, instant: object) -> datetime:
+def _utc(name: str, instant: object, *, before: timedelta = timedelta()) -> datetime:
+    """In UTC, if there are instants up to ``before`` later."""
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise InvalidArguments(f"{name}={instant!r} must be an aware datetime")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC) + before - before
+    except OverflowError:
+        raise InvalidArguments(
+            f"{name}={instant!r} must be within the years 1 to 9999 in UTC"
+        ) from None
 
 
 def _unknown(schedule_id: str) -> ScheduleNotFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -156,8 +156,8 @@ def test_a_gap_is_told_from_what_was_trimmed(
     assert why(made, minutely, gap) == "its record has been trimmed, or was older than 1 days"
 
 
-@pytest.mark.parametrize("schedule_id", ["unknown", "with\0nul"])
-def test_who_was_never_there_is_not_found(schedule_id: str, made: Parts) -> None:
+@pytest.mark.parametrize("schedule_id", ["unknown", "with\0nul", ["no text"]])
+def test_who_was_never_there_is_not_found(schedule_id: Any, made: Parts) -> None:
     with pytest.raises(ScheduleNotFound, match="never existed"):
         made.ledger.explain(schedule_id, NOW)
     with pytest.raises(ScheduleNotFound, match="never existed"):
@@ -169,6 +169,27 @@ def test_a_time_without_a_zone_is_refused(made: Parts, minutely: str) -> None:
         made.ledger.explain(minutely, NOW.replace(tzinfo=None))
     with pytest.raises(InvalidArguments, match="end='soon' must be an aware datetime"):
         made.ledger.audit(minutely, NOW, "soon")  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime.max.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=timezone(-MINUTE)),
+        datetime.min.replace(tzinfo=timezone(MINUTE)),
+    ],
+)
+def test_a_time_beyond_all_years_is_refused(made: Parts, minutely: str, instant: datetime) -> None:
+    with pytest.raises(InvalidArguments, match="within the years 1 to 9999"):
+        made.ledger.explain(minutely, instant)
+
+
+def test_an_audit_may_span_all_years(made: Parts, minutely: str) -> None:
+    made.ticker.tick()
+    ever = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    assert [tick.instant for tick in made.ledger.audit(minutely, *ever).ticks] == [NOW]
+    with pytest.raises(InvalidArguments, match="within the years 1 to 9999"):
+        made.ledger.audit(minutely, NOW, datetime.max.replace(tzinfo=timezone(-MINUTE)))
 
 
 def test_an_audit_holds_every_instant_and_what_is_missing(
