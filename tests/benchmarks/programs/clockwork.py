@@ -49,3 +49,10 @@ def percentiles(waits: list[float]) -> dict[str, float]:
 def size() -> int:
     """How many executions, from the command line."""
     return int(sys.argv[1])
+
+
+def order() -> tuple[str, int, int, int]:
+    """URL N CONCURRENCY SINGLES, from the command line of a program that drains a full store."""
+    url, *numbers = sys.argv[1:]
+    n, concurrency, singles = map(int, numbers)
+    return url, n, concurrency, singles
