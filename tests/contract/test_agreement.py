@@ -277,4 +277,4 @@ def lend_fixtures(request: pytest.FixtureRequest) -> None:
 
 
 TestStoresAgree = StoresAgree.TestCase
-TestStoresAgree.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestStoresAgree.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
