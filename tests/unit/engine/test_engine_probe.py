@@ -38,4 +38,5 @@ def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
     finally:
         released.set()
     eventually(lambda: probe.error() is None, what="the server to be well again")
+    assert probe.error() is None
     assert len(asked) > 1
