@@ -11,6 +11,7 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.models import TickOutcome
 from tests.scenarios import breaks
+from tests.scenarios.clusters import SQL, on
 from tests.scenarios.harness import Cluster
 from tests.scenarios.tasks import definition, note
 
@@ -88,6 +89,7 @@ def compare(what: str, seen: Sequence[datetime], expected: Sequence[datetime]) -
     ]
 
 
+@on(*SQL)
 @pytest.mark.parametrize("start", [SPRING, AUTUMN], ids=["spring", "autumn"])
 def test_every_schedule_keeps_the_rule_through_a_clock_change(
     cluster: Cluster, start: datetime
