@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -105,6 +106,18 @@ def test_a_repaired_row_is_claimed_within_a_minute(
         client.execute("UPDATE executions SET args = '[1]'")
     clock.advance(minutes=2)
     assert [row.args for row in postgres.claim(by())] == [(1,)]
+
+
+def test_a_time_beyond_all_calendars_is_what_is_next_and_no_error(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    postgres.add([execution("a")])
+    postgres.put(schedule(), expected=None)
+    with raw(postgres_schema) as client:
+        client.execute("UPDATE executions SET due_time = -9000000000000000000")
+        client.execute("UPDATE schedules SET next_fire_time = 9000000000000000000")
+    assert postgres.next_due() == datetime.min.replace(tzinfo=UTC)
+    assert postgres.next_fire() == datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import pytest
@@ -11,7 +12,7 @@ import redis
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.lifecycle import CLAIMABLE
-from advanced_scheduler.models import ExecutionFilter
+from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores.redis import RedisStore
 from advanced_scheduler.stores.rows import Reader
 
@@ -156,6 +157,17 @@ def test_a_damaged_schedule_stops_no_other(
     assert redis_store.fire([firing("b")]) == [True]
     assert contents(redis_raw, key(redis_store, "s:a")) == left
     assert [(parked.kind, parked.id) for parked in redis_store.unreadable()] == [("schedule", "a")]
+
+
+def test_a_time_beyond_all_calendars_is_what_is_next_and_no_error(
+    redis_store: RedisStore, redis_raw: Raw
+) -> None:
+    redis_store.add([execution("a")])
+    redis_store.put(schedule(), expected=None)
+    redis_raw.zadd(key(redis_store, f"lane:{TaskPriority.NORMAL:d}"), {"a": -9e18})
+    redis_raw.zadd(key(redis_store, "due"), {"s": "inf"})
+    assert redis_store.next_due() == datetime.min.replace(tzinfo=UTC)
+    assert redis_store.next_fire() == datetime.max.replace(tzinfo=UTC)
 
 
 def test_an_unreadable_tick_hides_no_other(redis_store: RedisStore, redis_raw: Raw) -> None:

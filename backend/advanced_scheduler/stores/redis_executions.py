@@ -27,7 +27,7 @@ from .redis_rows import (
     moved,
     undone,
 )
-from .rows import Fetched, Reader, instant, micros
+from .rows import Fetched, Reader, micros, nearest
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ class RedisExecutions(RedisClient):
     def next_due(self) -> datetime | None:
         """The earliest due time of a row that may be claimed then."""
         found = self._call("next_due")
-        return None if found is None else instant(int(float(found)))
+        return None if found is None else nearest(float(found))
 
     def _newest_first(self, query: ExecutionFilter, limit: int) -> list[TaskExecution]:
         tail: list[Arg] = ["" if query.priority is None else int(query.priority)]

@@ -10,7 +10,7 @@ from .base import Firing
 from .redis_client import RedisClient
 from .redis_executions import CHUNK, chunks
 from .redis_rows import SCHEDULES, TICKS, Arg, Reply, inserted, listed
-from .rows import Reader, instant, micros
+from .rows import Reader, micros, nearest
 
 
 class RedisSchedules(RedisClient):
@@ -52,7 +52,7 @@ class RedisSchedules(RedisClient):
         """The earliest next fire time of a schedule that is not paused."""
         key = f"{self._root}due"
         found = self._run(lambda client: client.zrange(key, 0, 0, withscores=True))
-        return instant(int(found[0][1])) if found else None
+        return nearest(found[0][1]) if found else None
 
     def fire(self, firings: Sequence[Firing]) -> list[bool]:
         """Advance each schedule, write its ticks and add its executions, in one step each."""

@@ -50,9 +50,24 @@ def micros(instant: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+_FIRST: Final = micros(datetime.min.replace(tzinfo=UTC))
+_LAST: Final = micros(datetime.max.replace(tzinfo=UTC))
+
+
 def instant(micros: int | None) -> datetime | None:
     """The inverse of ``micros``, in UTC; None stays None."""
     return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+
+
+def nearest(micros: Any) -> datetime | None:
+    """The same for what the least or the greatest row may say, damaged or not.
+
+    A time that no datetime can be becomes the first or the last that one can; what is no number
+    becomes None.
+    """
+    if not isinstance(micros, int | float):
+        return None
+    return instant(int(min(max(micros, _FIRST), _LAST)))
 
 
 def write(name: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim, Exchange, Signal
-from .rows import EXECUTION, Fetched, Reader, instant, micros, write
+from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_schema import edges, executions, ticks
@@ -163,7 +163,7 @@ class SqlExecutions(SqlDatabase):
 
     def next_due(self) -> datetime | None:
         """The earliest due time of a row that may be claimed then."""
-        return instant(self._read(lambda db: db.scalar(statements.NEXT_DUE)))
+        return nearest(self._read(lambda db: db.scalar(statements.NEXT_DUE)))
 
     def _add(self, db: Connection, rows: Sequence[TaskExecution]) -> list[bool]:
         added = insert(self._dialect, db, rows)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ..models import Schedule, TaskExecution, Tick
 from .base import Firing, Signal
-from .rows import SCHEDULE, TICK, Fetched, Reader, instant, micros, write
+from .rows import SCHEDULE, TICK, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_executions import Vacancy, due_soon, insert
@@ -79,7 +79,7 @@ class SqlSchedules(SqlDatabase):
     def next_fire(self) -> datetime | None:
         """The earliest next fire time of a schedule that is not paused."""
         first = sa.select(sa.func.min(_s.next_fire_time)).where(_ON_TIME)
-        return instant(self._read(lambda db: db.scalar(first)))
+        return nearest(self._read(lambda db: db.scalar(first)))
 
     def fire(self, firings: Sequence[Firing]) -> list[bool]:
         """Advance each schedule, write its ticks and add its executions, in one step each."""
