@@ -43,6 +43,12 @@ class Clusters:
         """A cluster on a server that belongs to the test."""
         return self._add(server.name, server.url)
 
+    def locked(self, redis_url: str) -> Cluster:
+        """A cluster on SQLite, with its locks in a database of their own of this Redis."""
+        cluster = self.new()
+        cluster.redis_url = f"{redis_url.rpartition('/')[0]}/{len(self._made)}"
+        return cluster
+
     def _add(self, name: str, url: str) -> Cluster:
         folder = self._folder / f"{name}-{len(self._made)}"
         folder.mkdir()

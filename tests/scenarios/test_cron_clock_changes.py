@@ -11,7 +11,6 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.models import TickOutcome
 from tests.scenarios import breaks
-from tests.scenarios.clusters import SQL, on
 from tests.scenarios.harness import Cluster
 from tests.scenarios.tasks import definition, note
 
@@ -89,8 +88,12 @@ def compare(what: str, seen: Sequence[datetime], expected: Sequence[datetime]) -
     ]
 
 
-@on(*SQL)
-@pytest.mark.parametrize("start", [SPRING, AUTUMN], ids=["spring", "autumn"])
+@pytest.mark.parametrize(
+    ("cluster", "start"),
+    [("sqlite", SPRING), ("sqlite", AUTUMN), ("postgresql", AUTUMN)],
+    ids=["spring", "autumn", "autumn-postgresql"],
+    indirect=["cluster"],
+)
 def test_every_schedule_keeps_the_rule_through_a_clock_change(
     cluster: Cluster, start: datetime
 ) -> None:

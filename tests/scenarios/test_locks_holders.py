@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from math import inf
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition, TaskStatus
 from advanced_scheduler.locks import DistributedTaskLock
 from tests.scenarios import breaks, checks
+from tests.scenarios.clusters import Clusters
 from tests.scenarios.harness import Cluster, NodeProcess
 from tests.scenarios.lock_checks import (
     disjoint,
@@ -22,25 +26,20 @@ from tests.scenarios.lock_checks import (
 from tests.scenarios.lock_tasks import LOCK_TIMEOUT, PATH
 from tests.support.servers import RedisServer
 
+NewCluster: TypeAlias = Callable[[], Cluster]
+
 BODY = 10.0  # seconds: five times the time-out of the lock
 SLACK = 0.5  # seconds that a busy machine may add where a scenario states no bound
 STEADY = {"lease_seconds": 30.0}  # so that a pause costs the lock and not the execution
 
 
 @pytest.fixture
-def on_redis(cluster: Cluster, private_redis: RedisServer) -> Cluster:
-    cluster.redis_url = private_redis.url
-    return cluster
+def locked(clusters: Clusters, private_redis: RedisServer) -> NewCluster:
+    return lambda: clusters.locked(private_redis.url)
 
 
 def nodes_of(cluster: Cluster, broken: str | None, **settings: float) -> dict[str, NodeProcess]:
-    nodes = {
-        name: cluster.node(name, broken=broken, tasks=PATH, settings=settings, wait=False)
-        for name in ("a", "b")
-    }
-    for node in nodes.values():
-        cluster.until_ready(node)
-    return nodes
+    return cluster.team("a", "b", broken=broken, tasks=PATH, settings=settings)
 
 
 def held_by(cluster: Cluster, execution_id: str, nodes: dict[str, NodeProcess]) -> NodeProcess:
@@ -73,12 +72,17 @@ def longer_than_its_lock(
     ]
 
 
-def test_a_task_that_outlives_the_timeout_of_its_lock_keeps_it(on_redis: Cluster) -> None:
-    assert longer_than_its_lock(on_redis) == []
-
-
-def test_control_without_renewal_the_rival_comes_in(on_redis: Cluster) -> None:
-    assert any("I7" in one for one in longer_than_its_lock(on_redis, 4.0, "no-renewal"))
+def test_a_task_that_outlives_the_timeout_of_its_lock_keeps_it(
+    clusters: Clusters, locked: NewCluster
+) -> None:
+    found = clusters.at_once(
+        {
+            "as it is": partial(longer_than_its_lock, locked()),
+            "no-renewal": partial(longer_than_its_lock, locked(), 4.0, "no-renewal"),
+        }
+    )
+    assert found.keys() == {"no-renewal"}, found
+    assert any("I7" in one for one in found["no-renewal"])
 
 
 # --- S30 ----------------------------------------------------------------------------------
@@ -112,21 +116,31 @@ def late_release(cluster: Cluster, broken: str | None = None) -> list[str]:
     ]
 
 
-def test_a_late_release_leaves_the_lock_to_the_successor(on_redis: Cluster) -> None:
-    assert late_release(on_redis) == []
+def test_a_late_release_leaves_the_lock_to_the_successor(
+    clusters: Clusters, locked: NewCluster
+) -> None:
+    found = clusters.at_once(
+        {
+            "as it is": partial(late_release, locked()),
+            "any-token": partial(late_release, locked(), "any-token"),
+        }
+    )
+    assert found.keys() == {"any-token"}, found
+    assert any("time to live was None" in one for one in found["any-token"])
 
 
-def test_control_a_release_that_looks_at_no_token_frees_it(on_redis: Cluster) -> None:
-    assert any("time to live was None" in one for one in late_release(on_redis, "any-token"))
-
-
-@pytest.mark.parametrize("task_id", ["occupy", "inhabit"])
-def test_a_holder_is_told_of_a_forced_release_and_fenced(on_redis: Cluster, task_id: str) -> None:
-    assert forced_release(on_redis, task_id) == []
-
-
-def test_control_a_holder_that_is_not_told_goes_on(on_redis: Cluster) -> None:
-    assert any("to be told" in one for one in forced_release(on_redis, "occupy", "untold"))
+def test_a_holder_is_told_of_a_forced_release_and_fenced(
+    clusters: Clusters, locked: NewCluster
+) -> None:
+    found = clusters.at_once(
+        {
+            "in a thread": partial(forced_release, locked(), "occupy"),
+            "on the loop": partial(forced_release, locked(), "inhabit"),
+            "untold": partial(forced_release, locked(), "occupy", "untold"),
+        }
+    )
+    assert found.keys() == {"untold"}, found
+    assert any("to be told" in one for one in found["untold"])
 
 
 def forced_release(cluster: Cluster, task_id: str, broken: str | None = None) -> list[str]:
@@ -187,12 +201,16 @@ def crash_of_the_holder(cluster: Cluster, broken: str | None = None) -> list[str
     ]
 
 
-def test_the_lock_of_a_killed_holder_runs_out(on_redis: Cluster) -> None:
-    assert crash_of_the_holder(on_redis) == []
-
-
-def test_control_a_renewal_that_adds_up_outlives_its_holder(on_redis: Cluster) -> None:
-    assert any("time to live was" in one for one in crash_of_the_holder(on_redis, "added-renewal"))
+def test_the_lock_of_a_killed_holder_runs_out(clusters: Clusters, locked: NewCluster) -> None:
+    fault = "added-renewal"
+    found = clusters.at_once(
+        {
+            "as it is": partial(crash_of_the_holder, locked()),
+            fault: partial(crash_of_the_holder, locked(), fault),
+        }
+    )
+    assert found.keys() == {fault}, found
+    assert any("time to live was" in one for one in found[fault])
 
 
 def renewed_100_times(url: str) -> list[str]:

@@ -94,9 +94,9 @@ def run_to_the_end(
 def test_every_task_runs_after_what_it_needs(
     scheduler: AdvancedTaskScheduler, order: list[str], shape: Shape
 ) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # which does not count what others do on this machine
     names = shape(scheduler, order)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     sorted_names = scheduler.dependency_graph.topological_sort()
     assert not_before_its_needs(scheduler, sorted_names) == []
     assert run_to_the_end(scheduler, names, order) == []

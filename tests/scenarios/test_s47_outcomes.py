@@ -114,7 +114,11 @@ def test_every_outcome_is_final_and_nothing_is_the_worse_for_it(url: str) -> Non
     assert nasty_outcomes(url) == []
 
 
-@pytest.mark.parametrize("broken", ["no-markers", "errors-as-they-are"])
+@pytest.mark.parametrize(
+    ("url", "broken"),
+    [("sqlite", "no-markers"), ("memory", "errors-as-they-are")],
+    indirect=["url"],
+)
 def test_control_outcomes_that_are_kept_as_they_are_do_harm(
     url: str, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
