@@ -14,13 +14,14 @@ import httpx
 
 from advanced_scheduler.models import ExecutionFilter, TaskExecution, Tick
 from advanced_scheduler.stores import open_store
-from tests.scenarios.harness import ROOT, SCALED
+from tests.scenarios.harness import SCALED
 from tests.scenarios.tasks import JOURNAL_VARIABLE
 from tests.support import journal
 from tests.support.journal import Entry
 from tests.support.servers import free_port, spawn
 from tests.support.waiting import eventually
 
+ROOT: Final = Path(__file__).parents[2]
 ALWAYS: Final = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 GRACE: Final = 15
 """Seconds that gunicorn gives its workers to end; more than ``drain_seconds``."""
