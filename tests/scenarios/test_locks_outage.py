@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from math import inf
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler
 from tests.scenarios import checks
+from tests.scenarios.clusters import Clusters
 from tests.scenarios.harness import POLL, Cluster, waited
 from tests.scenarios.lock_tasks import LOCK_TIMEOUT, LONELY, PATH
 from tests.support.servers import RedisServer
@@ -135,11 +135,27 @@ def test_a_redis_that_hangs_holds_up_nothing_but_locked_tasks(
     assert hung(cluster, private_redis) == []
 
 
-@pytest.mark.parametrize("broken", ["no-deadline", "all-ask"])
 def test_control_locked_tasks_that_keep_asking_hold_up_the_others(
-    cluster: Cluster, private_redis: RedisServer, broken: str
+    clusters: Clusters, tmp_path: Path
 ) -> None:
-    assert any("free tasks" in one for one in hung(cluster, private_redis, broken))
+    faults = ("no-deadline", "all-ask")
+    servers = {fault: RedisServer(folder(tmp_path / f"redis-of-{fault}")) for fault in faults}
+    try:
+        found = clusters.at_once(
+            {
+                fault: partial(hung, clusters.new(), server.start(), fault)
+                for fault, server in servers.items()
+            }
+        )
+    finally:
+        for server in servers.values():
+            server.kill()
+    assert all(any("free tasks" in one for one in found[fault]) for fault in faults), found
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def ends_in_silence(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
