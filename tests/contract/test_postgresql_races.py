@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from queue import SimpleQueue
 
@@ -17,6 +18,7 @@ from advanced_scheduler.stores.sql import PostgresStore
 
 from .nodes import another, raw
 from .rows import (
+    DAY,
     MINUTE,
     NOW,
     by,
@@ -73,6 +75,39 @@ def test_a_claim_locks_no_row_that_it_does_not_take(
             lambda db: [*ids(postgres._claim(db, by(limit=3))), "|", *ids(other.claim(by()))]
         )
     assert rest == ["0a", "0b", "1a", "|", "1b", "2a", "2b", "3a", "3b", "4a", "4b"]
+
+
+def test_a_heartbeat_renews_what_nobody_has_locked_and_loses_nothing(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    held = {row.execution_id: row.fence for row in start(postgres, execution("a"), execution("b"))}
+    with raw(postgres_schema) as client:
+        client.execute("SELECT 1 FROM executions WHERE execution_id = 'a' FOR UPDATE")
+        assert postgres.extend("node", held, NOW + DAY) == {"a", "b"}
+    leases = {row.execution_id: row.lease_until for row in postgres.get(held)}
+    assert leases == {"a": NOW + MINUTE, "b": NOW + DAY}
+    assert postgres.extend("other", held, NOW + DAY) == set()
+
+
+def test_a_row_in_use_does_not_stop_the_rescue_of_others(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    start(postgres, execution("a"), execution("b"))
+    with raw(postgres_schema) as client:
+        client.execute("SELECT 1 FROM executions WHERE execution_id = 'a' FOR UPDATE")
+        assert ids(postgres.expired(NOW + DAY, 10)) == ["b"]
+    assert ids(postgres.expired(NOW + DAY, 10)) == ["a", "b"]
+
+
+def test_callers_who_hold_all_connections_keep_no_lease_from_being_renewed(
+    postgres: PostgresStore,
+) -> None:
+    (row,) = start(postgres, execution("a"))
+    with ExitStack() as callers:
+        for _ in range(20):
+            callers.enter_context(postgres._dialect.connect())
+        assert postgres.extend("node", {"a": row.fence}, NOW + DAY) == {"a"}
+        assert postgres.time() is not None
 
 
 @pytest.mark.parametrize("at_once", [2, 8])

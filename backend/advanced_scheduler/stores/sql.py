@@ -54,7 +54,7 @@ class PostgresStore(SqlStore):
     def time(self) -> datetime | None:
         """What the clock of the server says at this moment, whenever the transaction began."""
         micros = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-        return instant(self._read(lambda db: db.exec_driver_sql(micros).scalar()))
+        return instant(self._keep_leases(None, lambda db: db.exec_driver_sql(micros).scalar()))
 
     def publish(self, signal: Signal) -> None:
         """Tell all subscribers of this store, on all nodes."""

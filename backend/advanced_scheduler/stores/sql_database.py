@@ -47,7 +47,7 @@ class SqlDatabase:
         self._driver: Any = self._engine.dialect.loaded_dbapi
         self._clock: Clock = SystemClock()
         _databases.add(self)
-        finalize(self, self._engine.dispose)  # for whoever forgets to close
+        finalize(self, self._dialect.dispose)  # for whoever forgets to close
 
     def open(self) -> None:
         """Make the tables what this package needs, or see that they are.
@@ -62,7 +62,7 @@ class SqlDatabase:
     def close(self) -> None:
         """Release connections; safe to repeat."""
         self._dialect.closed()
-        self._engine.dispose()
+        self._dialect.dispose()
 
     def before_fork(self) -> None:
         """Let no connection be in a state that a child must not inherit."""
@@ -99,7 +99,16 @@ class SqlDatabase:
         with self._dialect.writing():
             return self._run(self._dialect.begin_write, work)
 
-    def _run(self, begin: str | None, work: Callable[[Connection], T]) -> T:
+    def _keep_leases(self, begin: str | None, work: Callable[[Connection], T]) -> T:
+        """``work`` on a connection that no other kind of call can take away."""
+        return self._run(begin, work, self._dialect.connect_for_leases)
+
+    def _run(
+        self,
+        begin: str | None,
+        work: Callable[[Connection], T],
+        connect: Callable[[], Connection] | None = None,
+    ) -> T:
         self._dialect.check()
         started = self._clock.monotonic()
         attempt = 0
@@ -107,7 +116,7 @@ class SqlDatabase:
             attempt += 1
             begun = False
             try:
-                with self._dialect.connect() as db:
+                with (connect or self._dialect.connect)() as db:
                     if begin is not None:
                         db.exec_driver_sql(begin)
                         begun = True

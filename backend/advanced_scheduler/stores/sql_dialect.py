@@ -61,6 +61,10 @@ class Dialect(Protocol):
         """The store is not in use any more."""
         ...
 
+    def dispose(self) -> None:
+        """Close all connections that nobody uses; safe to repeat."""
+        ...
+
     def before_fork(self) -> None:
         """Let no connection be in a state that a child must not inherit."""
         ...
@@ -75,6 +79,10 @@ class Dialect(Protocol):
 
     def connect(self) -> Connection:
         """A connection of the pool."""
+        ...
+
+    def connect_for_leases(self) -> Connection:
+        """A connection for the few calls that keep the work of this node."""
         ...
 
     def check(self) -> None:

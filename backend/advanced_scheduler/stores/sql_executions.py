@@ -25,6 +25,8 @@ from .sql_statements import ROWS, without_skipped
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
 
+_RUNNING: Final = str(TaskStatus.RUNNING)
+
 _e = executions.c
 _Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
 
@@ -127,19 +129,27 @@ class SqlExecutions(SqlDatabase):
         return self._write(work)
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
-        """Renew leases; answer the ids that are still held."""
+        """Renew leases; answer the ids that are still held.
+
+        A row that somebody else has locked is not waited for, since all other leases would run
+        out meanwhile: it is renewed another time.
+        """
 
         def work(db: Connection) -> set[str]:
-            running = (TaskStatus.RUNNING, node)
+            free = _states(db, held, statements.FREE_STATES)
+            states = _states(db, held.keys() - free.keys(), statements.SEEN_STATES) | free
             kept = {
                 one
-                for one, state in _states(db, held).items()
-                if (state.status, state.node) == running and state.fence == held[one]
+                for one, state in states.items()
+                if (state.status, state.node, state.fence) == (_RUNNING, node, held[one])
             }
-            self._save(db, {one: {"lease_until": lease_until} for one in kept})
+            self._save(db, {one: {"lease_until": lease_until} for one in kept & free.keys()})
             return kept
 
-        return self._write(work) if held else set()
+        if not held:
+            return set()
+        with self._dialect.writing():
+            return self._keep_leases(self._dialect.begin_write, work)
 
     def expired(
         self, now: datetime, limit: int, after: TaskExecution | None = None
@@ -320,9 +330,11 @@ def due_soon(rows: Iterable[TaskExecution], now: datetime) -> bool:
     return any(not row.blocked_by and row.due <= now + SOON for row in rows)
 
 
-def _states(db: Connection, ids: Iterable[str]) -> dict[str, Any]:
+def _states(
+    db: Connection, ids: Iterable[str], statement: sa.Select[Any] = statements.STATES
+) -> dict[str, Any]:
     """Status, fence, task and node of the rows with these ids, locked until the commit."""
-    found = (db.execute(statements.STATES, {"ids": some}) for some in chunks(ids))
+    found = (db.execute(statement, {"ids": some}) for some in chunks(ids))
     return {row.execution_id: row for rows in found for row in rows}
 
 

@@ -108,33 +108,43 @@ class PostgresDialect:
         self.shown = url.set(query={"schema": self.schema}).render_as_string()
         self._arguments: dict[str, Any] = {**_CONNECT, **options, "options": server}
         _check_options(self._arguments, self.shown)
-        self.engine: Engine = sa.create_engine(
+        self.engine = self._new_engine(url, kept=5, more=15)
+        self._lease_engine = self._new_engine(url, kept=1, more=1)
+        self._inherited: list[object] = []
+        self._known: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
+
+    def _new_engine(self, url: URL, *, kept: int, more: int) -> Engine:
+        engine: Engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg", query={}),
             connect_args=self._arguments,
             isolation_level="AUTOCOMMIT",
-            pool_size=5,
-            max_overflow=15,
+            pool_size=kept,
+            max_overflow=more,
             pool_timeout=ANSWER_SECONDS,
             pool_use_lifo=True,
             execution_options=self.places,
             # Left to the server, which sends types along; ours are plain.
             use_native_hstore=False,
         )
-        self._inherited: list[object] = []
-        self._known: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
 
-        @sa.event.listens_for(self.engine, "do_connect")
+        @sa.event.listens_for(engine, "do_connect")
         def connect(_dialect: Any, _record: Any, args: Any, arguments: Any) -> PatientConnection:
             return PatientConnection.connect(*args, **arguments)
 
-        @sa.event.listens_for(self.engine, "checkin")
+        @sa.event.listens_for(engine, "checkin")
         def hurry_again(connection: PatientConnection | None, _record: Any) -> None:
             if connection is not None:
                 connection.patience = PatientConnection.patience
 
+        return engine
+
     def connect(self) -> Connection:
         """A connection of the pool."""
         return self.engine.connect()
+
+    def connect_for_leases(self) -> Connection:
+        """A connection that calls of an application cannot all hold while they wait for locks."""
+        return self._lease_engine.connect()
 
     def connect_apart(self) -> PatientConnection:
         """A connection of psycopg that is not one of the pool, in autocommit mode."""
@@ -154,6 +164,11 @@ class PostgresDialect:
     def closed(self) -> None:
         """Nothing is kept but connections."""
 
+    def dispose(self) -> None:
+        """Close the connections of both pools."""
+        self.engine.dispose()
+        self._lease_engine.dispose()
+
     def before_fork(self) -> None:
         """Nothing: a child may inherit what it does not touch."""
 
@@ -162,8 +177,9 @@ class PostgresDialect:
 
     def after_fork_in_child(self) -> None:
         """Use nothing of the parent process."""
-        self._inherited.append(self.engine.pool)  # to free its connections would close them
-        self.engine.dispose(close=False)
+        for engine in (self.engine, self._lease_engine):
+            self._inherited.append(engine.pool)  # to free its connections would close them
+            engine.dispose(close=False)
 
     def check(self) -> None:
         """Nothing: a server says so itself."""

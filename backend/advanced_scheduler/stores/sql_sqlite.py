@@ -77,6 +77,10 @@ class SqliteDialect:
         """Forget which file it was."""
         self._file = None
 
+    def dispose(self) -> None:
+        """Close the connections of the pool."""
+        self.engine.dispose()
+
     def before_fork(self) -> None:
         """Close all connections, and let nobody open one before the fork.
 
@@ -114,6 +118,10 @@ class SqliteDialect:
             )
         with self._gate:
             return self.engine.connect()
+
+    def connect_for_leases(self) -> Connection:
+        """One of the pool: who writes does so one at a time anyway."""
+        return self.connect()
 
     def check(self) -> None:
         """Raise ``StoreUnavailable`` if the file is not the one that was opened."""

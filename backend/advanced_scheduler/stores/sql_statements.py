@@ -66,6 +66,7 @@ EXPIRED: Final = (
     ROWS.where(_e.status == str(TaskStatus.RUNNING), _e.lease_until <= sa.bindparam("now"))
     .order_by(_e.lease_until, _e.execution_id)
     .limit(sa.bindparam("limit"))
+    .with_for_update(of=executions, skip_locked=True)  # a row in use must not stop the rescue
 )
 DEPENDENTS: Final = ROWS.where(
     _e.execution_id.in_(sa.select(edges.c.downstream).where(_listed(edges.c.upstream, "keys")))
@@ -88,12 +89,13 @@ WAITING_TASKS: Final = (
     .where(_e.status.in_(sorted(map(str, frozenset(TaskStatus) - FINAL))))
     .group_by(_any_task.element)
 )
-STATES: Final = (
+SEEN_STATES: Final = (
     sa.select(_e.execution_id, _e.status, _e.fence, _e.task_id, _e.node)
     .where(_listed(_e.execution_id, "ids"))
     .order_by(_e.execution_id)  # who locks in one order does not deadlock
-    .with_for_update()
 )
+STATES: Final = SEEN_STATES.with_for_update()
+FREE_STATES: Final = SEEN_STATES.with_for_update(skip_locked=True)
 TAKEN_IDS: Final = sa.select(_e.execution_id).where(_listed(_e.execution_id, "ids"))
 TAKEN_BY: Final = sa.select(_e.execution_id).where(_e.unique_key == sa.bindparam("key"))
 TAKEN_KEYS: Final = sa.select(_e.unique_key).where(_listed(_e.unique_key, "keys"))
