@@ -186,6 +186,15 @@ def test_what_is_no_connection_is_refused(
         scheduler.schedule_task("confirm", options=within(given))
 
 
+def test_a_connection_that_was_closed_is_refused(
+    scheduler: AdvancedTaskScheduler, database: sa.Engine
+) -> None:
+    with database.begin() as connection:
+        scheduler.schedule_task("confirm", options=within(connection))
+    with pytest.raises(ConfigurationError, match="cannot be used: This Connection is closed"):
+        scheduler.schedule_task("confirm", options=within(connection))
+
+
 def test_a_connection_to_another_database_is_refused(
     scheduler: AdvancedTaskScheduler, tmp_path: Path
 ) -> None:

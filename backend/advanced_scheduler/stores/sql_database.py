@@ -152,6 +152,8 @@ class SqlDatabase:
                 return work(db)
         except sa.exc.DBAPIError as error:
             raise self._explained(error.orig or error) from error
+        except sa.exc.InvalidRequestError as error:  # closed, or to be rolled back first
+            raise ConfigurationError(f"connection={given!r} cannot be used: {error}") from error
         raise ConfigurationError(
             f"connection={db.engine.url.render_as_string()} is to another database than "
             f"store={self._dialect.shown}; an execution can join a transaction of its own alone"
