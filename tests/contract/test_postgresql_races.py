@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
+from advanced_scheduler.stores import sql_database
 from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.sql import PostgresStore
@@ -108,6 +110,43 @@ def test_callers_who_hold_all_connections_keep_no_lease_from_being_renewed(
             callers.enter_context(postgres._dialect.connect())
         assert postgres.extend("node", {"a": row.fence}, NOW + DAY) == {"a"}
         assert postgres.time() is not None
+
+
+def test_rows_are_locked_in_one_order_however_many_they_are(
+    postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_database, "CHUNK", 2)
+    rows = start(postgres, *(execution(name) for name in "abcd"))
+    asked: list[str] = []
+
+    @sa.event.listens_for(postgres._engine, "before_cursor_execute")
+    def note(*call: Any) -> None:
+        if "FOR UPDATE" in call[2]:
+            asked.extend(name for name in call[3].values() if name in set("abcd"))
+
+    assert finish(postgres, rows[::-1]) == [True] * 4
+    assert asked == sorted(asked) == list("abcd")
+
+
+def test_a_claim_whose_rows_change_under_it_is_made_again(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    postgres.add([execution("a")])
+    with raw(postgres_schema) as client:  # as PostgreSQL says it when it counts anew
+        client.execute(
+            """
+            CREATE SEQUENCE tries;
+            CREATE FUNCTION once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('tries') = 1 THEN
+                    RAISE 'LIMIT must not be negative' USING ERRCODE = '2201W';
+                END IF;
+                RETURN NEW;
+            END $$;
+            ALTER FUNCTION once SET search_path FROM CURRENT;
+            CREATE TRIGGER once BEFORE UPDATE ON executions FOR EACH ROW EXECUTE FUNCTION once();
+            """
+        )
+    assert ids(postgres.claim(by())) == ["a"]
 
 
 @pytest.mark.parametrize("at_once", [2, 8])

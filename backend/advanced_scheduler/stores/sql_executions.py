@@ -333,8 +333,11 @@ def due_soon(rows: Iterable[TaskExecution], now: datetime) -> bool:
 def _states(
     db: Connection, ids: Iterable[str], statement: sa.Select[Any] = statements.STATES
 ) -> dict[str, Any]:
-    """Status, fence, task and node of the rows with these ids, locked until the commit."""
-    found = (db.execute(statement, {"ids": some}) for some in chunks(ids))
+    """Status, fence, task and node of the rows with these ids, locked until the commit.
+
+    Who locks in one order does not deadlock.
+    """
+    found = (db.execute(statement, {"ids": some}) for some in chunks(sorted(ids)))
     return {row.execution_id: row for rows in found for row in rows}
 
 

@@ -117,7 +117,8 @@ class _Step:
 
     def __init__(self, db: Connection, firings: Sequence[Firing]) -> None:
         found = (
-            db.execute(_STATES, {"ids": ids}) for ids in chunks(one.schedule_id for one in firings)
+            db.execute(_STATES, {"ids": ids})
+            for ids in chunks(sorted(one.schedule_id for one in firings))
         )
         rows = [row for some in found for row in some]
         self._states = {row.schedule_id: tuple(row)[1:4] for row in rows}
