@@ -141,6 +141,7 @@ SECRET = "s3cr3t"
         f"postgres://me:{SECRET}@127.0.0.1:1/db?connect_timeout=2",
         f"postgresql+psycopg://127.0.0.1:1/db?user=me&password={SECRET}",
         f"postgresql://me:{SECRET}@127.0.0.1:port/db",
+        f"postgresql://me:half@{SECRET}@127.0.0.1:1/db",
         f"postgresql://me:{SECRET}@127.0.0.1:1/db?nonsense=1",
         f"postgresql://me:{SECRET}@127.0.0.1:1/db?schema=pg_toast",
         f"postgresql://me:{SECRET}@127.0.0.1:1/db?schema=" + "x" * 61,

@@ -87,8 +87,11 @@ def parsed(url: str) -> Address:
     except ValueError:
         raise ConfigurationError(f"store: {_HELP}") from None
     scheme, _, flavour = parts.scheme.partition("+")
+    if not host or re.fullmatch(r"/?\d*", parts.path) is None:
+        # Where a password has a slash that is not written as %2F, host and path are parts of it.
+        raise ConfigurationError(f"store={parts.scheme}://...: {_HELP}")
     shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
-    if scheme not in {"redis", "rediss"} or flavour not in {"", "cluster"} or not host:
+    if scheme not in {"redis", "rediss"} or flavour not in {"", "cluster"}:
         raise ConfigurationError(f"store={shown!r}: {_HELP}")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     prefix = options.pop("prefix", DEFAULT_PREFIX)
@@ -103,7 +106,10 @@ def parsed(url: str) -> Address:
     return Address(plain, shown, prefix, bool(flavour) or cluster == "true")
 
 
-_HELP: Final = "use redis://host:6379/0, rediss://... or redis+cluster://..., with ?prefix=name"
+_HELP: Final = (
+    "use redis://host:6379/0, rediss://... or redis+cluster://..., with ?prefix=name, and special "
+    "characters as %xx"
+)
 
 
 class RedisClient:
@@ -230,7 +236,11 @@ class RedisClient:
                 return RedisCluster.from_url(self._address.url, **options)
             client = redis.Redis.from_url(self._address.url, **options)
             client.connection_pool.make_connection()
-        except (ValueError, TypeError) as error:  # their text may quote a part of the password
+        except (
+            ValueError,
+            TypeError,
+            redis.RedisError,
+        ) as error:  # their text may quote a part of the password
             raise ConfigurationError(
                 f"store={self._shown!r} has an option that redis-py does not take: "
                 f"{type(error).__name__}"

@@ -205,6 +205,8 @@ def _dialect(url: str) -> Dialect:
     scheme = url.partition("://")[0]
     try:
         parsed = sa.make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("the password has a character that is not written as %40")
     except (sa.exc.ArgumentError, ValueError):
         # The rest may hold a password, and an error of SQLAlchemy quotes what it could not read.
         raise ConfigurationError(

@@ -49,11 +49,15 @@ def test_an_address_is_taken_apart(url: str, address: Address) -> None:
     [
         ("redis://:s3cret@h:port/0", "redis://host:6379/0"),
         ("redis:///0", "redis://host:6379/0"),
+        ("redis://:12/s3cret@h", "special characters as %xx"),
+        ("redis://me/s3cret@h:1/0", "special characters as %xx"),
+        ("redis://h:1/s3cret", "special characters as %xx"),
         ("redis+odd://:s3cret@h", "redis://host:6379/0"),
         ("redis://:s3cret@h?prefix=a{b", "without braces"),
         ("redis://:s3cret@h?prefix=", "without braces"),
         ("redis://:s3cret@h?cluster=maybe", "must be true or false"),
         ("redis://:s3cret@h?odd=option", "option that redis-py does not take"),
+        ("rediss://:s3cret@h?ssl_cert_reqs=odd", "option that redis-py does not take"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused_without_its_password(url: str, what: str) -> None:
