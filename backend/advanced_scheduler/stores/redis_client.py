@@ -43,7 +43,7 @@ OLDEST: Final = (6, 2)
 DEFAULT_PREFIX: Final = "advanced_scheduler"
 
 _CONNECT_SECONDS: Final = 5
-_ANSWER_SECONDS: Final = 30  # of a script: more than the longest batch takes
+_ANSWER_SECONDS: Final = 15  # of a script: more than the longest batch takes, less than a lease
 
 _UNAVAILABLE: Final = (
     redis.ConnectionError,  # also while loading, or with a password that is not right (any more)
