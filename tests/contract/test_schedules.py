@@ -129,6 +129,17 @@ def test_firings_of_one_schedule_in_a_batch_are_steps_of_a_sequence(store: Store
     assert store.ticks("s", NOW, NOW + DAY) == [tick(), tick(instant=NOW + MINUTE)]
 
 
+def test_a_paused_schedule_takes_what_is_recorded_and_runs_nothing(store: Store) -> None:
+    store.put(schedule(paused=True), expected=None)
+    assert store.fire([firing(executions=[execution("a")])]) == [False]
+    assert store.fire([firing(executions=[])]) == [True]
+    (found,) = store.schedules()
+    assert (found.paused, found.next_fire_time, found.last_fire_time) == (True, NOW + MINUTE, NOW)
+    assert (store.due(NOW + DAY, 9), store.next_fire()) == ([], None)
+    assert store.ticks("s", NOW, NOW + DAY) == [tick()]
+    assert store.find(ExecutionFilter()) == []
+
+
 def test_an_edit_does_not_set_back_what_another_node_fired(store: Store) -> None:
     store.put(schedule(), expected=None)
     (seen,) = store.due(NOW, 1)

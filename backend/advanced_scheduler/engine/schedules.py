@@ -79,6 +79,10 @@ class Schedules:
 
     def pause(self, schedule_id: str) -> Schedule:
         """No tick fires on any node once this has returned."""
+        seen = self.get(schedule_id)
+        resumed, due = seen.resumed_time, seen.next_fire_time
+        if resumed is not None and due is not None and due < resumed:
+            self._parts.ticker.tick()  # the last pause has still to be recorded
         return self._replace(schedule_id, lambda seen: replace(seen, paused=True))
 
     def resume(self, schedule_id: str, *, catch_up: bool = False) -> Schedule:
@@ -122,13 +126,17 @@ class Schedules:
                 self._parts.signals.tell(Signal.SCHEDULES)
                 return edited
 
+    def _is_due(self, seen: Schedule) -> bool:
+        return seen.next_fire_time is not None and seen.next_fire_time <= self._parts.clock.now()
+
     def _catch_up(self, seen: Schedule) -> None:
         """Record what the old trigger still owes the ledger before it goes."""
-        now = self._parts.clock.now()
-        if seen.paused or seen.next_fire_time is None or seen.next_fire_time > now:
+        if not self._is_due(seen):
             return
-        self._parts.ticker.tick()
-        (seen,) = self._parts.store.schedules([seen.schedule_id]) or (seen,)
+        if not seen.paused:
+            self._parts.ticker.tick()
+            (seen,) = self._parts.store.schedules([seen.schedule_id]) or (seen,)
+        now = self._parts.clock.now()
         try:
             trigger = trigger_from_json(seen.trigger)
         except InvalidTrigger:
@@ -141,7 +149,7 @@ class Schedules:
                 version=seen.version,
                 expected=seen.next_fire_time,
                 next_fire_time=following,
-                ticks=[_lost(seen, one, now) for one in instants],
+                ticks=[_not_run(seen, one, now) for one in instants],
                 executions=(),
             )
             if self._parts.store.fire([step]) != [True]:
@@ -200,13 +208,17 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
 }
 
 
-def _lost(schedule: Schedule, instant: datetime, now: datetime) -> Tick:
+def _not_run(schedule: Schedule, instant: datetime, now: datetime) -> Tick:
+    outcome, reason = TickOutcome.PAUSED, "the schedule was paused"
+    if not schedule.paused:
+        outcome = TickOutcome.MISFIRED
+        reason = "the schedule was edited before a node that knows its task could run it"
     return Tick(
         schedule_id=schedule.schedule_id,
         instant=instant,
         version=schedule.version,
-        outcome=TickOutcome.MISFIRED,
-        reason="the schedule was edited before a node that knows its task could run it",
+        outcome=outcome,
+        reason=reason,
         recorded_time=now,
     )
 

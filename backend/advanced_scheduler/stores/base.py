@@ -60,9 +60,9 @@ class Exchange:
 class Firing:
     """One step of a schedule: from the due time that was seen to the next, with its ticks.
 
-    Applied only if the stored schedule is not paused and still has ``version`` and
-    ``expected``, its next fire time as the node saw it. The latest instant of its ticks
-    becomes the ``last_fire_time``.
+    Applied only if the stored schedule still has ``version`` and ``expected``, its next fire
+    time as the node saw it, and is not paused; or is, and nothing runs, as when a pause is
+    recorded. The latest instant of its ticks becomes the ``last_fire_time``.
     """
 
     schedule_id: str

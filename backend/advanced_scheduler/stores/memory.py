@@ -274,7 +274,7 @@ class MemoryStore:
         known = self._schedules.get(firing.schedule_id)
         if (
             known is None
-            or known.paused
+            or (known.paused and firing.executions)
             or known.version != firing.version
             or known.next_fire_time != firing.expected
             or any(self._has(tick) for tick in firing.ticks)

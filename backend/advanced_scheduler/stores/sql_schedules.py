@@ -132,13 +132,16 @@ class _Step:
     def take(self, firing: Firing) -> bool:
         """Whether the firing is part of the step."""
         one, keys = firing.schedule_id, {_key(tick) for tick in firing.ticks}
+        *state, paused = self._states.get(one, (None, None, 1))
         if (
-            self._states.get(one) != (micros(firing.expected), firing.version, 0)
+            state != [micros(firing.expected), firing.version]
+            or (paused and firing.executions)
             or keys & self._recorded
             or not self._vacancy.take(firing.executions)
         ):
             return False
-        self._states[one] = (write("next_fire_time", firing.next_fire_time), firing.version, 0)
+        following = write("next_fire_time", firing.next_fire_time)
+        self._states[one] = (following, firing.version, paused)
         self._recorded |= keys
         self._last[one] = max((at for _, at in keys), default=self._last[one])
         self._taken.append(firing)

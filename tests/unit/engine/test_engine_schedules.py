@@ -275,6 +275,36 @@ def test_the_instants_of_a_pause_are_recorded_at_its_end(
     assert schedules.resume(one).version == 3  # it was not paused: nothing changes
 
 
+def test_an_edit_in_a_pause_leaves_no_instant_without_a_record(
+    schedules: Schedules, made: Parts, clock: ManualClock
+) -> None:
+    one = schedules.add_cron("job", MINUTELY, {})
+    schedules.pause(one)
+    clock.advance(minutes=2, seconds=30)
+    schedules.update(one, {"expression": "*/2 * * * *"}, {})
+    assert outcomes(made, one) == [PAUSED] * 3
+    clock.advance(minutes=2)
+    schedules.resume(one)
+    made.ticker.tick()
+    assert outcomes(made, one) == [PAUSED] * 4
+    assert made.ledger.audit(one, NOW, clock.now()).missing == []
+
+
+def test_what_was_due_between_two_pauses_is_not_told_as_paused(
+    schedules: Schedules, made: Parts, clock: ManualClock
+) -> None:
+    one = schedules.add_cron("job", MINUTELY, {"misfire": "run_all"})
+    schedules.pause(one)
+    clock.advance(minutes=1, seconds=30)
+    schedules.resume(one)
+    clock.advance(minutes=1)
+    schedules.pause(one)
+    clock.advance(minutes=1)
+    schedules.resume(one)
+    made.ticker.tick()
+    assert outcomes(made, one) == [PAUSED, PAUSED, FIRED, PAUSED]
+
+
 def test_a_pause_can_be_caught_up(schedules: Schedules, made: Parts, clock: ManualClock) -> None:
     one = schedules.add_cron("job", MINUTELY, {"misfire": "run_all"})
     schedules.pause(one)

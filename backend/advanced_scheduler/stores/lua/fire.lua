@@ -6,7 +6,8 @@
 -- returns  for each 1, or 0 where it was refused
 local function is_as_seen(id, version, expected)
   local known = redis.pcall('HMGET', P .. 's:' .. id, 'version', 'next_fire_time', 'paused')
-  return not known.err and known[1] == version and known[2] == expected and known[3] == '0'
+  local same = not known.err and known[1] == version and known[2] == expected
+  return same, known[3] ~= '0'
 end
 
 local function record(tick)
@@ -17,7 +18,8 @@ end
 
 local function fire()
   local id, version, expected, next_fire, last_fire = arg(), arg(), arg(), arg(), arg()
-  local fits, ticks, rows = is_as_seen(id, version, expected), {}, {}
+  local fits, paused = is_as_seen(id, version, expected)
+  local ticks, rows = {}, {}
   for at = 1, tonumber(arg()) do
     local tick = { schedule = arg(), instant = arg(), fields = args() }
     ticks[at] = tick
@@ -30,7 +32,7 @@ local function fire()
     fits = fits and row.free and not met['id ' .. row.id] and not met['key ' .. row.unique_key]
     met['id ' .. row.id], met['key ' .. row.unique_key] = true, row.unique_key ~= ''
   end
-  if not fits then return 0 end
+  if not fits or paused and #rows > 0 then return 0 end
   local hash = P .. 's:' .. id
   if next_fire == '' then
     call('HDEL', hash, 'next_fire_time')
@@ -38,7 +40,7 @@ local function fire()
     call('HSET', hash, 'next_fire_time', next_fire)
   end
   if last_fire ~= '' then call('HSET', hash, 'last_fire_time', last_fire) end
-  mark('due', id, next_fire ~= '' and next_fire)
+  mark('due', id, not paused and next_fire ~= '' and next_fire)
   for _, tick in ipairs(ticks) do record(tick) end
   for _, row in ipairs(rows) do insert(row) end
   return 1
