@@ -123,9 +123,13 @@ def test_tables_that_are_too_old_are_lacking(tmp_path: Path) -> None:
         ("no_such_module:scheduler", "No module named 'no_such_module'"),
         ("{}:other", "is 3, not an AdvancedTaskScheduler"),
         ("{}:missing", "is None, not an AdvancedTaskScheduler"),
+        ("..:scheduler", "cannot be imported: TypeError"),
+        ("broken:scheduler", "cannot be imported: ZeroDivisionError: division by zero"),
     ],
 )
 def test_an_application_that_is_not_there_is_a_wrong_use(path: str, words: str) -> None:
+    Path("broken.py").write_text("1 / 0")
     refused = run("--app", path.format(application().partition(":")[0]))
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert words in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, SchedulerError
 
 if TYPE_CHECKING:
     from ..scheduler import AdvancedTaskScheduler
@@ -65,8 +66,8 @@ def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
 def scheduler_at(path: str) -> AdvancedTaskScheduler:
     """The scheduler that an application has at ``package.module:name``.
 
-    Modules in the current folder are found. Raises ``ConfigurationError``; what the import of
-    the application raises is its own.
+    Modules in the current folder are found. Raises ``ConfigurationError``, also for what the
+    import raises: where findings are exit code 1, an application that is broken must not be.
     """
     from ..scheduler import AdvancedTaskScheduler
 
@@ -77,8 +78,14 @@ def scheduler_at(path: str) -> AdvancedTaskScheduler:
         sys.path.insert(0, here)
     try:
         found: Any = import_module(module)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"--app {path!r}: {error}") from error
+    except SchedulerError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigurationError(
+            f"--app {path!r} cannot be imported: {type(error).__name__}: {error} "
+            f"({where.filename}, line {where.lineno})"
+        ) from error
     for part in name.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, AdvancedTaskScheduler):
