@@ -1,16 +1,22 @@
-"""Counts what should have happened by now and has not: a sample, for the health report."""
+"""Counts what waits, and what should have happened by now and has not, for the health report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from ..clock import Clock
+from ..config import Settings
 from ..lifecycle import CLAIMABLE
-from ..models import ExecutionFilter
-from .node import Node
-from .parts import Parts
+from ..models import ExecutionFilter, TaskPriority
+from ..registry import TaskRegistry
+from ..stores.base import Store
+from .parked import count_parked
 from .runner import WAITS_FOR_SERVER
+from .ticker import Ticker
+from .views import TaskQueueView
 
 SAMPLE: Final = 200  # rows; enough to see that there are some
 LATE_SECONDS: Final = 10.0
@@ -18,26 +24,31 @@ LATE_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Each at most ``SAMPLE``; see ``HealthFacts`` for the words."""
+    """What the store tells: the first three at most ``SAMPLE``, see ``HealthFacts``.
+
+    ``waiting`` is how many executions wait at each priority, ``parked`` how much of each kind
+    this node cannot use.
+    """
 
     undrained: int = 0
     locks_waiting: int = 0
     ledger_gap: int = 0
+    waiting: Mapping[TaskPriority, int] = field(default_factory=dict)
+    parked: Mapping[str, int] = field(default_factory=dict)
 
 
-def backlog_of(parts: Parts, node: Node) -> Backlog:
-    """Read from the store; raises ``StoreUnavailable``.
-
-    What waits for a slot is load, not a fault: it counts only while there are free slots.
-    """
-    overdue = parts.clock.now() - timedelta(
-        seconds=max(LATE_SECONDS, 5 * parts.settings.poll_seconds)
-    )
+def backlog_of(
+    store: Store, registry: TaskRegistry, ticker: Ticker, clock: Clock, settings: Settings
+) -> Backlog:
+    """Read from the store; raises ``StoreUnavailable``."""
+    store.ping()
+    overdue = clock.now() - timedelta(seconds=max(LATE_SECONDS, 5 * settings.poll_seconds))
     first = ExecutionFilter(statuses=CLAIMABLE, order="claim", limit=SAMPLE)
-    rows = parts.store.find(first)
-    late = [row for row in rows if not row.blocked_by and row.due < overdue]
+    rows = store.find(first)
     return Backlog(
-        undrained=len(late) if node.dispatcher.free_slots else 0,
+        undrained=sum(not row.blocked_by and row.due < overdue for row in rows),
         locks_waiting=sum((row.reason or "").startswith(WAITS_FOR_SERVER) for row in rows),
-        ledger_gap=len(parts.store.due(overdue, SAMPLE)),
+        ledger_gap=len(store.due(overdue, SAMPLE)),
+        waiting=TaskQueueView(store).by_priority(),
+        parked=count_parked(store, registry, len(ticker.parked)),
     )

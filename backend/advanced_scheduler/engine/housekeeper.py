@@ -83,7 +83,8 @@ class Housekeeper:
         return rescued
 
     def _tell(self, row: TaskExecution, after: TaskExecution) -> None:
-        logger.warning("execution %s of task %s: %s", row.execution_id, row.task_id, after.reason)
+        why = after.reason or after.error
+        logger.warning("execution %s of task %s: %s", row.execution_id, row.task_id, why)
         data = {"node": row.node}
         self._events.publish(Event(EventType.RECOVERED, self._clock.now(), after, data))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypedDict
 from urllib.parse import quote
 
@@ -19,10 +20,11 @@ from ..retry import TaskRetryManager
 from ..stores import open_store
 from ..stores.base import LockStore, Store
 from .arguments import Arguments
+from .backlog import Backlog, backlog_of
 from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
-from .probe import Probe
+from .probe import PATIENCE, Probe
 from .settler import Settler
 from .signals import Signals
 from .ticker import Ticker
@@ -36,7 +38,7 @@ class Parts:
     clock: Clock
     leases: LeaseClock
     store: Store
-    probe: Probe
+    probe: Probe[Backlog]
     signals: Signals
     events: EventBus
     registry: TaskRegistry
@@ -77,13 +79,15 @@ def assemble(
     common: _Common = {"store": store, "registry": registry, "events": events, "clock": clock}
     settler = Settler(store, events, clock)
     intake = Intake(**common, arguments=arguments, settler=settler)
+    ticker = Ticker(**common, intake=intake, settler=settler)
+    read = partial(backlog_of, store, registry, ticker, clock, settings)
     kept = timedelta(days=settings.history_days)
     locks, fallback = _locks(redis_client, store, settings, leases)
     return Parts(
         **common,
         settings=settings,
         leases=leases,
-        probe=Probe(store.ping, clock),
+        probe=Probe(read, clock, patience=PATIENCE if store.blocking else None),
         signals=_signals(store, events),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
@@ -93,7 +97,7 @@ def assemble(
         arguments=arguments,
         settler=settler,
         intake=intake,
-        ticker=Ticker(**common, intake=intake, settler=settler),
+        ticker=ticker,
         ledger=Ledger(store=store, registry=registry, clock=clock, kept=kept),
     )
 

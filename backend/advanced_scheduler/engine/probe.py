@@ -1,31 +1,39 @@
-"""Asks a server whether it answers, and does not wait for it for ever."""
+"""Asks a server something, and does not wait for the answer for ever."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from ..clock import Clock
+
+T = TypeVar("T")
 
 PATIENCE: Final = 2.0  # seconds, of a health report
 
 
-class Probe:
-    """Calls ``ask`` on a thread of its own, and one at a time, however long it hangs."""
+class Probe(Generic[T]):
+    """Calls ``ask`` on a thread of its own, and one at a time, however long it hangs.
+
+    With ``patience=None`` it is called right here: it does not hang.
+    """
 
     def __init__(
-        self, ask: Callable[[], object], clock: Clock, *, patience: float = PATIENCE
+        self, ask: Callable[[], T], clock: Clock, *, patience: float | None = PATIENCE
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._patience = patience
         self._asking: threading.Thread | None = None
         self._since = 0.0
-        self._error: str | None = None
+        self._told: tuple[T | None, str | None] = None, None
 
-    def error(self) -> str | None:
-        """What ``ask`` raised, or that it has not answered in time; None if all is well."""
+    def answer(self) -> tuple[T | None, str | None]:
+        """What ``ask`` answers, or None and what it raised, or that it did not answer in time."""
+        if self._patience is None:
+            self._run()
+            return self._told
         asking = self._asking
         if asking is None or not asking.is_alive():
             asking = threading.Thread(target=self._run, name="store-probe", daemon=True)
@@ -33,12 +41,11 @@ class Probe:
             asking.start()
         asking.join(max(self._patience - (self._clock.monotonic() - self._since), 0.0))
         if asking.is_alive():
-            return f"no answer within {self._clock.monotonic() - self._since:.1f} s"
-        return self._error
+            return None, f"no answer within {self._clock.monotonic() - self._since:.1f} s"
+        return self._told
 
     def _run(self) -> None:
         try:
-            self._ask()
-            self._error = None
+            self._told = self._ask(), None
         except Exception as error:
-            self._error = str(error)
+            self._told = None, str(error)

@@ -141,6 +141,7 @@ class Timer:
         self._jobs = TickJobStore(clock, poll_seconds)
         self._asked = threading.Event()
         self._stopping = False
+        self._said: str | None = None  # why schedules do not fire; once, not at every poll
         self._started_host = False
         self._thread = threading.Thread(
             target=self._run, name="advanced-scheduler-ticker", daemon=True
@@ -211,14 +212,22 @@ class Timer:
         try:
             following = self._tick()
         except StoreError as error:
-            logger.warning("schedules could not be fired: %s", error)
+            self._say(str(error))
             self._failed(error)
             return self._poll
         except Exception as error:
             logger.exception("a pass of the ticker failed")
             self._failed(error)
             return self._poll
+        self._say(None)
         self.last_pass = self._clock.monotonic()
         if following is None or following <= began:  # still due: parked, or for another node
             return self._poll
         return (following - self._clock.now()).total_seconds()
+
+    def _say(self, why_not: str | None) -> None:
+        if why_not is not None and why_not != self._said:
+            logger.warning("no schedules are fired until this is over: %s", why_not)
+        elif why_not is None and self._said is not None:
+            logger.info("schedules are fired again")
+        self._said = why_not

@@ -71,6 +71,16 @@ def test_a_lease_that_ran_out_gives_the_execution_to_others(
     made.close()
 
 
+def test_what_runs_at_most_once_ends_with_its_node_and_the_log_says_why(
+    made: Parts, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.store.add([execution("a", at_most_once=True)])
+    claim(made)
+    clock.advance(LEASE)
+    assert keeper(made).sweep() == 1
+    assert "dead was lost during attempt 1" in caplog.text
+
+
 def test_one_crash_too_many_fails_it_and_skips_its_dependents(
     made: Parts, clock: ManualClock
 ) -> None:

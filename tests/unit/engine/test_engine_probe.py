@@ -11,15 +11,18 @@ from tests.support.waiting import eventually
 
 
 def test_an_answer_is_well_and_an_error_is_told() -> None:
-    errors = [StoreUnavailable("it is gone")]
+    errors: list[StoreUnavailable] = []
 
-    def ask() -> None:
+    def ask() -> int:
         if errors:
             raise errors.pop()
+        return 7
 
-    probe = Probe(ask, SystemClock())
-    assert probe.error() == "it is gone"
-    assert probe.error() is None
+    for patience in (None, 2.0):
+        errors.append(StoreUnavailable("it is gone"))
+        probe = Probe(ask, SystemClock(), patience=patience)
+        assert probe.answer() == (None, "it is gone")
+        assert probe.answer() == (7, None)
 
 
 def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
@@ -33,10 +36,10 @@ def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
     probe = Probe(hang, SystemClock(), patience=0.01)
     try:
         for _ in range(3):
-            assert "no answer within" in str(probe.error())
+            assert "no answer within" in str(probe.answer()[1])
         assert len(asked) == 1
     finally:
         released.set()
-    eventually(lambda: probe.error() is None, what="the server to be well again")
-    assert probe.error() is None
+    eventually(lambda: probe.answer()[1] is None, what="the server to be well again")
+    assert probe.answer()[1] is None
     assert len(asked) > 1

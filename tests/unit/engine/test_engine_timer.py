@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,6 +111,19 @@ def test_a_store_that_is_away_is_reported_and_asked_again(host: BackgroundSchedu
         ticks_on(ticks, 4)
         assert made.alive
     assert [str(error) for error in ticks.heard] == ["away", "a bug"]
+
+
+def test_a_store_that_stays_away_is_logged_once_and_its_return_as_well(
+    host: BackgroundScheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks = Ticks()
+    ticks.failures = [StoreUnavailable("away") for _ in range(5)]
+    with caplog.at_level(logging.INFO, "advanced_scheduler"), started(timer(host, ticks)):
+        ticks_on(ticks, 7)
+    assert caplog.messages == [
+        "no schedules are fired until this is over: away",
+        "schedules are fired again",
+    ]
 
 
 def test_an_application_s_own_scheduler_goes_on_when_ours_stops(
