@@ -83,7 +83,7 @@ class _Subscription:
         self._thread.join()
 
     def _run(self) -> None:
-        attempt = 0
+        attempt = int(self._listener is None)
         while not self._over.is_set():
             if self._listener is None:
                 attempt = self._connect_again(attempt)
@@ -96,18 +96,20 @@ class _Subscription:
         """Which attempt the next one is."""
         if self._over.wait(_PAUSES[min(attempt, len(_PAUSES) - 1)]):
             return attempt
-        self._listener = self._connected()
+        self._listener = self._connected(attempt)
         if self._listener is None:
             return attempt + 1
         for signal in Signal:  # some may have been missed
             self._tell(signal)
+        logger.info("signals of other nodes are heard again")
         return 0
 
-    def _connected(self) -> Any:
+    def _connected(self, attempt: int = 0) -> Any:
         try:
             return self._store.listener()
         except StoreError as error:
-            logger.warning("no signals of other nodes until this is over: %s", error)
+            if attempt == 0:
+                logger.warning("no signals of other nodes until this is over: %s", error)
             return None
 
     def _listen(self) -> None:
