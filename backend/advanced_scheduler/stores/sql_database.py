@@ -136,10 +136,10 @@ class SqlDatabase:
                 _PAUSE.wait(_PAUSE_SECONDS)
 
     def _explained(self, cause: Exception) -> StoreError:
-        shown = self._dialect.shown
+        shown, why = self._dialect.shown, " ".join(str(cause).split())  # psycopg's have lines
         if isinstance(cause, sa.exc.TimeoutError) or self._dialect.is_unavailable(cause):
-            return StoreUnavailable(f"store={shown} cannot be reached: {cause}")
-        return StoreError(f"store={shown} failed: {cause}")
+            return StoreUnavailable(f"store={shown} cannot be reached: {why}")
+        return StoreError(f"store={shown} failed: {why}")
 
     def _tell(self, db: Connection, signal: Signal) -> None:
         """Tell the other nodes when the transaction is through, where the database can."""

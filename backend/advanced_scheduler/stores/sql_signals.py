@@ -115,7 +115,8 @@ class _Ear(threading.Thread):
                     self._listen(db)
             except (psycopg.Error, OSError) as error:
                 if not deaf and not self._ended.is_set():
-                    logger.warning("no signals of %s for now: %s", self._dialect.shown, error)
+                    why = " ".join(str(error).split())
+                    logger.warning("no signals of %s for now: %s", self._dialect.shown, why)
                 deaf = True
                 self._ended.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
