@@ -296,7 +296,7 @@ def _lock_waits(facts: HealthFacts) -> str | None:
 
 
 def _ledger(facts: HealthFacts) -> str | None:
-    return _some(facts.ledger_gap, "due instants of schedules have no record")
+    return _some(facts.ledger_gap, "schedules are due, and nobody fires them")
 
 
 def _some(number: int, what: str) -> str | None:

@@ -286,7 +286,7 @@ def test_a_node_that_is_well_passes_every_probe() -> None:
         ("undrained", 3, set(), "degraded", "3 executions are due"),
         ("locks_waiting", 4, set(), "degraded", "4 executions wait for the lock server"),
         ("timer_alive", False, set(), "degraded", "the timer has ended"),
-        ("ledger_gap", 5, set(), "degraded", "5 due instants"),
+        ("ledger_gap", 5, set(), "degraded", "5 schedules are due"),
     ],
 )
 def test_one_fact_out_of_order_shows_where_the_table_says(
