@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     )
 
     store: str = "memory://"
-    """URL of the store: ``memory://`` or ``sqlite:///file.db``."""
+    """URL of the store: ``memory://``, ``sqlite:///file.db``, ``postgresql://`` or ``redis://``."""
     auto_migrate: bool = False
     """Whether a node may bring the tables of a PostgreSQL up to date; SQLite's it always does."""
     redis_url: str | None = Field(

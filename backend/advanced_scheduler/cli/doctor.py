@@ -30,7 +30,8 @@ App = Annotated[
 def doctor(store: StoreUrl = None, app: App = None, output: Output = Format.TABLE) -> None:
     """Compare what waits in the store with this build; exit with 1 if something is lacking.
 
-    A check for your own CI, before a deploy. Nothing is run, and nothing is changed.
+    A check for your own CI, before a deploy. Nothing is run, and nothing is changed, unless the
+    import of the application does so: schedules that it makes right there are made in its store.
     """
     from ..clock import SystemClock
     from ..engine.doctor import diagnose
