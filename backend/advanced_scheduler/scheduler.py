@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pkgutil import resolve_name
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from .clock import Clock
 from .config import Settings
@@ -102,6 +102,11 @@ class AdvancedTaskScheduler(ScheduleCalls):
         renew_in_child(self, AdvancedTaskScheduler._leave_to_parent)
 
     @property
+    def asked_store(self) -> str | Store:
+        """The store, or its URL, as it was asked for; see ``engine.rehearsal``."""
+        return self._parts.asked_store
+
+    @property
     def apscheduler(self) -> Host:
         """The scheduler of APScheduler that this one is plugged into."""
         return self._host.apscheduler
@@ -147,6 +152,8 @@ class AdvancedTaskScheduler(ScheduleCalls):
         timeout: float | None = None,
         after: Sequence[str | TaskDependency | TaskHandle[Any, Any]] = (),
         tags: Sequence[str] = (),
+        executor: Literal["auto", "thread", "process"] = "auto",
+        at_most_once: bool = False,
     ) -> Callable[[Callable[P, R]], TaskHandle[P, R]]:
         """Register the decorated function, under its dotted name unless ``task_id`` is given."""
 
@@ -162,6 +169,8 @@ class AdvancedTaskScheduler(ScheduleCalls):
                 timeout=timeout,
                 dependencies=[dependency_on(one) for one in after],
                 tags=tags,
+                executor=executor,
+                at_most_once=at_most_once,
             )
             self.register_task(definition)
             return TaskHandle(self, definition.task_id, function)

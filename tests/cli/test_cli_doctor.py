@@ -115,6 +115,19 @@ def test_tables_that_are_too_old_are_lacking(tmp_path: Path) -> None:
     assert "schema" in diagnosed.stdout
 
 
+def test_what_the_application_schedules_while_it_is_imported_is_not_stored(url: str) -> None:
+    file = Path(application().partition(":")[0] + ".py")
+    file.write_text(
+        APPLICATION.format(url=url)
+        + "\n\n@scheduler.task(task_id='new')\ndef new() -> None: ...\n"
+        + "\n\nnew.cron('0 4 * * *')\nnew.schedule()\n"
+    )
+    before = answer("--app", application())
+    assert {one["id"] for one in before["findings"]} >= {"archive"}
+    assert (before["schedules"], before["executions"]) == (1, 2)
+    assert answer("--app", application()) == before
+
+
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize(
     ("path", "words"),

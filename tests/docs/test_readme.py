@@ -89,6 +89,9 @@ def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder
         "from advanced_scheduler import AdvancedTaskScheduler\n"
         "scheduler = AdvancedTaskScheduler(store='sqlite:///jobs.db')\n"
     )
+    used = open_store(f"sqlite:///{folder}/jobs.db")  # by the build that is deployed
+    used.open()
+    used.close()
     if "--store" in words:
         url = request.getfixturevalue("postgres_schema")
         words = [url if word.startswith("postgresql://") else word for word in words]

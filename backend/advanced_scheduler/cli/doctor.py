@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from .sources import StoreUrl, scheduler_at, store_at
 
 if TYPE_CHECKING:
     from ..engine.doctor import Diagnosis
+    from ..stores.base import Store
 
 App = Annotated[
     str | None,
@@ -30,20 +30,19 @@ App = Annotated[
 def doctor(store: StoreUrl = None, app: App = None, output: Output = Format.TABLE) -> None:
     """Compare what waits in the store with this build; exit with 1 if something is lacking.
 
-    A check for your own CI, before a deploy. Nothing is run, and nothing is changed, unless the
-    import of the application does so: schedules that it makes right there are made in its store.
+    A check for your own CI, before a deploy. Nothing is run, and nothing is changed: what the
+    application schedules while it is imported, is not stored.
     """
     from ..clock import SystemClock
     from ..engine.doctor import diagnose
 
     scheduler = None if app is None else scheduler_at(app)
     tasks = None if scheduler is None else scheduler.task_definitions.values()
-    if scheduler is not None and store is None:
-        with closing(scheduler):
-            found = diagnose(scheduler.store, tasks, clock=SystemClock())
-    else:
-        with store_at(store) as target:
-            found = diagnose(target, tasks, clock=SystemClock())
+    asked: str | Store | None = store
+    if asked is None and scheduler is not None:
+        asked = scheduler.asked_store
+    with store_at(asked) as target:
+        found = diagnose(target, tasks, clock=SystemClock())
     _show(found, output)
     if found.findings:
         raise typer.Exit(Exit.FAILED)

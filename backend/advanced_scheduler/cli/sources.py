@@ -30,8 +30,8 @@ StoreUrl = Annotated[
 
 
 @contextmanager
-def store_at(url: str | None) -> Iterator[Store]:
-    """The store at ``url``, by default that of the settings; not open, and closed afterwards.
+def store_at(named: str | Store | None) -> Iterator[Store]:
+    """The store, or the one at a URL, by default of the settings; not open, closed afterwards.
 
     Raises ``ConfigurationError``, also for a store that other processes cannot see.
     """
@@ -39,14 +39,14 @@ def store_at(url: str | None) -> Iterator[Store]:
     from ..stores import open_store
 
     try:
-        settings = Settings() if url is None else Settings(store=url)
+        settings = Settings(store=named) if isinstance(named, str) else Settings()
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    store = open_store(settings.store)
+    store = open_store(settings.store) if named is None or isinstance(named, str) else named
     if not store.durable:
         raise ConfigurationError(
-            f"store={settings.store!r} keeps nothing that another process could see; give "
-            "--store URL, or set ADVANCED_SCHEDULER_STORE"
+            f"store={named or settings.store!r} keeps nothing that another process could see; "
+            "give --store URL, or set ADVANCED_SCHEDULER_STORE"
         )
     with closing(store):
         yield store
@@ -64,11 +64,12 @@ def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
 
 
 def scheduler_at(path: str) -> AdvancedTaskScheduler:
-    """The scheduler that an application has at ``package.module:name``.
+    """The scheduler that an application has at ``package.module:name``; it stores nothing.
 
     Modules in the current folder are found. Raises ``ConfigurationError``, also for what the
     import raises: where findings are exit code 1, an application that is broken must not be.
     """
+    from ..engine.rehearsal import rehearsal
     from ..scheduler import AdvancedTaskScheduler
 
     module, _, name = path.partition(":")
@@ -77,7 +78,8 @@ def scheduler_at(path: str) -> AdvancedTaskScheduler:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = import_module(module)
+        with rehearsal():
+            found: Any = import_module(module)
     except SchedulerError:
         raise
     except Exception as error:

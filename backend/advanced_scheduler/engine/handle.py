@@ -43,9 +43,12 @@ class TaskHandle(Generic[P, R]):
         """Schedule one execution; answers its id."""
         return self._scheduler.schedule_task(self.task_id, *args, **kwargs)
 
-    def cron(self, expression: str, *, timezone: str | None = None) -> str:
-        """Schedule executions by cron text; answers the id of the schedule."""
-        return self._scheduler.schedule_cron_task(self.task_id, expression, timezone=timezone)
+    def cron(self, expression: str, **options: Any) -> str:
+        """Schedule executions by cron text; answers the id of the schedule.
+
+        ``options`` are those of ``schedule_cron_task``: zone, bounds and policies.
+        """
+        return self._scheduler.schedule_cron_task(self.task_id, expression, **options)
 
 
 def dependency_on(task: str | TaskDependency | TaskHandle[Any, Any]) -> TaskDependency:

@@ -25,6 +25,7 @@ from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .probe import PATIENCE, Probe
+from .rehearsal import or_rehearsed
 from .settler import Settler
 from .signals import Signals
 from .ticker import Ticker
@@ -35,6 +36,7 @@ class Parts:
     """What a scheduler has whether it runs or not; ``Node`` adds what runs."""
 
     settings: Settings
+    asked_store: str | Store  # as the caller named it
     clock: Clock
     leases: LeaseClock
     store: Store
@@ -68,7 +70,8 @@ def assemble(
     if not isinstance(settings, Settings):
         raise ConfigurationError(f"settings={settings!r} must be a Settings")
     clock = clock or SystemClock(settings.clock_offset_seconds)
-    store = _opened(store, settings)
+    asked = settings.store if store is None else store
+    store = _opened(or_rehearsed(asked), settings)
     events, registry, leases = EventBus(), TaskRegistry(), LeaseClock(store, clock)
     arguments = Arguments(
         as_json=store.durable,
@@ -86,6 +89,7 @@ def assemble(
     return Parts(
         **common,
         settings=settings,
+        asked_store=asked,
         leases=leases,
         probe=Probe(read, clock, patience=PATIENCE if store.blocking else None),
         signals=_signals(store, events),
@@ -111,8 +115,8 @@ class _Common(TypedDict):
     clock: Clock
 
 
-def _opened(store: str | Store | None, settings: Settings) -> Store:
-    if store is None or isinstance(store, str):
+def _opened(store: str | Store, settings: Settings) -> Store:
+    if isinstance(store, str):
         store = open_store(store or settings.store, auto_migrate=settings.auto_migrate)
     elif not hasattr(store, "exchange"):
         raise ConfigurationError(

@@ -120,7 +120,8 @@ class FaultyStore:
         self._waiting: dict[tuple[str, type], deque[_Fault]] = {}  # by verb and kind
         self._chances: _Chances | None = None
         self._down = False
-        for verb in _verbs_of(store):  # not by __getattr__: isinstance must see the abilities
+        self._verbs = _verbs_of(store)
+        for verb in self._verbs:  # not by __getattr__: isinstance must see the abilities
             setattr(self, verb, partial(self._call, verb))
 
     @property
@@ -136,7 +137,10 @@ class FaultyStore:
         after: bool = False,
         error: BaseException | None = None,
     ) -> None:
-        """Let the next ``times`` calls of ``verb`` raise ``error`` (StoreUnavailable)."""
+        """Let the next ``times`` calls of ``verb`` raise ``error`` (StoreUnavailable).
+
+        ``ValueError`` for what is no verb of the store, here and below.
+        """
         error = error or StoreUnavailable(f"{verb} was made to fail")
         self._plan(verb, [_Failure(error, after)] * times)
 
@@ -165,6 +169,7 @@ class FaultyStore:
         ``before`` and ``after`` are the probabilities of a failure, ``delayed`` that of a
         delay of ``seconds``. Replaces what was said before.
         """
+        self._check(verbs or ())
         self._chances = _Chances(rng, before, after, delayed, seconds, verbs)
 
     def calm(self) -> None:
@@ -183,7 +188,14 @@ class FaultyStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
+    def _check(self, verbs: Collection[str]) -> None:
+        unknown = sorted(set(verbs) - self._verbs)
+        if unknown:
+            known = ", ".join(sorted(self._verbs))
+            raise ValueError(f"verb={unknown[0]!r} is no call of this store; use one of {known}")
+
     def _plan(self, verb: str, faults: Sequence[_Fault]) -> None:
+        self._check([verb])
         for fault in faults:
             self._waiting.setdefault((verb, type(fault)), deque()).append(fault)
 

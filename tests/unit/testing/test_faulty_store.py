@@ -175,3 +175,12 @@ def test_it_can_do_what_the_store_behind_it_can(
 def test_it_may_say_that_it_blocks() -> None:
     assert not FaultyStore(MemoryStore()).blocking
     assert FaultyStore(MemoryStore(), blocking=True).blocking
+
+
+def test_a_verb_that_the_store_does_not_have_is_refused() -> None:
+    store = FaultyStore(MemoryStore())
+    for plan in (store.fail, store.hold, lambda verb: store.delay(verb, 1)):
+        with pytest.raises(ValueError, match=r"verb='exchnge' is no call of this store; use .*add"):
+            plan("exchnge")
+    with pytest.raises(ValueError, match="verb='publish'"):
+        store.at_random(random.Random(1), before=1, verbs=["add", "publish"])
