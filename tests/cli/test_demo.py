@@ -155,7 +155,7 @@ def test_an_interrupt_ends_it_and_loses_nothing(site: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         # A shell that runs the tests in the background lets them, and us, ignore SIGINT.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert interrupted.stdout is not None
     with interrupted:
