@@ -79,7 +79,7 @@ def one_outage(
     used = node.cpu_seconds() - used
     end()
     back = time.time()
-    said = waited(lambda: reports(cluster, since, "unhealthy", "degraded"), timeout=2)
+    said = waited(lambda: reports(cluster, since, "unhealthy", "degraded"), timeout=6)
     well = waited(lambda: reports(cluster, back, "healthy"), timeout=BACK)
     ticks = waited(lambda: cluster.starts()[-1]["at"] > back, timeout=BACK)
     told = {

@@ -49,6 +49,7 @@ class Parts:
     monitor: SchedulerHealthMonitor
     locks: DistributedTaskLock
     fallback_locks: DistributedTaskLock | None
+    locks_apart: bool  # on a server that is not the store's
     arguments: Arguments
     settler: Settler
     intake: Intake
@@ -98,6 +99,7 @@ def assemble(
         monitor=_monitor(events, clock),
         locks=locks,
         fallback_locks=fallback,
+        locks_apart=redis_client is not None or settings.redis_url is not None,
         arguments=arguments,
         settler=settler,
         intake=intake,

@@ -15,7 +15,7 @@ from .parts import Parts
 def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFacts:
     """Ask the engine how it is and, unless told not to, the servers whether they answer."""
     told, store_error = parts.probe.answer() if ask else (None, None)
-    return _facts(parts, node, told, store_error, _lock_error(parts) if ask else None)
+    return _facts(parts, node, told, store_error, _lock_error(parts, store_error) if ask else None)
 
 
 def _facts(
@@ -55,7 +55,7 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
     """The keys of document 003, and ``reasons`` when the status is not ``healthy``."""
     told, store_error = parts.probe.answer()
     backlog = told or Backlog()
-    facts = _facts(parts, node, told, store_error, _lock_error(parts))
+    facts = _facts(parts, node, told, store_error, _lock_error(parts, store_error))
     report = parts.monitor.get_health_status()
     status, reasons = assess(facts)
     reasons += report["reasons"]
@@ -77,7 +77,9 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
     }
 
 
-def _lock_error(parts: Parts) -> str | None:
+def _lock_error(parts: Parts, store_error: str | None) -> str | None:
+    if store_error is not None and not parts.locks_apart:
+        return None  # they are where the store is, which is told already
     try:
         parts.locks.ping()
     except LockError as error:
