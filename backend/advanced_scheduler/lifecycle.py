@@ -27,11 +27,12 @@ NEXT: Final[Mapping[TaskStatus, frozenset[TaskStatus]]] = {
     _S.SKIPPED: frozenset(),
 }
 FINAL: Final = frozenset(status for status, after in NEXT.items() if not after)
+OPEN: Final = frozenset(NEXT) - FINAL
+"""An execution in one of these has not ended."""
 CLAIMABLE: Final = frozenset(status for status, after in NEXT.items() if _S.RUNNING in after)
 
 _RUNNING: Final = frozenset({_S.RUNNING})
 _PENDING: Final = frozenset({_S.PENDING})
-_OPEN: Final = CLAIMABLE | _RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,7 @@ def cancel(
     return Transition(
         execution_id=row.execution_id,
         fence=None,
-        sources=_OPEN,
+        sources=OPEN,
         target=_S.CANCELLED,
         changes={
             **_NOBODY,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypedDict
 
 from ..context import current_execution
-from ..lifecycle import FINAL
+from ..lifecycle import OPEN
 from ..models import (
     ExecutionFilter,
     RetryConfig,
@@ -97,7 +97,7 @@ class Audit:
         return [
             row.execution_id
             for task in self._tasks
-            for row in self._find(task_id=task.task_id, statuses=frozenset(TaskStatus) - FINAL)
+            for row in self._find(task_id=task.task_id, statuses=OPEN)
         ]
 
     def finish(self) -> None:

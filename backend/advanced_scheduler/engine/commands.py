@@ -13,13 +13,12 @@ from uuid import uuid4
 from .. import lifecycle
 from ..errors import ConfigurationError, InvalidArguments, TaskAlreadyRegistered, TaskInUse
 from ..faults import is_storable
-from ..lifecycle import FINAL
+from ..lifecycle import OPEN
 from ..models import (
     ExecutionFilter,
     ScheduleOptions,
     TaskDefinition,
     TaskExecution,
-    TaskStatus,
     task_key,
 )
 from ..registry import RegisteredTask, definition_for
@@ -28,7 +27,6 @@ from .options import checked
 from .parts import Parts
 from .settler import Change
 
-_OPEN: Final = frozenset(TaskStatus) - FINAL
 _DEFAULTS: Final = ScheduleOptions()
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -62,7 +60,7 @@ class Commands:
         """Out of both, unless executions wait for one of its executions."""
         self._parts.registry.get(task_id)
         store = self._parts.store
-        open_ones = store.find(ExecutionFilter(task_id=task_id, statuses=_OPEN, limit=10_000))
+        open_ones = store.find(ExecutionFilter(task_id=task_id, statuses=OPEN, limit=10_000))
         waiting = store.dependents({task_key(task_id), *(row.execution_id for row in open_ones)})
         if waiting:
             raise TaskInUse(

@@ -11,19 +11,18 @@ from sys import maxsize
 from typing import Final, Literal
 
 from ..clock import Clock
-from ..errors import InvalidArguments, InvalidTrigger
+from ..errors import InvalidArguments
 from ..functions import name_of
-from ..lifecycle import FINAL
-from ..models import ExecutionFilter, Schedule, TaskDefinition, TaskExecution, TaskStatus
+from ..lifecycle import OPEN
+from ..models import ExecutionFilter, Schedule, TaskDefinition, TaskExecution
 from ..registry import TaskRegistry
 from ..stores.base import MigratedStore, Revisions, Store
-from ..triggers import trigger_from_json
 from .arguments import Arguments
+from .parked import trigger_problem
 
 MOST_SKEW_SECONDS: Final = 5.0
 """How far the clocks of two nodes may be apart."""
 
-_OPEN: Final = frozenset(TaskStatus) - FINAL
 _PAGE: Final = 1000
 _ZONE: Final = "Europe/Berlin"  # any that is not built in
 
@@ -127,7 +126,7 @@ class _Search:
         self._note_unreadable()
 
     def _open_executions(self) -> Iterator[TaskExecution]:
-        query = ExecutionFilter(statuses=_OPEN, limit=_PAGE)
+        query = ExecutionFilter(statuses=OPEN, limit=_PAGE)
         while page := self._store.find(query):
             yield from page
             self._note_unreadable()  # the store forgets what it met a minute ago
@@ -146,7 +145,7 @@ class _Search:
 
     def _check_schedule(self, schedule: Schedule) -> None:
         problem = (
-            _trigger_problem(schedule)
+            trigger_problem(schedule)
             or self._task_problem(schedule.task_id)
             or self._arguments_problem(schedule)
         )
@@ -181,14 +180,6 @@ def _registry(definitions: Collection[TaskDefinition]) -> TaskRegistry:
     for definition in definitions:
         registry.register(definition)
     return registry
-
-
-def _trigger_problem(schedule: Schedule) -> str | None:
-    try:
-        trigger_from_json(schedule.trigger)
-    except InvalidTrigger as error:
-        return str(error)
-    return None
 
 
 def _skew(store: Store, clock: Clock) -> float | None:

@@ -40,12 +40,17 @@ def count_parked(store: Store, registry: TaskRegistry, schedules: int) -> dict[s
     }
 
 
-def _parked(schedule: Schedule, registry: TaskRegistry) -> Iterator[Parked]:
-    reason = None
+def trigger_problem(schedule: Schedule) -> str | None:
+    """Why its trigger cannot be used; None if it can."""
     try:
         trigger_from_json(schedule.trigger)
     except InvalidTrigger as error:
-        reason = str(error)
+        return str(error)
+    return None
+
+
+def _parked(schedule: Schedule, registry: TaskRegistry) -> Iterator[Parked]:
+    reason = trigger_problem(schedule)
     if schedule.task_id not in registry:
         reason = _not_registered(schedule.task_id)
     if reason is not None:

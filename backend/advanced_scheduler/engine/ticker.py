@@ -11,7 +11,7 @@ from .. import lifecycle
 from ..clock import Clock
 from ..errors import StoreError, StoreUnavailable
 from ..events import Event, EventBus, EventType
-from ..lifecycle import FINAL
+from ..lifecycle import OPEN
 from ..models import (
     ExecutionFilter,
     OverlapPolicy,
@@ -34,8 +34,7 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 500  # schedules in one round trip
 REMEMBERED: Final = 10_000  # triggers that need not be built anew
 LOOKED_AT: Final = 100  # executions of one schedule that have not ended
-_OPEN: Final = frozenset(TaskStatus) - FINAL
-_BEGUN: Final = _OPEN - {TaskStatus.PENDING}
+_BEGUN: Final = OPEN - {TaskStatus.PENDING}
 _IN_TURN: Final = frozenset(
     {OverlapPolicy.QUEUE_ONE, OverlapPolicy.QUEUE_ALL, OverlapPolicy.CANCEL_RUNNING}
 )
@@ -139,7 +138,7 @@ class Ticker:
                     schedule_id=schedule.schedule_id, statuses=statuses, limit=LOOKED_AT
                 )
             )
-            for statuses in (_OPEN, _BEGUN)
+            for statuses in (OPEN, _BEGUN)
         )
         return list({row.execution_id: row for rows in found for row in rows}.values())
 

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from ..lifecycle import FINAL
+from ..lifecycle import FINAL, OPEN
 from ..lifecycle import claim as claiming
 from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
 from .rows import EXECUTION
@@ -86,7 +86,7 @@ COUNTS: Final = (
 _any_task: Final = _e.task_id.concat(sa.literal_column("''")).label("task_id")
 WAITING_TASKS: Final = (
     sa.select(_any_task, sa.func.count().label("number"))
-    .where(_e.status.in_(sorted(map(str, frozenset(TaskStatus) - FINAL))))
+    .where(_e.status.in_(sorted(map(str, OPEN))))
     .group_by(_any_task.element)
 )
 SEEN_STATES: Final = (
