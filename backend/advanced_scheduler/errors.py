@@ -13,6 +13,7 @@ SchedulerError
 │   └── InvalidCronExpression                   "Invalid cron expression", field and token
 ├── ExecutionNotFound             (KeyError)    no execution has this id
 ├── ScheduleNotFound              (KeyError)    no schedule has this id
+├── ScheduleExists                (ValueError)  another schedule has this id or name
 ├── VersionConflict                             the schedule was edited by somebody else
 ├── TaskFailed                                  ``result()``: ended without a result
 ├── RemoteError                                 what a task raised in a process of its own
@@ -87,6 +88,10 @@ class ScheduleNotFound(SchedulerError, KeyError):
     """No schedule has this id: it never existed, or it was removed."""
 
     __str__ = Exception.__str__
+
+
+class ScheduleExists(SchedulerError, ValueError):
+    """Another schedule has this id or name already; the message says which."""
 
 
 class VersionConflict(SchedulerError):

@@ -23,6 +23,7 @@ from .errors import (
     ProcessDied,
     RemoteError,
     ResultTimeout,
+    ScheduleExists,
     ScheduleNotFound,
     SchedulerError,
     SchedulerStateError,
@@ -55,6 +56,7 @@ from .models import (
     TaskStatus,
     Tick,
     TickOutcome,
+    result_of,
 )
 from .queue import PriorityTaskQueue
 from .retry import TaskRetryManager
@@ -96,6 +98,7 @@ __all__ = [
     "RetryConfig",
     "RetryStrategy",
     "Schedule",
+    "ScheduleExists",
     "ScheduleNotFound",
     "ScheduleOptions",
     "SchedulerError",
@@ -124,4 +127,5 @@ __all__ = [
     "VersionConflict",
     "current_execution",
     "get_advanced_scheduler",
+    "result_of",
 ]

@@ -148,13 +148,14 @@ class Schedules:
                 schedule_id=seen.schedule_id,
                 version=seen.version,
                 expected=seen.next_fire_time,
+                last=seen.last_fire_time,
                 next_fire_time=following,
                 ticks=[_not_run(seen, one, now) for one in instants],
                 executions=(),
             )
             if self._parts.store.fire([step]) != [True]:
                 return  # another node is faster
-            seen = replace(seen, next_fire_time=following)
+            seen = replace(seen, next_fire_time=following, last_fire_time=instants[-1])
 
     def _first(self, trigger: Trigger, last: datetime | None) -> datetime:
         """The first instant from now on, and after ``last``, which has its record already."""

@@ -118,6 +118,7 @@ class Ticker:
             schedule_id=schedule.schedule_id,
             version=schedule.version,
             expected=schedule.next_fire_time,
+            last=schedule.last_fire_time,
             next_fire_time=planned.next_fire_time,
             ticks=[_tick(schedule, one, ids.get(one.instant), now) for one in planned.decisions],
             executions=rows,

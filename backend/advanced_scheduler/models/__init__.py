@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .executions import (
+    DEFAULT_QUEUE,
     EXECUTION_FIELDS,
     ExecutionFilter,
     TaskExecution,
@@ -14,13 +15,16 @@ from .schedules import (
     OverlapPolicy,
     Parked,
     Schedule,
+    ScheduleFilter,
     Tick,
     TickOutcome,
+    Total,
 )
 from .tasks import (
     DEPENDENCY_TYPES,
     LONGEST,
     DependencyType,
+    ResultOf,
     RetryConfig,
     RetryStrategy,
     ScheduleOptions,
@@ -28,10 +32,12 @@ from .tasks import (
     TaskDependency,
     TaskPriority,
     TaskStatus,
+    result_of,
     task_key,
 )
 
 __all__ = [
+    "DEFAULT_QUEUE",
     "DEPENDENCY_TYPES",
     "EXECUTION_FIELDS",
     "LONGEST",
@@ -42,9 +48,11 @@ __all__ = [
     "MisfirePolicy",
     "OverlapPolicy",
     "Parked",
+    "ResultOf",
     "RetryConfig",
     "RetryStrategy",
     "Schedule",
+    "ScheduleFilter",
     "ScheduleOptions",
     "TaskDefinition",
     "TaskDependency",
@@ -53,5 +61,7 @@ __all__ = [
     "TaskStatus",
     "Tick",
     "TickOutcome",
+    "Total",
+    "result_of",
     "task_key",
 ]

@@ -10,12 +10,14 @@ from typing import Any, Final, Literal, cast
 
 from .tasks import TaskDependency, TaskPriority, TaskStatus
 
+DEFAULT_QUEUE: Final = "default"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
     """Which executions ``find`` answers, and in what order.
 
-    ``order`` is ``newest`` (by id, the latest first) or ``claim`` (priority, due time,
+    ``order`` is ``newest`` (by id, the latest first) or ``claim`` (priority, rank, due time,
     arrival). ``cursor`` is the id after which a page of ``newest`` begins.
     """
 
@@ -24,6 +26,7 @@ class ExecutionFilter:
     workflow_id: str | None = None
     schedule_id: str | None = None
     priority: TaskPriority | None = None
+    queue: str | None = None
     order: Literal["newest", "claim"] = "newest"
     cursor: str | None = None
     limit: int = 100
@@ -34,7 +37,13 @@ class TaskExecution:
     """One run of a task, from the moment it is scheduled until it has ended.
 
     The first block are the fields that users see; the second is what the state machine
-    needs. All datetimes are aware, in UTC; durations are seconds.
+    needs. All datetimes are aware, in UTC; durations are seconds. Of equal priority the higher
+    ``rank`` goes first.
+
+    ``extras`` has what few executions have, each if it has it: ``retry``, fields of a
+    ``RetryConfig`` that take the place of the task's; ``executor``, the name of a pool;
+    ``inputs``, which arguments are the results of which executions ({"0": id} by position,
+    {"name": id} by name); ``metadata``, the caller's own.
     """
 
     execution_id: str
@@ -70,6 +79,9 @@ class TaskExecution:
     blocked_by: frozenset[str] = frozenset()  # keys of dependencies that have not settled
     wait_until: datetime | None = None  # the earliest time-out of a dependency
     at_most_once: bool = False  # a lost lease ends it
+    queue: str = DEFAULT_QUEUE
+    rank: int = 0
+    extras: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None  # why it waits, or why it did not run
     cause: str | None = None  # the failure at the root of a chain of skipped executions
 

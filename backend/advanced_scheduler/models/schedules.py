@@ -49,8 +49,14 @@ class Schedule:
 
     ``grace_seconds=None`` means half the time to the next tick. ``version`` counts edits.
     ``ledger_from`` is when this version began: from there up to ``next_fire_time`` the ledger
-    has a tick for every instant. ``last_fire_time`` is the last instant that was recorded;
-    instants before ``resumed_time`` fell into a pause.
+    has a tick for every instant. ``last_fire_time`` is the latest instant that was recorded;
+    instants before ``resumed_time`` fell into a pause. ``next_fire_time=None``: it has ended,
+    or waits for an event, whose name is then ``event``.
+
+    ``name`` is unique among the schedules of a store. ``run_count`` is how many instants have
+    run (not those that somebody ran by hand); after ``max_runs`` of them it has ended. After
+    ``pause_on_failure`` failures in a row it pauses itself. ``changelog`` says what the edit at
+    ``changed_time`` that made this version was for.
     """
 
     schedule_id: str
@@ -70,6 +76,40 @@ class Schedule:
     grace_seconds: float | None = None
     overlap: OverlapPolicy = OverlapPolicy.ALLOW
     tags: tuple[str, ...] = ()
+    name: str | None = None
+    event: str | None = None
+    queue: str | None = None
+    timeout: float | None = None
+    retry: Mapping[str, Any] = field(default_factory=dict)  # as in an execution's ``extras``
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    max_runs: int | None = None
+    run_count: int = 0
+    pause_on_failure: int | None = None
+    created_time: datetime | None = None
+    changed_time: datetime | None = None
+    changelog: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleFilter:
+    """Which schedules ``find_schedules`` answers, by id; all conditions must hold.
+
+    ``cursor`` is the id after which a page begins; ``limit=None`` answers all.
+    """
+
+    name: str | None = None
+    event: str | None = None
+    task_id: str | None = None
+    cursor: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """How many executions ended alike, and how many seconds they ran in all."""
+
+    count: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,8 +178,11 @@ class ScheduleOptions:
     ``at`` is an aware datetime, ``delay`` a number of seconds; at most one of them. ``after``
     names execution ids that must have completed (whether they succeeded or not) first.
     ``unique`` is a key: while an execution with it has not ended, scheduling again answers
-    that execution's id. ``workflow_id`` puts the execution into a workflow run. ``connection``
-    is the caller's SQLAlchemy connection or session on the database of the store: the
+    that execution's id. ``workflow_id`` puts the execution into a workflow run. ``queue`` is
+    the lane it waits in; of equal priority the higher ``rank`` (-1000 to 1000) goes first.
+    ``retry`` takes the place of the task's, but for exception types and tenacity's objects,
+    which belong to the definition. ``executor`` is ``thread``, ``process``, or a pool made by
+    ``add_process_pool``. ``metadata`` (JSON) is kept with the execution. ``connection`` is the caller's SQLAlchemy connection or session on the database of the store: the
     execution is then part of the caller's transaction.
     """
 
@@ -191,4 +194,25 @@ class ScheduleOptions:
     timeout: float | None = None
     tags: Sequence[str] = ()
     workflow_id: str | None = None
+    queue: str | None = None
+    rank: int = 0
+    retry: RetryConfig | None = None
+    executor: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     connection: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOf:
+    """Stands for the result of an execution in the arguments of another; see ``result_of``."""
+
+    execution_id: str
+
+
+def result_of(execution_id: str) -> Any:
+    """An argument that becomes the result of that execution when the task starts.
+
+    The new execution waits for that one to succeed, and is skipped if it does not. Typed
+    ``Any``, since it stands where a value of the parameter's type is wanted.
+    """
+    return ResultOf(execution_id)

@@ -19,10 +19,13 @@ from ..models import (
     ExecutionFilter,
     Parked,
     Schedule,
+    ScheduleFilter,
     TaskExecution,
     TaskPriority,
     TaskStatus,
     Tick,
+    TickOutcome,
+    Total,
 )
 
 
@@ -31,6 +34,7 @@ class Claim:
     """Who wants work, how much, and until when the lease is to last.
 
     ``exclude`` are task ids that the node cannot run; their executions stay for others.
+    ``queues`` are those that it serves; None means all.
     """
 
     node: str
@@ -38,6 +42,7 @@ class Claim:
     now: datetime
     lease_until: datetime
     exclude: frozenset[str] = frozenset()
+    queues: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +67,21 @@ class Firing:
 
     Applied only if the stored schedule still has ``version`` and ``expected``, its next fire
     time as the node saw it, and is not paused; or is, and nothing runs, as when a pause is
-    recorded. The latest instant of its ticks becomes the ``last_fire_time``.
+    recorded. ``last`` is its last fire time as the node saw it, and is compared as well. The
+    latest instant of its ticks becomes the ``last_fire_time``, unless that is later already;
+    its executions count in ``run_count``.
+
+    ``by_hand``: somebody wants it now. Then a pause is no obstacle, and nothing is counted.
     """
 
     schedule_id: str
     version: int
-    expected: datetime
+    expected: datetime | None
     next_fire_time: datetime | None
     ticks: Sequence[Tick]
     executions: Sequence[TaskExecution]
+    last: datetime | None = None
+    by_hand: bool = False
 
 
 class ExecutionStore(Protocol):
@@ -112,13 +123,17 @@ class ExecutionStore(Protocol):
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first, at most ``limit``; answer how many went.
 
+        What they add to ``totals`` stays.
         A row goes if it ended before ``older_than``, or if it ended before ``before`` and more
         than ``keep`` ended rows are there. Rows that have not ended never go.
         """
         ...
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
-        """Take due, unblocked rows by priority, due time, id; set what ``lifecycle.claim`` says."""
+        """Take due, unblocked rows by priority, rank (the higher first), due time, id.
+
+        Sets what ``lifecycle.claim`` says.
+        """
         ...
 
     def apply(self, transitions: Sequence[Transition]) -> list[bool]:
@@ -165,8 +180,9 @@ class ScheduleStore(Protocol):
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert (``expected=None``), or replace what is stored; False where it does not fit.
 
-        It fits if nothing has this id, or if the stored one still has the version and the
-        next fire time of ``expected``.
+        It fits if nothing has this id, or if the stored one still has the version, the next
+        fire time and the last fire time of ``expected``; ``run_count`` is not replaced. Every
+        version is kept, see ``versions``. Raises ``ScheduleExists`` if another one has its name.
         """
         ...
 
@@ -174,8 +190,27 @@ class ScheduleStore(Protocol):
         """These schedules, or all, by id."""
         ...
 
+    def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
+        """The schedules that fit, by id."""
+        ...
+
+    def versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest 100 versions of a schedule that is there, as they were put, oldest first."""
+        ...
+
+    def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
+        """How its ended executions ended, also those that were pruned; what is 0 may be left out.
+
+        The seconds are from ``started_time`` to ``completed_time``, where both are there.
+        """
+        ...
+
+    def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
+        """How many ticks there are from ``start`` up to, without, ``end``, of all schedules."""
+        ...
+
     def remove(self, schedule_id: str) -> bool:
-        """Delete the schedule; its ticks stay."""
+        """Delete the schedule, its versions and totals; its ticks stay."""
         ...
 
     def due(self, now: datetime, limit: int) -> list[Schedule]:
