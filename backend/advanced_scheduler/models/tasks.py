@@ -182,8 +182,9 @@ class ScheduleOptions:
     the lane it waits in; of equal priority the higher ``rank`` (-1000 to 1000) goes first.
     ``retry`` takes the place of the task's, but for exception types and tenacity's objects,
     which belong to the definition. ``executor`` is ``thread``, ``process``, or a pool made by
-    ``add_process_pool``. ``metadata`` (JSON) is kept with the execution. ``connection`` is the caller's SQLAlchemy connection or session on the database of the store: the
-    execution is then part of the caller's transaction.
+    ``add_process_pool``. ``metadata`` (JSON) is kept with the execution. ``connection`` is the
+    caller's SQLAlchemy connection or session on the database of the store: the execution is
+    then part of the caller's transaction.
     """
 
     at: datetime | None = None
