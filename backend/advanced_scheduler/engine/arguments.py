@@ -33,6 +33,19 @@ class Arguments:
         packed = self._codec(task).pack(bound_args, bound_kwargs)
         return packed if self._as_json else (bound_args, bound_kwargs)
 
+    def pack(
+        self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """What a schedule keeps: these alone, as the definition's own are added when it fires.
+
+        Raises ``InvalidArguments`` naming the argument; ``load`` is the inverse.
+        """
+        task.bind(args, kwargs)
+        if not self._check or not (args or kwargs):
+            return args, kwargs
+        packed = self._codec(task).pack(args, kwargs)
+        return packed if self._as_json else (args, kwargs)
+
     def load(
         self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

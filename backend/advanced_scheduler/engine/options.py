@@ -10,9 +10,17 @@ from typing import Any, Final
 
 from ..errors import InvalidArguments
 from ..faults import cleaned
-from ..models import LONGEST, ScheduleOptions, TaskPriority
+from ..models import LONGEST, RetryConfig, ScheduleOptions, TaskPriority
 
 TEXT_LENGTH: Final = 200
+_STORED_RETRY: Final = (
+    "strategy",
+    "max_attempts",
+    "initial_delay",
+    "max_delay",
+    "backoff_multiplier",
+    "jitter",
+)
 _SHOW: Final = reprlib.Repr()
 _SHOW.maxother = 100  # a whole datetime
 
@@ -38,6 +46,13 @@ def checked(options: object) -> ScheduleOptions:
         after=_texts("after", options.after),
         tags=_texts("tags", options.tags),
     )
+
+
+def retry_fields(config: RetryConfig) -> dict[str, Any]:
+    """What of a RetryConfig can be stored with an execution or a schedule, as JSON values."""
+    return {name: getattr(config, name) for name in _STORED_RETRY} | {
+        "strategy": config.strategy.value
+    }
 
 
 def _instant(at: datetime | None) -> datetime | None:
