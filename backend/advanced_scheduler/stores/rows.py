@@ -211,15 +211,18 @@ _MAPPING: Final = (_write_mapping, _read_mapping)
 _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "args": _ITEMS,
     "at_most_once": (int, bool),
+    "changed_time": _INSTANT,
     "completed_time": _INSTANT,
     "created_time": _INSTANT,
     "dependencies": (_write_dependencies, _read_dependencies),
     "due_time": _INSTANT,
+    "extras": _MAPPING,
     "instant": _INSTANT,
     "kwargs": _MAPPING,
     "last_fire_time": _INSTANT,
     "lease_until": _INSTANT,
     "ledger_from": _INSTANT,
+    "metadata": _MAPPING,
     "metrics": _MAPPING,
     "misfire": (str, MisfirePolicy),
     "next_fire_time": _INSTANT,
@@ -230,6 +233,7 @@ _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "recorded_time": _INSTANT,
     "resumed_time": _INSTANT,
     "result": (to_json, _read_result),
+    "retry": _MAPPING,
     "scheduled_time": _INSTANT,
     "started_time": _INSTANT,
     "status": (str, TaskStatus),
@@ -239,6 +243,7 @@ _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
 }
 
 _COUNT: Final = (int,)
+_LIMIT: Final = (int, NoneType)
 _SECONDS: Final = (float, int, NoneType)
 _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
     "attempt": _COUNT,
@@ -246,7 +251,11 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
     "fence": _COUNT,
     "grace_seconds": _SECONDS,
     "max_catch_up": _COUNT,
+    "max_runs": _LIMIT,
+    "pause_on_failure": _LIMIT,
+    "rank": _COUNT,
     "retry_count": _COUNT,
+    "run_count": _COUNT,
     "timeout": _SECONDS,
     "version": _COUNT,
 }

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from ..lifecycle import CLAIMABLE
+from ..models import DEFAULT_QUEUE
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The revision that these tables are; ``migrations/versions`` leads there from any older one."""
 
 READABLE_FROM: Final = "0001"
@@ -75,6 +76,9 @@ executions: Final = sa.Table(
     sa.Column("blocked", sa.SmallInteger, nullable=False),  # 1 while it has rows in ``edges``
     sa.Column("wait_until", sa.BigInteger),
     sa.Column("at_most_once", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("queue", WORD, nullable=False, server_default=DEFAULT_QUEUE),
+    sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("extras", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("cause", sa.Text),
 )
@@ -87,26 +91,54 @@ edges: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 
-schedules: Final = sa.Table(
-    "schedules",
+
+def _schedules(name: str, *, version_is_key: bool) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("schedule_id", WORD, primary_key=True),
+        sa.Column("task_id", WORD, nullable=False),
+        sa.Column("trigger", sa.Text, nullable=False),
+        sa.Column("args", sa.Text),
+        sa.Column("kwargs", sa.Text),
+        sa.Column("priority", sa.SmallInteger),
+        sa.Column("next_fire_time", sa.BigInteger),
+        sa.Column("last_fire_time", sa.BigInteger),
+        sa.Column("ledger_from", sa.BigInteger),
+        sa.Column("resumed_time", sa.BigInteger),
+        sa.Column("paused", sa.SmallInteger, nullable=False),
+        sa.Column("version", sa.Integer, primary_key=version_is_key, nullable=False),
+        sa.Column("misfire", WORD, nullable=False),
+        sa.Column("max_catch_up", sa.Integer, nullable=False),
+        sa.Column("grace_seconds", sa.Double),
+        sa.Column("overlap", WORD, nullable=False),
+        sa.Column("tags", sa.Text),
+        sa.Column("name", WORD),
+        sa.Column("event", WORD),
+        sa.Column("queue", WORD),
+        sa.Column("timeout", sa.Double),
+        sa.Column("retry", sa.Text),
+        sa.Column("metadata", sa.Text),
+        sa.Column("max_runs", sa.Integer),
+        sa.Column("run_count", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("pause_on_failure", sa.Integer),
+        sa.Column("created_time", sa.BigInteger),
+        sa.Column("changed_time", sa.BigInteger),
+        sa.Column("changelog", sa.Text),
+    )
+
+
+schedules: Final = _schedules("schedules", version_is_key=False)
+versions: Final = _schedules("schedule_versions", version_is_key=True)
+
+totals: Final = sa.Table(
+    "schedule_totals",  # of executions that were pruned
     metadata,
     sa.Column("schedule_id", WORD, primary_key=True),
-    sa.Column("task_id", WORD, nullable=False),
-    sa.Column("trigger", sa.Text, nullable=False),
-    sa.Column("args", sa.Text),
-    sa.Column("kwargs", sa.Text),
-    sa.Column("priority", sa.SmallInteger),
-    sa.Column("next_fire_time", sa.BigInteger),
-    sa.Column("last_fire_time", sa.BigInteger),
-    sa.Column("ledger_from", sa.BigInteger),
-    sa.Column("resumed_time", sa.BigInteger),
-    sa.Column("paused", sa.SmallInteger, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("misfire", WORD, nullable=False),
-    sa.Column("max_catch_up", sa.Integer, nullable=False),
-    sa.Column("grace_seconds", sa.Double),
-    sa.Column("overlap", WORD, nullable=False),
-    sa.Column("tags", sa.Text),
+    sa.Column("status", WORD, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 ticks: Final = sa.Table(
@@ -131,7 +163,7 @@ locks: Final = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
 )
 
-_e = executions.c
+_e, _s = executions.c, schedules.c
 
 due: Final = sa.func.coalesce(_e.due_time, _e.scheduled_time)
 """From when a row may be claimed; spelled as in its index, or the index would not be used."""
@@ -151,7 +183,7 @@ def _index(name: str, *columns: sa.ColumnElement[Any], where: str | sa.TextClaus
     sa.Index(name, *columns, unique="unique" in name, **partial)
 
 
-_index("executions_claim", _e.priority, due, _e.execution_id, where=claimable)
+_index("executions_claim", _e.priority, _e.rank.desc(), due, _e.execution_id, where=claimable)
 _index("executions_unique_key", _e.unique_key, where="unique_key IS NOT NULL")
 _index("executions_ended", _e.completed_time, _e.execution_id, where="completed_time IS NOT NULL")
 _index("executions_blocked", _e.execution_id, where="blocked = 1")
@@ -160,5 +192,8 @@ _index("executions_task", _e.task_id, _e.execution_id)
 _index("executions_workflow", _e.workflow_id, _e.execution_id, where="workflow_id IS NOT NULL")
 _index("executions_schedule", _e.schedule_id, _e.execution_id, where="schedule_id IS NOT NULL")
 _index("execution_edges_upstream", edges.c.upstream, edges.c.downstream)
-_index("schedules_due", schedules.c.next_fire_time, where="paused = 0")
+_index("schedules_due", _s.next_fire_time, where="paused = 0")
+_index("schedules_unique_name", _s.name, where="name IS NOT NULL")
+_index("schedules_event", _s.event, _s.schedule_id, where="event IS NOT NULL")
+_index("schedules_task", _s.task_id, _s.schedule_id)
 _index("ticks_instant", ticks.c.instant)
