@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
+from ..errors import ScheduleExists
 from ..lifecycle import Transition
 from ..models import (
     ExecutionFilter,
@@ -27,6 +28,9 @@ from ..models import (
     TickOutcome,
     Total,
 )
+
+VERSIONS_KEPT: Final = 100
+"""How many versions of a schedule ``versions`` answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,13 @@ class Firing:
     executions: Sequence[TaskExecution]
     last: datetime | None = None
     by_hand: bool = False
+
+
+def name_taken(name: str, holder: str) -> ScheduleExists:
+    """What ``put`` raises for the name of another schedule."""
+    return ScheduleExists(
+        f"the name {name!r} belongs to schedule {holder!r}; give this one another name, or none"
+    )
 
 
 class ExecutionStore(Protocol):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from heapq import nlargest, nsmallest
 from operator import attrgetter
@@ -19,22 +16,20 @@ from ..models import (
     ExecutionFilter,
     Parked,
     Schedule,
+    ScheduleFilter,
     TaskExecution,
     TaskPriority,
     TaskStatus,
     Tick,
+    TickOutcome,
+    Total,
     task_key,
 )
 from .base import Claim, Exchange, Firing
 from .memory_rows import MemoryRows
-
-TICKS_KEPT: Final = 10_000
-"""How many ticks of one schedule are remembered, whatever their age."""
+from .memory_schedules import MemorySchedules
 
 _BY_ID: Final = attrgetter("execution_id")
-_BY_CLAIM: Final = attrgetter("priority", "due", "execution_id")
-_BY_FIRE_TIME: Final = attrgetter("next_fire_time", "schedule_id")
-_BY_INSTANT: Final = attrgetter("instant")
 
 
 class MemoryStore:
@@ -46,8 +41,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = free_in_child(threading.Lock())
         self._rows = MemoryRows()
-        self._schedules: dict[str, Schedule] = {}
-        self._ticks: defaultdict[str, list[Tick]] = defaultdict(list)  # by instant
+        self._schedules = MemorySchedules()
 
     def open(self) -> None:
         """Nothing to do."""
@@ -85,7 +79,7 @@ class MemoryStore:
         with self._lock:
             rows = [row for row in self._rows.candidates(query) if _matches(row, query)]
         if query.order == "claim":
-            return nsmallest(query.limit, rows, _BY_CLAIM)
+            return nsmallest(query.limit, rows, _in_order_of_claims)
         return nlargest(query.limit, rows, _BY_ID)
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
@@ -121,14 +115,13 @@ class MemoryStore:
             while pruned < limit and (ended := rows.oldest_ended()) is not None:
                 if not (ended < older_than or (ended < before and rows.ended() > keep)):
                     break
-                rows.delete_oldest_ended()
+                self._schedules.count_pruned(rows.delete_oldest_ended())
                 pruned += 1
-            for ticks in self._ticks.values():
-                del ticks[: bisect_left(ticks, older_than, key=_BY_INSTANT)]
+            self._schedules.drop_ticks(older_than)
         return pruned
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
-        """Take due rows by priority, due time, id."""
+        """Take due rows by priority, rank, due time, id."""
         with self._lock:
             return self._claim(claim)
 
@@ -202,38 +195,43 @@ class MemoryStore:
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected."""
         with self._lock:
-            known = self._schedules.get(schedule.schedule_id)
-            if _state(known) != _state(expected):
-                return False
-            self._schedules[schedule.schedule_id] = schedule
-            return True
+            return self._schedules.put(schedule, expected)
 
     def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """These schedules, or all, by id."""
         with self._lock:
-            known = self._schedules
-            return [known[one] for one in sorted(known if ids is None else known.keys() & ids)]
+            return self._schedules.some(ids)
+
+    def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
+        """The schedules that fit, by id."""
+        with self._lock:
+            return self._schedules.find(query)
+
+    def versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest versions of a schedule, oldest first."""
+        with self._lock:
+            return self._schedules.versions(schedule_id)
+
+    def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
+        """How the executions of a schedule ended."""
+        with self._lock:
+            rows = self._rows.candidates(ExecutionFilter(schedule_id=schedule_id))
+            return self._schedules.totals(schedule_id, (row for row in rows if row.status in FINAL))
 
     def remove(self, schedule_id: str) -> bool:
         """Delete the schedule; its ticks stay."""
         with self._lock:
-            return self._schedules.pop(schedule_id, None) is not None
+            return self._schedules.remove(schedule_id)
 
     def due(self, now: datetime, limit: int) -> list[Schedule]:
         """Schedules that are due, the earliest first."""
         with self._lock:
-            due = [
-                one
-                for one in self._schedules.values()
-                if one.next_fire_time is not None and one.next_fire_time <= now and not one.paused
-            ]
-        return nsmallest(limit, due, _BY_FIRE_TIME)
+            return self._schedules.due(now, limit)
 
     def next_fire(self) -> datetime | None:
         """The earliest next fire time of a schedule that is not paused."""
         with self._lock:
-            times = (one.next_fire_time for one in self._schedules.values() if not one.paused)
-            return min((time for time in times if time is not None), default=None)
+            return self._schedules.next_fire()
 
     def fire(self, firings: Sequence[Firing]) -> list[bool]:
         """Advance each schedule, write its ticks and add its executions, in one step each."""
@@ -245,10 +243,12 @@ class MemoryStore:
     ) -> list[Tick]:
         """The ledger from ``start`` up to, without, ``end``, by instant."""
         with self._lock:
-            ticks = self._ticks.get(schedule_id, [])
-            first = bisect_left(ticks, start, key=_BY_INSTANT)
-            last = bisect_left(ticks, end, key=_BY_INSTANT)
-            return ticks[first : min(last, first + limit)]
+            return self._schedules.ticks(schedule_id, start, end)[:limit]
+
+    def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
+        """How many ticks there are of each outcome, of all schedules."""
+        with self._lock:
+            return self._schedules.tick_counts(start, end)
 
     # --- with the lock held ---------------------------------------------------------------
 
@@ -271,40 +271,16 @@ class MemoryStore:
         return after
 
     def _fire(self, firing: Firing) -> bool:
-        known = self._schedules.get(firing.schedule_id)
-        if (
-            known is None
-            or (known.paused and firing.executions)
-            or known.version != firing.version
-            or known.next_fire_time != firing.expected
-            or any(self._has(tick) for tick in firing.ticks)
-            or not all(self._rows.fits(row) for row in firing.executions)
-        ):
+        if not self._schedules.fits(firing) or not all(map(self._rows.fits, firing.executions)):
             return False
-        self._schedules[firing.schedule_id] = replace(
-            known,
-            next_fire_time=firing.next_fire_time,
-            last_fire_time=max(
-                (tick.instant for tick in firing.ticks), default=known.last_fire_time
-            ),
-        )
+        self._schedules.fire(firing)
         for row in firing.executions:
             self._rows.insert(row)
-        for tick in firing.ticks:
-            ticks = self._ticks[tick.schedule_id]
-            ticks.insert(bisect_left(ticks, tick.instant, key=_BY_INSTANT), tick)
-            del ticks[:-TICKS_KEPT]
         return True
 
-    def _has(self, tick: Tick) -> bool:
-        ticks = self._ticks.get(tick.schedule_id, [])
-        at = bisect_left(ticks, tick.instant, key=_BY_INSTANT)
-        return at < len(ticks) and ticks[at].instant == tick.instant
 
-
-def _state(schedule: Schedule | None) -> tuple[int, datetime | None] | None:
-    """What ``put`` compares."""
-    return None if schedule is None else (schedule.version, schedule.next_fire_time)
+def _in_order_of_claims(row: TaskExecution) -> tuple[int, int, datetime, str]:
+    return row.priority, -row.rank, row.due, row.execution_id
 
 
 def _matches(row: TaskExecution, query: ExecutionFilter) -> bool:
@@ -314,5 +290,6 @@ def _matches(row: TaskExecution, query: ExecutionFilter) -> bool:
         and (query.workflow_id is None or row.workflow_id == query.workflow_id)
         and (query.schedule_id is None or row.schedule_id == query.schedule_id)
         and (query.priority is None or row.priority == query.priority)
+        and (query.queue is None or row.queue == query.queue)
         and (query.cursor is None or query.order == "claim" or row.execution_id < query.cursor)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from .base import Claim
 _TASK_PREFIX: Final = task_key("")
 _STALE_SLACK: Final = 1024
 _Entry = tuple[datetime, str]  # an instant and the execution id
+_Level = tuple[int, int]  # priority and rank, the rank negated: the lower goes first
 
 
 class _Lane:
@@ -69,7 +71,8 @@ class MemoryRows:
         self._groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
         self._ended: list[_Entry] = []  # heap by the time of the end
-        self._lanes = tuple(_Lane() for _ in TaskPriority)
+        self._lanes: dict[_Level, _Lane] = {}
+        self._levels: list[_Level] = []  # the keys of the lanes, in order
 
     def fits(self, row: TaskExecution) -> bool:
         """Whether the row's id and unique key are free."""
@@ -108,7 +111,7 @@ class MemoryRows:
         if old.status is TaskStatus.RUNNING:
             self.running.discard(old.execution_id)
         elif new.status is not TaskStatus.RUNNING and not old.blocked_by:
-            self._lanes[old.priority].stale += 1
+            self._lanes[_level(old)].stale += 1
         if old.unique_key is not None and new.unique_key is None:
             del self.holders[old.unique_key]
         if old.blocked_by:
@@ -117,8 +120,8 @@ class MemoryRows:
             self._close(new.task_id)
         self._write(new)
 
-    def delete_oldest_ended(self) -> None:
-        """Forget the row that ended first."""
+    def delete_oldest_ended(self) -> TaskExecution:
+        """Forget the row that ended first, and answer it."""
         _, one = heappop(self._ended)
         row = self.by_id.pop(one)
         self.counts[row.status, row.priority] -= 1
@@ -128,6 +131,7 @@ class MemoryRows:
                 del self._groups[key]
         if self._newest.get(row.task_id) == one:
             del self._newest[row.task_id]
+        return row
 
     def oldest_ended(self) -> datetime | None:
         """When the row that ended first did so."""
@@ -166,30 +170,33 @@ class MemoryRows:
         return (self.by_id[one] for one in min(wanted, key=len))
 
     def take(self, claim: Claim) -> Iterator[TaskExecution]:
-        """Due, unblocked rows of the wanted tasks, in order; each must be updated at once."""
-        left = claim.limit
-        for priority, lane in enumerate(self._lanes):
-            passed = []
+        """Due, unblocked rows that are wanted, in order; each must be updated at once."""
+        left, queues = claim.limit, claim.queues
+        for level in self._levels.copy():
+            passed, lane = [], self._lanes[level]
             while left > 0 and (entry := lane.first()) and entry[0] <= claim.now:
                 lane.pop()
-                if (row := self._waiting(entry, priority)) is None:
+                if (row := self._waiting(entry, level)) is None:
                     continue
-                if row.task_id in claim.exclude:
+                if row.task_id in claim.exclude or (queues is not None and row.queue not in queues):
                     passed.append(entry)
                     continue
                 left -= 1
                 yield row
             for entry in passed:
                 lane.push(entry)
+            self._close_lane(level)
 
     def next_due(self) -> datetime | None:
         """The earliest due time of a row that may be claimed then."""
         times: list[datetime] = []
-        for priority, lane in enumerate(self._lanes):
-            while (entry := lane.first()) and self._waiting(entry, priority) is None:
+        for level in self._levels.copy():
+            lane = self._lanes[level]
+            while (entry := lane.first()) and self._waiting(entry, level) is None:
                 lane.pop()
             if entry:
                 times.append(entry[0])
+            self._close_lane(level)
         return min(times, default=None)
 
     def _write(self, row: TaskExecution) -> None:
@@ -219,23 +226,36 @@ class MemoryRows:
             self.blocked.discard(row.execution_id)
 
     def _queue(self, row: TaskExecution) -> None:
-        lane, priority = self._lanes[row.priority], row.priority
+        level = _level(row)
+        if (lane := self._lanes.get(level)) is None:
+            lane = self._lanes[level] = _Lane()
+            insort(self._levels, level)
         lane.push((row.due, row.execution_id))
         if lane.stale > max(_STALE_SLACK, len(lane) // 2):
-            lane.keep(lambda entry: self._waiting(entry, priority) is not None)
+            lane.keep(lambda entry: self._waiting(entry, level) is not None)
 
-    def _waiting(self, entry: _Entry, priority: int) -> TaskExecution | None:
+    def _close_lane(self, level: _Level) -> None:
+        """Forget an empty lane, unless it is one of the few that most rows stand in."""
+        if level[1] and not len(self._lanes[level]):
+            del self._lanes[level]
+            self._levels.remove(level)
+
+    def _waiting(self, entry: _Entry, level: _Level) -> TaskExecution | None:
         """The row of an entry; None if it was cancelled, claimed or moved since."""
         row = self.by_id.get(entry[1])
         if (
             row is not None
             and row.status in CLAIMABLE
             and not row.blocked_by
-            and row.priority == priority
+            and _level(row) == level
             and row.due == entry[0]
         ):
             return row
         return None
+
+
+def _level(row: TaskExecution) -> _Level:
+    return row.priority, -row.rank
 
 
 def _groups(item: TaskExecution | ExecutionFilter) -> Iterator[tuple[str, str]]:
