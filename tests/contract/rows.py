@@ -77,9 +77,10 @@ def tick(schedule_id: str = "s", instant: datetime = NOW, **fields: Any) -> Tick
 
 
 def firing(schedule_id: str = "s", expected: datetime = NOW, **fields: Any) -> Firing:
-    """One step of a minute, with its tick and without executions."""
+    """One step of a minute, with its tick and without executions; the first one is at ``NOW``."""
     defaults: dict[str, Any] = {
         "version": 1,
+        "last": None if expected == NOW else expected - MINUTE,
         "next_fire_time": expected + MINUTE,
         "ticks": [tick(schedule_id, expected)],
         "executions": [],

@@ -37,6 +37,56 @@ def test_claims_go_by_priority_then_due_time_then_id(store: Store) -> None:
     assert ids(store.claim(by(now=NOW + MINUTE))) == ["later"]
 
 
+def test_of_equal_priority_the_higher_rank_goes_first(store: Store) -> None:
+    store.add(
+        [
+            execution("older", due_time=NOW - DAY),
+            execution("last", rank=-1000),
+            execution("b", rank=7),
+            execution("a", rank=7),
+            execution("earlier", rank=7, due_time=NOW - SECOND),
+            execution("first", rank=1000),
+            execution("delayed", rank=8, due_time=NOW + MINUTE),
+            execution("high", priority=TaskPriority.HIGH, rank=-5),
+        ]
+    )
+    assert store.next_due() == NOW - DAY
+    assert ids(store.claim(by(limit=4))) == ["high", "first", "earlier", "a"]
+    assert ids(store.claim(by())) == ["b", "older", "last"]
+    assert store.next_due() == NOW + MINUTE
+    assert ids(store.claim(by(now=NOW + MINUTE))) == ["delayed"]
+    assert store.next_due() is None
+
+
+def test_a_node_claims_from_the_queues_that_it_serves(store: Store) -> None:
+    store.add(
+        [
+            execution("a"),
+            execution("b", queue="reports"),
+            execution("c", queue="mail"),
+            execution("d", queue="reports", priority=TaskPriority.HIGH),
+        ]
+    )
+    assert store.claim(by(queues=frozenset())) == []
+    assert ids(store.claim(by(queues=frozenset({"reports"}), limit=1))) == ["d"]
+    assert ids(store.claim(by(queues=frozenset({"reports", "mail", "none"})))) == ["b", "c"]
+    assert ids(store.claim(by())) == ["a"]
+
+
+def test_queues_and_excluded_tasks_go_together(store: Store) -> None:
+    store.add(
+        [
+            execution("a", queue="mail", task_id="gone"),
+            execution("b", queue="mail"),
+            execution("c", task_id="gone"),
+            execution("d"),
+        ]
+    )
+    claim = by(limit=1, queues=frozenset({"mail"}), exclude=frozenset({"gone"}))
+    assert ids(store.claim(claim)) == ["b"]
+    assert store.claim(claim) == []
+
+
 def test_due_time_overrides_the_scheduled_time(store: Store) -> None:
     store.add([execution("a", scheduled_time=NOW - DAY, due_time=NOW + SECOND)])
     assert store.claim(by()) == []

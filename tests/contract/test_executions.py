@@ -72,6 +72,9 @@ def test_a_row_comes_back_equal_in_every_field(store: Store) -> None:
         schedule_id="schedule",
         blocked_by=frozenset({"x", "task:v"}),
         wait_until=NOW + MINUTE,
+        queue="reports",
+        rank=-1000,
+        extras={"retry": {"max_attempts": 0}, "inputs": {"0": "x"}, "metadata": {"n": 1}},
         reason="reason",
         cause="cause",
     )
@@ -177,9 +180,11 @@ def test_find_in_the_order_of_claims(store: Store) -> None:
             execution("b"),
             execution("late", due_time=NOW + MINUTE),
             execution("first", priority=TaskPriority.CRITICAL, due_time=NOW + DAY),
+            execution("ranked", rank=1, due_time=NOW + DAY),
         ]
     )
-    assert ids(store.find(ExecutionFilter(order="claim", limit=3))) == ["first", "b", "c"]
+    found = store.find(ExecutionFilter(order="claim", limit=4))
+    assert ids(found) == ["first", "ranked", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,8 @@ def test_find_in_the_order_of_claims(store: Store) -> None:
         (ExecutionFilter(workflow_id="run"), ["c"]),
         (ExecutionFilter(schedule_id="s"), ["d"]),
         (ExecutionFilter(priority=TaskPriority.HIGH), ["e"]),
+        (ExecutionFilter(queue="mail"), ["d"]),
+        (ExecutionFilter(queue="default", limit=2), ["e", "c"]),
         (ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING})), ["e"]),
         (
             ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING, TaskStatus.PENDING}), limit=3),
@@ -207,7 +214,7 @@ def test_find_filters(store: Store, query: ExecutionFilter, found: list[str]) ->
             execution("a"),
             execution("b", task_id="u"),
             execution("c", workflow_id="run"),
-            execution("d", schedule_id="s"),
+            execution("d", schedule_id="s", queue="mail"),
             execution("e", priority=TaskPriority.HIGH),
         ]
     )

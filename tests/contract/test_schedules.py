@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from advanced_scheduler.models import (
     ExecutionFilter,
@@ -13,9 +14,14 @@ from advanced_scheduler.models import (
     TaskPriority,
     TickOutcome,
 )
-from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.base import Firing, Store
 
 from .rows import DAY, MINUTE, NOW, SECOND, execution, firing, ids, schedule, tick
+
+
+def event(**fields: Any) -> Firing:
+    """One step of a schedule that waits for events."""
+    return replace(firing(**fields), expected=None, next_fire_time=None)
 
 
 def names(schedules: list[Schedule]) -> list[str]:
@@ -38,6 +44,21 @@ def test_a_schedule_comes_back_equal_in_every_field(store: Store) -> None:
         grace_seconds=1.5,
         overlap=OverlapPolicy.SKIP,
         tags=("x",),
+        last_fire_time=NOW - MINUTE,
+        ledger_from=NOW - DAY,
+        resumed_time=NOW - SECOND,
+        name="every minute",
+        event="upload",
+        queue="reports",
+        timeout=2.5,
+        retry={"max_attempts": 2, "strategy": "fixed"},
+        metadata={"n": [1, {"x": None}]},
+        max_runs=5,
+        run_count=4,
+        pause_on_failure=3,
+        created_time=NOW - DAY,
+        changed_time=NOW,
+        changelog="faster",
     )
     plain = schedule("plain")
     assert store.put(plain, expected=None)
@@ -91,7 +112,8 @@ def test_a_firing_advances_records_and_adds_in_one_step(store: Store) -> None:
     store.put(schedule(), expected=None)
     fired = tick(execution_id="a", reason="because")
     assert store.fire([firing(ticks=[fired], executions=[execution("a")])]) == [True]
-    assert store.schedules() == [schedule(next_fire_time=NOW + MINUTE, last_fire_time=NOW)]
+    stepped = schedule(next_fire_time=NOW + MINUTE, last_fire_time=NOW, run_count=1)
+    assert store.schedules() == [stepped]
     assert store.ticks("s", NOW, NOW + SECOND) == [fired]
     assert ids(store.get(["a"])) == ["a"]
 
@@ -153,7 +175,7 @@ def test_an_instant_that_is_in_the_ledger_is_never_fired_again(store: Store) -> 
     store.put(schedule(), expected=None)
     store.fire([firing()])
     edited = schedule(version=2, next_fire_time=NOW)
-    assert store.put(edited, expected=schedule(next_fire_time=NOW + MINUTE))
+    assert store.put(edited, expected=store.schedules()[0])
     again = firing(
         version=2, executions=[execution("a")], ticks=[tick(instant=NOW - SECOND), tick(version=2)]
     )
@@ -211,3 +233,66 @@ def test_an_edit_while_a_node_holds_the_old_due_time_wins(store: Store) -> None:
     store.put(replace(seen, version=2, next_fire_time=NOW + DAY), expected=seen)
     assert store.fire([firing(executions=[execution("a")])]) == [False]
     assert store.next_fire() == NOW + DAY
+
+
+def test_a_firing_is_refused_when_another_node_has_fired_since(store: Store) -> None:
+    store.put(schedule(next_fire_time=None, event="upload"), expected=None)
+    steps = [event()] * 2
+    assert store.fire(steps) == [True, False]
+    later = tick(instant=NOW + SECOND)
+    (unseen, seen) = (event(last=last, ticks=[later]) for last in (None, NOW))
+    assert store.fire([unseen]) == [False]
+    assert store.fire([seen]) == [True]
+    assert store.ticks("s", NOW, NOW + DAY) == [tick(), later]
+
+
+def test_the_last_fire_time_never_goes_back(store: Store) -> None:
+    store.put(schedule(last_fire_time=NOW + DAY), expected=None)
+    assert store.fire([firing(last=NOW + DAY)]) == [True]
+    assert store.fire([firing(expected=NOW + MINUTE, last=NOW + DAY, ticks=[])]) == [True]
+    assert store.schedules()[0].last_fire_time == NOW + DAY
+
+
+def test_what_runs_by_itself_is_counted(store: Store) -> None:
+    store.put(schedule(), expected=None)
+    steps = [
+        firing(executions=[execution("a"), execution("b")]),
+        firing(expected=NOW + MINUTE),
+        firing(expected=NOW + 2 * MINUTE, executions=[execution("c")]),
+    ]
+    assert store.fire(steps) == [True] * 3
+    assert store.schedules()[0].run_count == 3
+
+
+def test_by_hand_a_paused_schedule_runs_and_nothing_is_counted(store: Store) -> None:
+    store.put(schedule(paused=True), expected=None)
+    now = firing(
+        by_hand=True,
+        next_fire_time=NOW,
+        ticks=[tick(instant=NOW - SECOND)],
+        executions=[execution("a")],
+    )
+    assert store.fire([now]) == [True]
+    (found,) = store.schedules()
+    assert (found.run_count, found.next_fire_time, found.paused) == (0, NOW, True)
+    assert found.last_fire_time == NOW - SECOND
+    assert ids(store.get(["a"])) == ["a"]
+
+
+def test_an_edit_leaves_the_number_of_runs_as_it_is(store: Store) -> None:
+    store.put(schedule(run_count=2), expected=None)
+    (seen,) = store.schedules()
+    store.fire([firing(executions=[execution("a")])])
+    (fired,) = store.schedules()
+    assert not store.put(replace(seen, version=2), expected=seen)
+    assert store.put(replace(fired, version=2, run_count=0), expected=fired)
+    assert store.schedules()[0].run_count == 3
+
+
+def test_an_edit_is_refused_when_a_node_has_fired_since(store: Store) -> None:
+    store.put(schedule(next_fire_time=None, event="upload"), expected=None)
+    (seen,) = store.schedules()
+    store.fire([event()])
+    assert not store.put(replace(seen, version=2), expected=seen)
+    (fired,) = store.schedules()
+    assert store.put(replace(fired, version=2), expected=fired)
