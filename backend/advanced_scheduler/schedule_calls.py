@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Any, Literal, Unpack
 
+from .engine.commands import Commands
 from .engine.parked import parked
 from .engine.parts import Parts
-from .engine.schedules import Schedules
+from .engine.schedule_fields import Policies
+from .engine.schedule_report import state_of, statistics, status_of_schedule
+from .engine.schedules import Edit, Schedules
+from .engine.steps import Wish
+from .errors import InvalidArguments
 from .faults import is_storable
-from .models import Audit, Explanation, MisfirePolicy, OverlapPolicy, Parked, Schedule
-from .triggers import CronTrigger
-
-
-class Policies(TypedDict, total=False):
-    """What a schedule does about missed and overlapping ticks; see the enums of these names.
-
-    ``max_catch_up`` is how many missed instants ``run_all`` runs (10), ``grace_seconds`` how
-    late ``skip`` still runs one (None: half the time to the next).
-    """
-
-    misfire: MisfirePolicy | str
-    max_catch_up: int
-    grace_seconds: float | None
-    overlap: OverlapPolicy | str
+from .models import (
+    Audit,
+    Explanation,
+    Parked,
+    Schedule,
+    ScheduleFilter,
+    ScheduleStatistics,
+    ScheduleStatus,
+)
+from .triggers import (
+    CronTrigger,
+    NextRun,
+    Trigger,
+    as_trigger,
+    lint,
+    next_runs,
+    trigger_from_json,
+)
 
 
 class ScheduleCalls:
     """Calls on schedules; thread-safe, and the same on any node of a store."""
 
     _parts: Parts
+    _commands: Commands
     _schedules: Schedules
 
     def schedule_cron_task(
@@ -40,39 +50,108 @@ class ScheduleCalls:
         timezone: str | None = None,
         start_time: datetime | None = None,
         end_time: datetime | None = None,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
         **policies: Unpack[Policies],
     ) -> str:
         """Run a task by cron text, in UTC unless ``timezone`` says otherwise.
 
-        Answers the id of the schedule. The id follows from the arguments but for the policies:
-        an application that says the same again after a restart gets the schedule that it has,
-        which also knows the instants that were missed, and which takes the policies that are
-        named. Raises ``ValueError``: "Invalid cron expression" with field and token, "not
-        registered".
+        ``create_schedule`` with a ``CronTrigger``; answers the id of the schedule. Raises
+        ``ValueError``: "Invalid cron expression" with field and token, "not registered".
         """
         trigger = CronTrigger(
             cron_expression, timezone=timezone or "UTC", start_time=start_time, end_time=end_time
         )
-        return self._schedules.add_cron(task_id, trigger, {**policies})
+        return self.create_schedule(
+            task_id, trigger, args=args, kwargs=kwargs, name=name, **policies
+        )
+
+    def create_schedule(
+        self,
+        task: str | Callable[..., Any],
+        trigger: Any,
+        *,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        schedule_id: str | None = None,
+        replace: bool = False,
+        changelog: str | None = None,
+        **policies: Unpack[Policies],
+    ) -> str:
+        """Run a task, a registered id or a callable, whenever ``trigger`` says so.
+
+        ``trigger`` is one of ``advanced_scheduler.triggers``, or of APScheduler's. Answers the
+        id of the schedule, which follows from task, trigger, arguments and name unless it is
+        given: an application that says the same again after a restart gets the schedule that it
+        has, which also knows the instants that were missed, and which takes the policies that
+        are named. Raises ``ValueError``: not registered, arguments that do not fit, a trigger
+        that never fires; ``ScheduleExists`` for another schedule of this id or ``name``, unless
+        told to ``replace`` it (its next version).
+        """
+        known = self._commands.task_of(task)
+        wanted = Edit(
+            trigger=as_trigger(trigger),
+            args=args,
+            kwargs=kwargs or {},
+            name=name,
+            policies={**policies},
+            changelog=changelog,
+        )
+        made = self._schedules.add(known, wanted, schedule_id=schedule_id, replacing=replace)
+        return made.schedule_id
 
     def update_schedule(
         self,
         schedule_id: str,
         *,
+        trigger: Any = None,
         cron_expression: str | None = None,
         timezone: str | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
         version: int | None = None,
+        changelog: str | None = None,
         **policies: Unpack[Policies],
     ) -> Schedule:
         """Edit a schedule on all nodes at once; answers it with its new version.
 
-        An instant that was due by then is fired as it was, a later one as it is now: never both.
-        Raises ``ScheduleNotFound``, ``VersionConflict`` if ``version`` is not the one stored,
-        and ``ValueError``, before anything is changed.
+        What is None stays as it is; ``cron_expression`` and ``timezone`` change the trigger that
+        it has. An instant that was due by then is fired as it was, a later one as it is now:
+        never both. Raises ``ScheduleNotFound``, ``VersionConflict`` if ``version`` is not the one
+        stored, and ``ValueError``, before anything is changed.
         """
         edits = {"expression": cron_expression, "timezone": timezone}
-        trigger = {name: value for name, value in edits.items() if value is not None}
-        return self._schedules.update(schedule_id, trigger, {**policies}, version)
+        changes = {key: value for key, value in edits.items() if value is not None}
+        if trigger is not None and changes:
+            raise InvalidArguments(
+                f"trigger={trigger!r} has its own {', '.join(changes)}; give one or the other"
+            )
+        edit = Edit(
+            trigger=as_trigger(trigger) if trigger is not None else changes or None,
+            args=args,
+            kwargs=kwargs,
+            name=name,
+            policies={**policies},
+            version=version,
+            changelog=changelog,
+        )
+        return self._schedules.update(schedule_id, edit)
+
+    def schedule_versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest 100 versions of a schedule, oldest first; raises ``ScheduleNotFound``."""
+        return self._schedules.versions(schedule_id)
+
+    def rollback_schedule(
+        self, schedule_id: str, version: int, *, changelog: str | None = None
+    ) -> Schedule:
+        """Make what an earlier version said the next version; whether it is paused stays.
+
+        Raises ``ScheduleNotFound`` for a version that there is not.
+        """
+        return self._schedules.rollback(schedule_id, version, changelog)
 
     def pause_schedule(self, schedule_id: str) -> Schedule:
         """Fire no tick on any node once this has returned; raises ``ScheduleNotFound``."""
@@ -86,13 +165,92 @@ class ScheduleCalls:
         """
         return self._schedules.resume(schedule_id, catch_up=catch_up)
 
+    def run_schedule_now(
+        self,
+        schedule_id: str,
+        *,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Run a schedule once, now, also while it is paused; answers the execution id.
+
+        ``args`` take the place of the schedule's, ``kwargs`` override them by name. Where the
+        overlap policy lets nothing run, the id is that of the execution that has not ended.
+        Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
+        """
+        given = None if args is None else tuple(args)
+        wish = Wish(reason="run by hand", args=given, kwargs={**(kwargs or {})}, by_hand=True)
+        return self._schedules.run(schedule_id, wish)
+
+    def trigger_event(self, name: str, payload: Mapping[str, Any] | None = None) -> list[str]:
+        """Run every schedule whose trigger is ``EventTrigger(name)``; answers the execution ids.
+
+        The executions are stored when this returns, and run as soon as a node is up. What of
+        ``payload`` the function has parameters for is passed by name; all of it is kept in the
+        execution's ``extras["metadata"]``. Raises ``TaskNotRegistered`` and ``InvalidArguments``
+        before anything is stored.
+        """
+        return self._schedules.trigger_event(name, payload or {})
+
     def get_schedules(self) -> list[Schedule]:
         """All schedules of the store, by id."""
         return self._parts.store.schedules()
 
+    def get_schedule(self, schedule_id: str) -> Schedule:
+        """One schedule; raises ``ScheduleNotFound``."""
+        return self._schedules.get(schedule_id)
+
+    def find_schedules(
+        self,
+        *,
+        name: str | None = None,
+        event: str | None = None,
+        task_id: str | None = None,
+        tags: Collection[str] = (),
+        status: Literal["active", "paused", "ended"] | None = None,
+    ) -> list[Schedule]:
+        """The schedules for which all of this holds, by id; ``tags`` are those it must have."""
+        found = self._parts.store.find_schedules(
+            ScheduleFilter(name=name, event=event, task_id=task_id)
+        )
+        if isinstance(tags, str):
+            raise InvalidArguments(f"tags={tags!r} must be a list of texts")
+        return [
+            one for one in found if set(tags) <= set(one.tags) and status in (None, state_of(one))
+        ]
+
     def remove_schedule(self, schedule_id: str) -> bool:
         """Delete a schedule; its ledger stays. False if there is no such schedule."""
         return is_storable(schedule_id) and self._parts.store.remove(schedule_id)
+
+    def next_runs(self, schedule_id: str, count: int = 5) -> list[NextRun]:
+        """The next instants, as if it were not paused; a note marks what a clock change moves.
+
+        Raises ``ScheduleNotFound``.
+        """
+        seen = self._schedules.get(schedule_id)
+        start = seen.next_fire_time
+        if start is None:
+            return []
+        left = count if seen.max_runs is None else min(count, seen.max_runs - seen.run_count)
+        return next_runs(self._trigger_of(seen), left, start)
+
+    def lint_schedule(self, schedule_id: str) -> list[str]:
+        """Which of its instants in the next two years do not exist or come twice, in words.
+
+        Raises ``ScheduleNotFound``.
+        """
+        seen = self._schedules.get(schedule_id)
+        return lint(self._trigger_of(seen), self._parts.clock.now())
+
+    def schedule_status(self, schedule_id: str) -> ScheduleStatus:
+        """How a schedule is doing; raises ``ScheduleNotFound``."""
+        return status_of_schedule(self._parts.store, self._schedules.get(schedule_id))
+
+    def schedule_statistics(self) -> ScheduleStatistics:
+        """How all schedules of the store are doing."""
+        uptime = self._parts.monitor.get_health_status()["uptime_seconds"]
+        return statistics(self._parts.store, self._parts.clock, uptime)
 
     def explain(self, schedule_id: str, instant: datetime) -> Explanation:
         """What became of a schedule at this instant, in words: why it ran late, or not at all.
@@ -111,3 +269,6 @@ class ScheduleCalls:
     def parked(self) -> list[Parked]:
         """What is stored, and this node cannot use: it is kept for one that can."""
         return parked(self._parts.store, self._parts.registry)
+
+    def _trigger_of(self, schedule: Schedule) -> Trigger:
+        return trigger_from_json(schedule.trigger)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,23 +19,28 @@ from ..models import (
     ScheduleOptions,
     TaskDefinition,
     TaskExecution,
+    TaskStatus,
     task_key,
 )
 from ..registry import RegisteredTask, definition_for
 from .intake import Request
-from .options import checked
+from .options import checked, cleared_until, execution_filter
 from .parts import Parts
+from .pools import Pools
 from .settler import Change
 
 _DEFAULTS: Final = ScheduleOptions()
+_BATCH: Final = 500
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the age from which the ledger goes as well
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
 class Commands:
     """The verbs behind ``AdvancedTaskScheduler``, with no idea of a running engine."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, pools: Pools | None = None) -> None:
         self._parts = parts
+        self._pools = pools or Pools()
 
     def register(self, definition: TaskDefinition) -> RegisteredTask:
         """Into the registry and the graph, or into neither."""
@@ -83,8 +88,13 @@ class Commands:
         if options is None and scheduled_time is None:
             options = _DEFAULTS
         else:
-            options = checked(_with_time(_DEFAULTS if options is None else options, scheduled_time))
-        known = self._task(task)
+            options = checked(
+                _with_time(_DEFAULTS if options is None else options, scheduled_time),
+                metadata_bytes=self._parts.settings.arguments_limit_bytes,
+            )
+        known = self.task_of(task)
+        if options.executor is not None:
+            self._pools.check(options.executor, known)
         return self._parts.intake.submit(
             [Request(known, args, kwargs, options) for args, kwargs in calls]
         )
@@ -124,6 +134,22 @@ class Commands:
             return None
         return next(iter(self._parts.store.get([execution_id])), None)
 
+    def list_executions(
+        self, statuses: Collection[TaskStatus | str] | None, limit: int, **fields: str | None
+    ) -> list[TaskExecution]:
+        """A page of executions, the newest first."""
+        return self._parts.store.find(execution_filter(statuses, limit, **fields))
+
+    def clear_history(self, before: datetime | None) -> int:
+        """Delete what has ended, in batches; answers how many executions went."""
+        end = cleared_until(before, self._parts.clock.now())
+        deleted = 0
+        while pruned := self._parts.store.prune(
+            keep=0, before=end, older_than=_LONG_AGO, limit=_BATCH
+        ):
+            deleted += pruned
+        return deleted
+
     def cancel(self, execution_id: str) -> bool:
         """Cancel it and skip what depends on it; False if it had ended or is unknown."""
         now = self._parts.clock.now()
@@ -132,7 +158,8 @@ class Commands:
             return False
         return any(self._parts.settler.settle([Change(row, lifecycle.cancel(row, now=now))]))
 
-    def _task(self, task: object) -> RegisteredTask:
+    def task_of(self, task: object) -> RegisteredTask:
+        """What a caller means: an id, a handle, or a callable, which is registered if need be."""
         named = task if isinstance(task, str) else getattr(task, "task_id", None)
         if isinstance(named, str):  # an id, or what the decorator made of a function
             return self._parts.registry.get(named)

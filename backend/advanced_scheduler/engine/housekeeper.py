@@ -1,4 +1,7 @@
-"""Looks after what nobody else will: lost leases, stranded dependents, old history, gaps."""
+"""Looks after what nobody else will: lost leases, stranded dependents, old history, gaps.
+
+Also schedules that fail again and again.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .settler import Change, Settler
+from .ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Housekeeper:
         leases: LeaseClock,
         settings: Settings,
         ledger: Ledger,
+        ticker: Ticker,
         held_here: Callable[[], Collection[str]],
     ) -> None:
         self._store = store
@@ -48,6 +53,7 @@ class Housekeeper:
         self._leases = leases
         self._settings = settings
         self._ledger = ledger
+        self._ticker = ticker
         self._audited: float | None = None
         self._held_here = held_here
 
@@ -55,6 +61,7 @@ class Housekeeper:
         """Do every chore once; answers how many executions were rescued."""
         rescued = self._rescue()
         self._settle_stranded()
+        self._ticker.pause_failing()
         self._prune()
         self._audit()
         return rescued

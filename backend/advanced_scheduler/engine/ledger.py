@@ -22,6 +22,7 @@ MOST: Final = 10_000  # instants in one audit
 SLICE: Final = 100  # schedules in one step of the check
 STRETCH: Final = 1000  # instants of one schedule in one step of the check
 _INSTANT: Final = timedelta(microseconds=1)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Ledger:
@@ -118,7 +119,7 @@ class Ledger:
         if schedule.ledger_from is None:  # stored by a release that did not note it
             return []
         first = max(start, schedule.ledger_from)
-        last = min(end, schedule.next_fire_time or end, self._clock.now())
+        last = min(end, _recorded_up_to(schedule), self._clock.now())
         try:
             return instants_between(trigger_from_json(schedule.trigger), first, last, limit)
         except InvalidTrigger:
@@ -142,6 +143,8 @@ class Ledger:
             began = schedule.ledger_from and schedule.ledger_from.isoformat()
             return f"version {schedule.version} of this schedule began later, at {began}"
         upcoming = schedule.next_fire_time
+        if upcoming is None and instant >= _recorded_up_to(schedule):
+            return "the schedule had ended by then"
         if upcoming is None or instant < upcoming:
             if instant < self._kept_from(schedule.schedule_id):
                 return f"its record has been trimmed, or was older than {self._kept.days} days"
@@ -175,6 +178,7 @@ def _told(tick: Tick, row: TaskExecution | None) -> Explanation:
         if row is not None:
             why = row.error or row.reason
             words = f"execution {row.execution_id} {row.status}{f': {why}' if why else ''}"
+        words = f"{tick.reason}; {words}" if tick.reason else words
     return Explanation(
         schedule_id=tick.schedule_id,
         instant=tick.instant,
@@ -183,6 +187,14 @@ def _told(tick: Tick, row: TaskExecution | None) -> Explanation:
         execution_id=tick.execution_id,
         status=None if row is None else row.status,
     )
+
+
+def _recorded_up_to(schedule: Schedule) -> datetime:
+    """From here on nothing has been fired; of a schedule that has ended nothing will be."""
+    if schedule.next_fire_time is not None:
+        return schedule.next_fire_time
+    last = schedule.last_fire_time
+    return _NEVER if last is None else last + _INSTANT
 
 
 def _missing(due: Iterable[datetime], ticks: Iterable[Tick]) -> list[datetime]:

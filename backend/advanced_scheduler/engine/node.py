@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
-from ..executors import Executor, LoopExecutor, ProcessExecutor, ThreadExecutor
 from ..forks import renew_in_child
 from ..stores.base import Signal
 from .dispatcher import Dispatcher
@@ -22,6 +21,7 @@ from .housekeeper import Housekeeper
 from .loop import Loop
 from .offload import InThreads, Offload, inline
 from .parts import Parts
+from .pools import Places, Pools
 from .pulse import Pulse
 from .runner import Runner, Stop
 from .timer import Host, Timer
@@ -32,7 +32,15 @@ logger = logging.getLogger(__name__)
 class Node:
     """From ``start`` to ``stop``; a scheduler that starts again makes a new one."""
 
-    def __init__(self, parts: Parts, *, name: str, limit: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        name: str,
+        limit: int,
+        queues: frozenset[str] | None = None,
+        pools: Pools | None = None,
+    ) -> None:
         self.id = f"{name}:{secrets.token_hex(4)}"  # the name may be used twice; the boot id not
         self.draining = False
         self.stopped = False
@@ -40,11 +48,7 @@ class Node:
         self.timer: Timer | None = None
         self.heartbeat: Heartbeat | None = None
         self.pulse = Pulse(parts.clock, self._check_leases)
-        self.executors: Mapping[str, Executor] = {
-            "loop": LoopExecutor(),
-            "thread": ThreadExecutor(limit),
-            "process": ProcessExecutor(limit, result_limit_bytes=parts.settings.result_limit_bytes),
-        }
+        self.executors = Places(limit, parts.settings.result_limit_bytes, pools or Pools())
         self._parts = parts
         self._lease = timedelta(seconds=parts.settings.lease_seconds)
         self._threads = InThreads(4, "advanced-scheduler-store")
@@ -52,7 +56,7 @@ class Node:
         self._lock_threads = InThreads(limit, "advanced-scheduler-locks")
         self._offload: Offload = self._threads if parts.store.blocking else inline
         self.guard = self._make_guard()
-        self.dispatcher = self._make_dispatcher(limit)
+        self.dispatcher = self._make_dispatcher(limit, queues)
         self.housekeeper = Housekeeper(
             store=parts.store,
             intake=parts.intake,
@@ -62,6 +66,7 @@ class Node:
             leases=parts.leases,
             settings=parts.settings,
             ledger=parts.ledger,
+            ticker=parts.ticker,
             held_here=lambda: self.dispatcher.held.copy().keys(),
         )
         self._loops: list[asyncio.Task[None]] = []
@@ -210,7 +215,7 @@ class Node:
     @property
     def abandoned(self) -> int:
         """How many bodies are still at work that nobody waits for."""
-        return sum(executor.abandoned for executor in self.executors.values())
+        return sum(executor.abandoned for executor in self.executors.copy().values())
 
     def _start_executors(self) -> None:
         for executor in self.executors.values():
@@ -232,7 +237,7 @@ class Node:
             clock=parts.clock,
         )
 
-    def _make_dispatcher(self, limit: int) -> Dispatcher:
+    def _make_dispatcher(self, limit: int, queues: frozenset[str] | None) -> Dispatcher:
         parts = self._parts
         return Dispatcher(
             store=parts.store,
@@ -244,6 +249,7 @@ class Node:
                 retries=parts.retries,
                 executors=self.executors,
                 guard=self.guard,
+                look_up=partial(self._offload, parts.store.get),
                 busy_seconds=min(0.5, parts.settings.poll_seconds),
             ),
             settler=parts.settler,
@@ -251,6 +257,7 @@ class Node:
             leases=parts.leases,
             node=self.id,
             limit=limit,
+            queues=queues,
             lease=self._lease,
             poll_seconds=parts.settings.poll_seconds,
             offload=self._offload,

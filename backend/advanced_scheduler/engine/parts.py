@@ -28,6 +28,7 @@ from .probe import PATIENCE, Probe
 from .rehearsal import or_rehearsed
 from .settler import Settler
 from .signals import Signals
+from .steps import Steps
 from .ticker import Ticker
 
 
@@ -83,7 +84,10 @@ def assemble(
     common: _Common = {"store": store, "registry": registry, "events": events, "clock": clock}
     settler = Settler(store, events, clock)
     intake = Intake(**common, arguments=arguments, settler=settler)
-    ticker = Ticker(**common, intake=intake, settler=settler)
+    steps = Steps(store=store, registry=registry, intake=intake, arguments=arguments)
+    ticker = Ticker(
+        steps=steps, store=store, intake=intake, settler=settler, events=events, clock=clock
+    )
     read = partial(backlog_of, store, registry, ticker, clock, settings)
     kept = timedelta(days=settings.history_days)
     locks, fallback = _locks(redis_client, store, settings, leases)

@@ -59,7 +59,20 @@ def plan(
         Decision(one, TickOutcome.FIRED) if one in runs else _missed(schedule, one, instants[-1])
         for one in instants
     ]
-    return Plan(_without_overlap(schedule.overlap, decisions, standing), following)
+    return _within_limit(
+        schedule, Plan(without_overlap(schedule.overlap, decisions, standing), following)
+    )
+
+
+def _within_limit(schedule: Schedule, made: Plan) -> Plan:
+    """The plan up to the last run that ``max_runs`` allows: after it nothing is due any more."""
+    if schedule.max_runs is None:
+        return made
+    left = schedule.max_runs - schedule.run_count
+    fired = [n for n, one in enumerate(made.decisions) if one.outcome is TickOutcome.FIRED]
+    if len(fired) < left:
+        return made
+    return Plan(made.decisions[: fired[left - 1] + 1] if left > 0 else (), None)
 
 
 def _instants(
@@ -137,7 +150,7 @@ def _missed(schedule: Schedule, instant: datetime, latest: datetime | None) -> D
     return Decision(instant, TickOutcome.MISFIRED, "missed; this schedule skips what it missed")
 
 
-def _without_overlap(
+def without_overlap(
     policy: OverlapPolicy, decisions: Sequence[Decision], standing: Standing
 ) -> list[Decision]:
     """FIRED becomes OVERLAP where the policy does not let it run beside what is there."""

@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ..errors import InvalidArguments, InvalidTrigger, ScheduleNotFound, VersionConflict
+from ..errors import (
+    InvalidArguments,
+    InvalidTrigger,
+    ScheduleExists,
+    ScheduleNotFound,
+    VersionConflict,
+)
 from ..faults import is_storable
-from ..models import LONGEST, MisfirePolicy, OverlapPolicy, Schedule, Tick, TickOutcome
+from ..models import Schedule, ScheduleFilter, Tick, TickOutcome
+from ..registry import RegisteredTask
 from ..stores.base import Firing, Signal
-from ..triggers import CronTrigger, Trigger, trigger_from_json
+from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
+from .schedule_fields import checked_name, checked_policies
+from .steps import Wish
 
-MOST_CAUGHT_UP: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
 _AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
 _MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
+DEFINITION: Final = (
+    "task_id",
+    "args",
+    "kwargs",
+    "name",
+    "priority",
+    "misfire",
+    "max_catch_up",
+    "grace_seconds",
+    "overlap",
+    "tags",
+    "queue",
+    "timeout",
+    "retry",
+    "metadata",
+    "max_runs",
+    "pause_on_failure",
+)
+"""The fields that a user decides, beside the trigger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What is to be different; None leaves a thing as it is.
+
+    ``trigger`` is another one, or arguments of the present one to change.
+    """
+
+    trigger: Trigger | Mapping[str, Any] | None = None
+    args: Sequence[Any] | None = None
+    kwargs: Mapping[str, Any] | None = None
+    name: str | None = None
+    policies: Mapping[str, Any]
+    version: int | None = None
+    changelog: str | None = None
 
 
 class Schedules:
@@ -28,54 +72,92 @@ class Schedules:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def add_cron(self, task_id: str, trigger: CronTrigger, policies: Mapping[str, Any]) -> str:
-        """Store the schedule unless it is there, then with these policies; answers its id."""
-        task = self._parts.registry.get(task_id)
-        task.bind((), {})
-        chosen = checked_policies(policies)
-        state = trigger.to_json()
-        schedule_id = f"{task_id}@{_digest(state)}"
-        # One of this id may have been removed, after a node whose clock is ahead had fired it.
-        now = self._parts.clock.now()
-        recorded = self._parts.store.ticks(schedule_id, now, now + _AHEAD, _MOST_AHEAD)
-        last = recorded[-1].instant if recorded else None
-        first = self._first(trigger, last)
-        schedule = Schedule(
-            schedule_id=schedule_id,
-            task_id=task_id,
-            trigger=state,
-            next_fire_time=first,
-            last_fire_time=last,
-            ledger_from=first,
+    def add(
+        self, task: RegisteredTask, wanted: Edit, *, schedule_id: str | None, replacing: bool
+    ) -> Schedule:
+        """Store the schedule unless it is there; answers what is there then.
+
+        One that is the same but for policies takes those that are named. Raises
+        ``ScheduleExists`` for another one of this id or name, unless ``replacing``.
+        """
+        assert isinstance(wanted.trigger, Trigger)
+        trigger, chosen = wanted.trigger, checked_policies(wanted.policies)
+        args, kwargs = self._packed(task, wanted.args or (), wanted.kwargs or {})
+        name = None if wanted.name is None else checked_name(wanted.name)
+        asked = Schedule(
+            schedule_id=schedule_id or _id_of(task, trigger, args, kwargs, name),
+            task_id=task.definition.task_id,
+            trigger=trigger.to_json(),
+            args=args,
+            kwargs=kwargs,
+            name=name,
+            changelog=wanted.changelog,
             **chosen,
         )
-        if self._parts.store.put(schedule, expected=None):
-            self._parts.signals.tell(Signal.SCHEDULES)
-        elif chosen:
-            self.update(schedule.schedule_id, {}, chosen)
-        return schedule.schedule_id
+        fresh = self._begun(asked, trigger)
+        try:
+            if self._parts.store.put(fresh, expected=None):
+                self._parts.signals.tell(Signal.SCHEDULES)
+                return fresh
+            there = self.get(asked.schedule_id)
+        except ScheduleExists:
+            named = self._parts.store.find_schedules(ScheduleFilter(name=name)) if name else []
+            if not replacing or not named:
+                raise
+            there = named[0]
+        if _is_same(there, asked) or replacing:
+            return self._redefine(there, asked, chosen, trigger)
+        raise ScheduleExists(
+            f"schedule {there.schedule_id!r} exists already, with another task, trigger, arguments "
+            "or name; use update_schedule(), or say replace=True"
+        )
 
-    def update(
-        self,
-        schedule_id: str,
-        trigger: Mapping[str, Any],
-        policies: Mapping[str, Any],
-        version: int | None = None,
-    ) -> Schedule:
-        """Edit arguments of the trigger and policies; what was due fires by the old version."""
-        chosen = checked_policies(policies)
-        if trigger:
-            self._catch_up(self.get(schedule_id))
+    def update(self, schedule_id: str, edit: Edit) -> Schedule:
+        """Edit a schedule; what was due fires by the old version.
+
+        Raises ``ScheduleNotFound``, ``VersionConflict``, ``ScheduleExists`` for a name that is
+        taken, and ``ValueError`` before anything is changed.
+        """
+        chosen = checked_policies(edit.policies)
+        if edit.name is not None:
+            chosen["name"] = checked_name(edit.name)
+        seen = self.get(schedule_id)
+        if edit.args is not None or edit.kwargs is not None:
+            task = self._parts.registry.get(seen.task_id)
+            old = self._parts.arguments.load(task, seen.args, seen.kwargs)
+            given = edit.args if edit.args is not None else old[0]
+            named = edit.kwargs if edit.kwargs is not None else old[1]
+            chosen["args"], chosen["kwargs"] = self._packed(task, given, named)
+        if edit.trigger is not None:
+            self._catch_up(seen)
+
+        def apply(seen: Schedule) -> Schedule:
+            if edit.trigger is None:
+                return replace(seen, **chosen)
+            if isinstance(edit.trigger, Trigger):
+                return self._with_trigger(replace(seen, **chosen), edit.trigger)
+            made = trigger_from_json({**seen.trigger, **edit.trigger})
+            return self._with_trigger(replace(seen, **chosen), made)
+
+        return self._replace(schedule_id, apply, edit.version, edit.changelog)
+
+    def rollback(self, schedule_id: str, version: int, changelog: str | None) -> Schedule:
+        """Make what an earlier version said the next version."""
+        kept = {one.version: one for one in self.versions(schedule_id)}
+        if version not in kept:
+            raise ScheduleNotFound(
+                f"schedule {schedule_id!r} has no version {version!r} in its history; "
+                f"there are {', '.join(map(str, kept))}"
+            )
+        old = {name: getattr(kept[version], name) for name in DEFINITION}
+        trigger = trigger_from_json(kept[version].trigger)
+        self._catch_up(self.get(schedule_id))
 
         def edit(seen: Schedule) -> Schedule:
-            made = trigger_from_json({**seen.trigger, **trigger})
-            if made.to_json() == seen.trigger:
-                return replace(seen, **chosen)
-            first = self._first(made, seen.last_fire_time)
-            state = made.to_json()
-            return replace(seen, trigger=state, next_fire_time=first, ledger_from=first, **chosen)
+            return self._with_trigger(replace(seen, **old), trigger)
 
-        return self._replace(schedule_id, edit, version)
+        why = changelog or f"rolled back to version {version}"
+        return self._replace(schedule_id, edit, changelog=why)
 
     def pause(self, schedule_id: str) -> Schedule:
         """No tick fires on any node once this has returned."""
@@ -83,16 +165,20 @@ class Schedules:
         resumed, due = seen.resumed_time, seen.next_fire_time
         if resumed is not None and due is not None and due < resumed:
             self._parts.ticker.tick()  # the last pause has still to be recorded
-        return self._replace(schedule_id, lambda seen: replace(seen, paused=True))
+        return self._replace(
+            schedule_id, lambda seen: replace(seen, paused=True), changelog="paused"
+        )
 
     def resume(self, schedule_id: str, *, catch_up: bool = False) -> Schedule:
         """Go on; ``catch_up`` treats the instants of the pause as missed ones."""
-        since = None if catch_up else self._parts.clock.now()
 
         def edit(seen: Schedule) -> Schedule:
-            return replace(seen, paused=False, resumed_time=since) if seen.paused else seen
+            if not seen.paused:
+                return seen
+            since = None if catch_up else self._parts.clock.now()
+            return replace(self._shifted(seen), paused=False, resumed_time=since)
 
-        return self._replace(schedule_id, edit)
+        return self._replace(schedule_id, edit, changelog="resumed")
 
     def get(self, schedule_id: str) -> Schedule:
         """The schedule; raises ``ScheduleNotFound``."""
@@ -104,11 +190,103 @@ class Schedules:
             "get_schedules() lists what there is"
         )
 
+    def versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest versions, oldest first; raises ``ScheduleNotFound``."""
+        seen = self.get(schedule_id)
+        kept = self._parts.store.versions(schedule_id)
+        return kept or [seen]  # stored by a release that kept no versions
+
+    def run(self, schedule_id: str, wish: Wish) -> str:
+        """Run it once, now; answers the id of the execution, or of the one that has not ended."""
+        while True:
+            ids = self._parts.ticker.run(lambda: [self.get(schedule_id)], wish)
+            if ids:  # else what stood in its way has just ended
+                return ids[0]
+
+    def trigger_event(self, name: str, payload: object) -> list[str]:
+        """Run what waits for this event; answers the ids of the executions."""
+        query = ScheduleFilter(event=EventTrigger(name).event_name)
+        if not isinstance(payload, Mapping) or not all(isinstance(key, str) for key in payload):
+            raise InvalidArguments(
+                f"payload={reprlib.repr(payload)} must be a dict with texts as keys"
+            )
+        wish = Wish(reason=f"event {name!r}", kwargs={}, payload=payload)
+        return self._parts.ticker.run(lambda: self._parts.store.find_schedules(query), wish)
+
+    def _packed(
+        self, task: RegisteredTask, args: object, kwargs: object
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        if isinstance(args, str | bytes) or not isinstance(args, Sequence):
+            raise InvalidArguments(f"args={args!r} must be a list of positional arguments")
+        if not isinstance(kwargs, Mapping):
+            raise InvalidArguments(f"kwargs={kwargs!r} must be a dict of keyword arguments")
+        return self._parts.arguments.pack(task, tuple(args), {**kwargs})
+
+    def _begun(self, asked: Schedule, trigger: Trigger) -> Schedule:
+        """As it is stored first.
+
+        One of this id may have been removed, after it had run, or after a node whose clock is
+        ahead had fired it.
+        """
+        now, one = self._parts.clock.now(), asked.schedule_id
+        first = min(now, next_instant(trigger, None, now) or now)
+        recorded = self._parts.store.ticks(one, first, now + _AHEAD, _MOST_AHEAD)
+        last = recorded[-1].instant if recorded else None
+        made = self._with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger)
+        return replace(made, created_time=now, changed_time=now)
+
+    def _redefine(
+        self, there: Schedule, asked: Schedule, chosen: Mapping[str, Any], trigger: Trigger
+    ) -> Schedule:
+        if there.trigger != asked.trigger:
+            self._catch_up(there)
+        said = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
+
+        def edit(seen: Schedule) -> Schedule:
+            return self._with_trigger(replace(seen, **said, **chosen), trigger)
+
+        return self._replace(there.schedule_id, edit, changelog=asked.changelog)
+
+    def _with_trigger(self, seen: Schedule, trigger: Trigger) -> Schedule:
+        """The schedule with this trigger, due from now on; as it is, if it has that trigger."""
+        state = trigger.to_json()
+        if state == seen.trigger:
+            return seen
+        event = trigger.event_name if isinstance(trigger, EventTrigger) else None
+        first = self._first(trigger, seen.last_fire_time)
+        if first is None and event is None:
+            raise InvalidTrigger(f"{trigger!r} never fires from now on")
+        return replace(seen, trigger=state, event=event, next_fire_time=first, ledger_from=first)
+
+    def _first(self, trigger: Trigger, last: datetime | None) -> datetime | None:
+        """The first instant from now on, and after ``last``, which has its record already."""
+        now = self._parts.clock.now()
+        if last is None:
+            return next_instant(trigger, None, now)
+        first = next_instant(trigger, None, max(now, last + _INSTANT))
+        ran = first is not None and first <= last  # what happens once answers that at any time
+        return next_instant(trigger, last, now) if ran else first
+
+    def _shifted(self, seen: Schedule) -> Schedule:
+        """After a pause, what counts the time of the job goes on where it stopped."""
+        try:
+            trigger = trigger_from_json(seen.trigger)
+        except InvalidTrigger:  # of a newer release, which will see to it
+            return seen
+        now = self._parts.clock.now()
+        later = trigger.after_pause(seen.changed_time or now, now)
+        if later.to_json() == seen.trigger:
+            return seen
+        last = seen.last_fire_time
+        first = next_instant(later, last, now if last is None else last)
+        return replace(seen, trigger=later.to_json(), next_fire_time=first, ledger_from=first)
+
     def _replace(
         self,
         schedule_id: str,
         edit: Callable[[Schedule], Schedule],
         version: int | None = None,
+        changelog: str | None = None,
     ) -> Schedule:
         """Compare and set, again and again while other nodes fire it or edit it."""
         while True:
@@ -121,22 +299,26 @@ class Schedules:
             edited = edit(seen)
             if edited == seen:
                 return seen
-            edited = replace(edited, version=seen.version + 1)
+            if seen.paused and edited.paused:  # its time of change moves: count the pause so far
+                edited = self._shifted(edited)
+            edited = replace(
+                edited,
+                version=seen.version + 1,
+                changed_time=self._parts.clock.now(),
+                changelog=changelog,
+            )
             if self._parts.store.put(edited, expected=seen):
                 self._parts.signals.tell(Signal.SCHEDULES)
                 return edited
 
-    def _is_due(self, seen: Schedule) -> bool:
-        return seen.next_fire_time is not None and seen.next_fire_time <= self._parts.clock.now()
-
     def _catch_up(self, seen: Schedule) -> None:
         """Record what the old trigger still owes the ledger before it goes."""
-        if not self._is_due(seen):
+        now = self._parts.clock.now()
+        if seen.next_fire_time is None or seen.next_fire_time > now:
             return
         if not seen.paused:
             self._parts.ticker.tick()
             (seen,) = self._parts.store.schedules([seen.schedule_id]) or (seen,)
-        now = self._parts.clock.now()
         try:
             trigger = trigger_from_json(seen.trigger)
         except InvalidTrigger:
@@ -157,56 +339,12 @@ class Schedules:
                 return  # another node is faster
             seen = replace(seen, next_fire_time=following, last_fire_time=instants[-1])
 
-    def _first(self, trigger: Trigger, last: datetime | None) -> datetime:
-        """The first instant from now on, and after ``last``, which has its record already."""
-        now = self._parts.clock.now()
-        first = next_instant(trigger, None, now if last is None else max(now, last + _INSTANT))
-        if first is None:
-            raise InvalidTrigger(f"{trigger!r} never fires from now on")
-        return first
 
-
-def checked_policies(policies: Mapping[str, Any]) -> dict[str, Any]:
-    """The policies as fields of a ``Schedule``; raises ``InvalidArguments``."""
-    unknown = sorted(set(policies) - _CHECKS.keys())
-    if unknown:
-        raise InvalidArguments(
-            f"{unknown[0]}={policies[unknown[0]]!r} is no policy of a schedule; "
-            f"use {', '.join(_CHECKS)}"
-        )
-    return {name: _CHECKS[name](name, value) for name, value in policies.items()}
-
-
-def _one_of(kind: type[MisfirePolicy] | type[OverlapPolicy]) -> Callable[[str, Any], Any]:
-    def check(name: str, value: Any) -> Any:
-        try:
-            return kind(value)
-        except ValueError:
-            choices = ", ".join(kind)
-            raise InvalidArguments(f"{name}={value!r} must be one of {choices}") from None
-
-    return check
-
-
-def _check_catch_up(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CAUGHT_UP:
-        raise InvalidArguments(f"{name}={value!r} must be a whole number, 1 to {MOST_CAUGHT_UP}")
-    return value
-
-
-def _check_grace(name: str, value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 <= value <= LONGEST):
-        raise InvalidArguments(f"{name}={value!r} must be 0 or more seconds, or None")
-    return None if value is None else float(value)
-
-
-_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "misfire": _one_of(MisfirePolicy),
-    "max_catch_up": _check_catch_up,
-    "grace_seconds": _check_grace,
-    "overlap": _one_of(OverlapPolicy),
-}
+def _is_same(there: Schedule, asked: Schedule) -> bool:
+    return all(
+        getattr(there, name) == getattr(asked, name)
+        for name in ("task_id", "trigger", "args", "kwargs", "name")
+    )
 
 
 def _not_run(schedule: Schedule, instant: datetime, now: datetime) -> Tick:
@@ -224,6 +362,16 @@ def _not_run(schedule: Schedule, instant: datetime, now: datetime) -> Tick:
     )
 
 
-def _digest(state: Mapping[str, Any]) -> str:
-    text = repr(sorted(state.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _id_of(
+    task: RegisteredTask,
+    trigger: Trigger,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    name: str | None,
+) -> str:
+    """The same for the same schedule, so that saying it again after a restart changes nothing."""
+    state: list[Any] = sorted(trigger.to_json().items())
+    if args or kwargs or name is not None:
+        state = [state, list(args), sorted(kwargs.items()), name]
+    digest = hashlib.sha256(repr(state).encode()).hexdigest()[:12]
+    return f"{task.definition.task_id}@{digest}"

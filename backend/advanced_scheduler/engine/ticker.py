@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from .. import lifecycle
 from ..clock import Clock
 from ..errors import StoreError, StoreUnavailable
 from ..events import Event, EventBus, EventType
-from ..lifecycle import OPEN
-from ..models import (
-    ExecutionFilter,
-    OverlapPolicy,
-    Schedule,
-    ScheduleOptions,
-    TaskExecution,
-    TaskStatus,
-    Tick,
-    TickOutcome,
-)
-from ..registry import TaskRegistry
+from ..models import ExecutionFilter, Schedule, TaskExecution, TaskStatus
 from ..stores.base import Firing, Store
-from ..triggers import Trigger, trigger_from_json
-from .intake import Intake, Request
-from .plan import Decision, Standing, plan
+from .intake import Intake
 from .settler import Change, Settler
+from .steps import Step, Steps, Wish
 
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # schedules in one round trip
-REMEMBERED: Final = 10_000  # triggers that need not be built anew
-LOOKED_AT: Final = 100  # executions of one schedule that have not ended
-_BEGUN: Final = OPEN - {TaskStatus.PENDING}
-_IN_TURN: Final = frozenset(
-    {OverlapPolicy.QUEUE_ONE, OverlapPolicy.QUEUE_ALL, OverlapPolicy.CANCEL_RUNNING}
-)
+ATTEMPTS: Final = 100  # while other nodes fire or edit the same schedules
+_JUDGED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
+_INSTANT: Final = timedelta(microseconds=1)
+_EVER: Final = timedelta(days=36500)
 
 
 class Ticker:
@@ -46,21 +33,22 @@ class Ticker:
     def __init__(
         self,
         *,
+        steps: Steps,
         store: Store,
-        registry: TaskRegistry,
         intake: Intake,
         settler: Settler,
         events: EventBus,
         clock: Clock,
     ) -> None:
         self.parked: dict[str, str] = {}  # schedule id -> why this node cannot fire it
+        self._steps = steps
         self._store = store
-        self._registry = registry
         self._intake = intake
         self._settler = settler
         self._events = events
         self._clock = clock
-        self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
+        self._failed: set[str] = set()  # schedules of which an execution failed on this node
+        events.subscribe(self._hear, [EventType.FINISHED])
 
     def tick(self) -> datetime | None:
         """Fire all that is due now; answers when the next schedule is due.
@@ -72,91 +60,108 @@ class Ticker:
             due = self._store.due(now, BATCH + len(self.parked))
             ids = {one.schedule_id for one in due}  # without those that were removed or paused
             self.parked = {one: why for one, why in self.parked.items() if one in ids}
-            made = [one for schedule in due if (one := self._firing(schedule, now)) is not None]
-            fired = self._store.fire([firing for firing, _ in made]) if made else []
-            for (firing, replaced), won in zip(made, fired, strict=True):
-                if won:
-                    self._announce(firing, now)
-                    self._cancel(replaced, firing, now)
-            if not any(fired):  # nothing due, or other nodes were faster
+            paused = [self._pause_if_failing(one) for one in due]
+            steps = [self._step(one, now) for one, off in zip(due, paused, strict=True) if not off]
+            made = [step for step in steps if step is not None]
+            fired = self._take(made, now)
+            if not any(fired) and not any(paused):  # nothing due, or other nodes were faster
                 return self._store.next_fire()
 
-    def _firing(
-        self, schedule: Schedule, now: datetime
-    ) -> tuple[Firing, Sequence[TaskExecution]] | None:
-        """The step, and the executions to cancel once it is taken."""
+    def run(self, find: Callable[[], Sequence[Schedule]], wish: Wish) -> list[str]:
+        """Run each of these schedules once, now; answers the ids of the executions.
+
+        Of a schedule whose overlap policy forbids it, the one that has not ended. Nothing is
+        stored unless the arguments fit all of them. Raises what ``Steps.wanted`` does.
+        """
+        ids: dict[str, str | None] = {}
+        for _ in range(ATTEMPTS):
+            left = [one for one in find() if one.schedule_id not in ids and not _spent(one, wish)]
+            if not left:
+                return [one for one in ids.values() if one is not None]
+            now = self._clock.now()
+            steps = [self._steps.wanted(one, _free_instant(one, now), wish) for one in left]
+            ids |= {
+                step.firing.schedule_id: _id_of(step) or self._standing_in(schedule, step)
+                for schedule, step, won in zip(left, steps, self._take(steps, now), strict=True)
+                if won
+            }
+        raise StoreError(f"schedule {left[0].schedule_id!r} was changed {ATTEMPTS} times meanwhile")
+
+    def pause_failing(self) -> None:
+        """Pause what has failed too often in a row; a tick that is due looks as well."""
+        if not self._failed:
+            return
+        failed, self._failed = self._failed, set()
+        for schedule in self._store.schedules(failed):
+            self._pause_if_failing(schedule)
+
+    def _step(self, schedule: Schedule, now: datetime) -> Step | None:
         try:
-            trigger = self._trigger(schedule)
-            task = self._registry.get(schedule.task_id)
-            there = self._not_ended(schedule)
-            begun = any(row.status in _BEGUN for row in there)
-            waiting = any(row.status is TaskStatus.PENDING for row in there)
-            planned = plan(schedule, trigger, now, Standing(begun, waiting))
-            fired = [one for one in planned.decisions if one.outcome is TickOutcome.FIRED]
-            requests = [
-                Request(
-                    task,
-                    schedule.args,
-                    schedule.kwargs,
-                    ScheduleOptions(at=one.instant, priority=schedule.priority, tags=schedule.tags),
-                    schedule.schedule_id,
-                )
-                for one in fired
-            ]
-            rows = self._intake.prepare(requests, now)
-            if schedule.overlap in _IN_TURN:
-                rows = _in_turn(rows, there)
+            step = self._steps.due(schedule, now)
         except StoreUnavailable:
             raise
         except Exception as error:  # whatever it is: the others are due as well
             self._park(schedule, error)
             return None
         self.parked.pop(schedule.schedule_id, None)
-        ids = {one.instant: row.execution_id for one, row in zip(fired, rows, strict=True)}
-        assert schedule.next_fire_time is not None
-        firing = Firing(
-            schedule_id=schedule.schedule_id,
-            version=schedule.version,
-            expected=schedule.next_fire_time,
-            last=schedule.last_fire_time,
-            next_fire_time=planned.next_fire_time,
-            ticks=[_tick(schedule, one, ids.get(one.instant), now) for one in planned.decisions],
-            executions=rows,
-        )
-        return firing, there if rows and schedule.overlap is OverlapPolicy.CANCEL_RUNNING else ()
+        return step
 
-    def _not_ended(self, schedule: Schedule) -> list[TaskExecution]:
-        """The executions that the overlap policy looks at: what has begun, and the latest others.
+    def _take(self, steps: Sequence[Step], now: datetime) -> list[bool]:
+        """Hand the steps to the store; which of them were as the store still has it."""
+        fired = self._store.fire([step.firing for step in steps]) if steps else []
+        for step, won in zip(steps, fired, strict=True):
+            if won:
+                self._announce(step.firing, now)
+                self._cancel(step.replaced, step.firing, now)
+        return fired
 
-        Only the latest of a long queue are read: each of them waits for the one before it. The
-        first look is at all at one instant, since what begins between two looks must be seen.
-        """
-        if schedule.overlap is OverlapPolicy.ALLOW:
-            return []
-        found = (
-            self._store.find(
-                ExecutionFilter(
-                    schedule_id=schedule.schedule_id, statuses=statuses, limit=LOOKED_AT
-                )
-            )
-            for statuses in (OPEN, _BEGUN)
+    def _standing_in(self, schedule: Schedule, step: Step) -> str | None:
+        """The execution that has not ended, for which a run by hand did not run."""
+        if not step.firing.by_hand:
+            return None
+        there = self._steps.not_ended(schedule)
+        return there[-1].execution_id if there else None
+
+    def _pause_if_failing(self, schedule: Schedule) -> bool:
+        """Whether ``pause_on_failure`` has just paused it; since its last edit it starts afresh."""
+        limit = schedule.pause_on_failure
+        if limit is None or schedule.paused:
+            return False
+        rows = self._store.find(
+            ExecutionFilter(schedule_id=schedule.schedule_id, statuses=_JUDGED, limit=limit)
         )
-        return list({row.execution_id: row for rows in found for row in rows}.values())
+        now = self._clock.now()
+        since = schedule.changed_time or now - _EVER
+        in_a_row = [
+            row
+            for row in rows
+            if row.status is TaskStatus.FAILED and (row.created_time or now) >= since
+        ]
+        if len(in_a_row) < limit:
+            return False
+        why = f"paused after {limit} failures in a row; the last one: {rows[0].error}"
+        edited = replace(
+            schedule,
+            paused=True,
+            version=schedule.version + 1,
+            changed_time=now,
+            changelog=why,
+        )
+        if not self._store.put(edited, expected=schedule):
+            return False
+        logger.warning("schedule %s %s", schedule.schedule_id, why)
+        return True
+
+    def _hear(self, event: Event) -> None:
+        row = event.execution
+        if row is not None and row.schedule_id and row.status is TaskStatus.FAILED:
+            self._failed.add(row.schedule_id)
 
     def _park(self, schedule: Schedule, error: Exception) -> None:
         """Left due, for a node that can fire it; said once, not at every pass."""
         if self.parked.get(schedule.schedule_id) != str(error):
             logger.warning("schedule %s is parked: %s", schedule.schedule_id, error)
         self.parked[schedule.schedule_id] = str(error)
-
-    def _trigger(self, schedule: Schedule) -> Trigger:
-        state, trigger = self._triggers.get(schedule.schedule_id, (None, None))
-        if trigger is None or state != schedule.trigger:
-            trigger = trigger_from_json(schedule.trigger)
-            if len(self._triggers) >= REMEMBERED:
-                self._triggers.clear()  # most are of schedules that are gone
-            self._triggers[schedule.schedule_id] = (schedule.trigger, trigger)
-        return trigger
 
     def _announce(self, firing: Firing, now: datetime) -> None:
         for tick in firing.ticks:
@@ -180,34 +185,16 @@ class Ticker:
             logger.warning("schedule %s: %s was not done: %s", firing.schedule_id, reason, error)
 
 
-def _in_turn(rows: Sequence[TaskExecution], there: Sequence[TaskExecution]) -> list[TaskExecution]:
-    """Each waits for the one before it to end, however that ends.
-
-    The instants of a schedule only grow, where the ids of nodes whose clocks differ may not.
-    """
-    begun = [row for row in there if row.status in _BEGUN]
-    waiting = [row for row in there if row.status not in _BEGUN]
-    before = [*begun, *sorted(waiting, key=lambda row: row.scheduled_time)[-1:]]
-    return [
-        _after(row, [rows[number - 1]] if number else before) for number, row in enumerate(rows)
-    ]
+def _spent(schedule: Schedule, wish: Wish) -> bool:
+    """Whether no event runs it any more; somebody still may."""
+    return schedule.ended and not wish.by_hand
 
 
-def _after(row: TaskExecution, before: Sequence[TaskExecution]) -> TaskExecution:
-    if not before:
-        return row
-    ids = frozenset(one.execution_id for one in before)
-    reason = row.reason or f"waits for execution {before[-1].execution_id} of its schedule"
-    return row.with_changes({"blocked_by": row.blocked_by | ids, "reason": reason})
+def _free_instant(schedule: Schedule, now: datetime) -> datetime:
+    """Now, or right after the last instant that has its record."""
+    last = schedule.last_fire_time
+    return now if last is None or last < now else last + _INSTANT
 
 
-def _tick(schedule: Schedule, decision: Decision, execution_id: str | None, now: datetime) -> Tick:
-    return Tick(
-        schedule_id=schedule.schedule_id,
-        instant=decision.instant,
-        version=schedule.version,
-        outcome=decision.outcome,
-        execution_id=execution_id,
-        reason=decision.reason,
-        recorded_time=now,
-    )
+def _id_of(step: Step) -> str | None:
+    return step.firing.executions[0].execution_id if step.firing.executions else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Literal
 
 from .tasks import TaskPriority, TaskStatus
@@ -41,6 +41,13 @@ class TickOutcome(StrEnum):
     MISFIRED = "misfired"
     OVERLAP = "overlap"
     PAUSED = "paused"
+
+
+class Placeholder(Enum):
+    """Stands in the arguments of a schedule for what is known when it fires."""
+
+    TICK_INDEX = "tick_index"
+    """Which instant of its sequence it is, from 0; None for triggers that count nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,12 @@ class Schedule:
     created_time: datetime | None = None
     changed_time: datetime | None = None
     changelog: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will never fire again by itself."""
+        spent = self.max_runs is not None and self.run_count >= self.max_runs
+        return spent or (self.next_fire_time is None and self.event is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +167,48 @@ class Audit:
     end: datetime
     ticks: Sequence[Explanation]
     missing: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleStatus:
+    """How a schedule is doing; durations are seconds.
+
+    ``last_run`` is when its latest execution began, ``last_result`` how the latest one that
+    has ended did: ``success``, ``error``, ``cancelled`` or ``skipped``. The counts go back to
+    its beginning, whatever the history: ``run_count`` is what has ended either way or runs now.
+    ``average_duration`` is None before anything has ended.
+    """
+
+    schedule_id: str
+    name: str | None
+    status: Literal["active", "paused", "ended"]
+    last_run: datetime | None
+    last_result: str | None
+    next_run: datetime | None
+    run_count: int
+    success_count: int
+    error_count: int
+    average_duration: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleStatistics:
+    """All schedules of a store together.
+
+    ``triggered_total`` and ``missed`` go back as far as the ledger does (30 days, unless the
+    setting ``history_days`` says otherwise). ``success_rate`` is from 0 to 1, of what the
+    history has; 1 before anything has ended. ``uptime`` is of this process, in seconds.
+    """
+
+    total: int
+    active: int
+    paused: int
+    ended: int
+    triggered_total: int
+    triggered_last_24h: int
+    success_rate: float
+    missed: int
+    uptime: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,253 @@
+"""Makes the steps of schedules: what the plan says as ticks and executions, nothing stored yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from ..lifecycle import OPEN
+from ..models import (
+    ExecutionFilter,
+    OverlapPolicy,
+    Placeholder,
+    RetryConfig,
+    Schedule,
+    ScheduleOptions,
+    TaskExecution,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+)
+from ..registry import RegisteredTask, TaskRegistry
+from ..stores.base import Firing, Store
+from ..triggers import Trigger, trigger_from_json
+from .arguments import Arguments
+from .intake import Intake, Request
+from .plan import Decision, Plan, Standing, plan, without_overlap
+
+REMEMBERED: Final = 10_000  # triggers that need not be built anew
+LOOKED_AT: Final = 100  # executions of one schedule that have not ended
+_BEGUN: Final = OPEN - {TaskStatus.PENDING}
+_IN_TURN: Final = frozenset(
+    {OverlapPolicy.QUEUE_ONE, OverlapPolicy.QUEUE_ALL, OverlapPolicy.CANCEL_RUNNING}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to hand to the store, and which executions to cancel once that is done."""
+
+    firing: Firing
+    replaced: Sequence[TaskExecution] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A run that no trigger asks for: ``reason`` says who does.
+
+    ``args=None`` are the schedule's; ``kwargs`` override the schedule's by name; ``payload``
+    does so where the function has a parameter of that name, and is kept as metadata.
+    """
+
+    reason: str
+    args: tuple[Any, ...] | None = None
+    kwargs: Mapping[str, Any]
+    payload: Mapping[str, Any] | None = None
+    by_hand: bool = False
+
+
+class Steps:
+    """Turns schedules that are due, or wanted now, into steps."""
+
+    def __init__(
+        self, *, store: Store, registry: TaskRegistry, intake: Intake, arguments: Arguments
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._intake = intake
+        self._arguments = arguments
+        self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
+
+    def due(self, schedule: Schedule, now: datetime) -> Step:
+        """The step up to ``now``; raises whatever keeps this node from making it."""
+        trigger, task = self._trigger(schedule), self._registry.get(schedule.task_id)
+        there = self.not_ended(schedule)
+        planned = plan(schedule, trigger, now, _standing(there))
+        fired = [one.instant for one in planned.decisions if one.outcome is TickOutcome.FIRED]
+        args, kwargs = self._arguments.load(task, schedule.args, schedule.kwargs)
+        requests = [
+            _request(task, schedule, at, _filled(args, kwargs, trigger.index_of(at)))
+            for at in fired
+        ]
+        rows = _in_turn(schedule, self._intake.prepare(requests, now), there)
+        return _step(schedule, planned, rows, there, now)
+
+    def wanted(self, schedule: Schedule, instant: datetime, wish: Wish) -> Step:
+        """The step that runs it at ``instant``, beside its trigger; the overlap policy holds.
+
+        Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
+        """
+        task = self._registry.get(schedule.task_id)
+        there = self.not_ended(schedule)
+        decision = Decision(instant, TickOutcome.FIRED, wish.reason)
+        if schedule.paused and not wish.by_hand:
+            why = f"{wish.reason}, while the schedule was paused"
+            decision = Decision(instant, TickOutcome.PAUSED, why)
+        (decision,) = without_overlap(schedule.overlap, [decision], _standing(there))
+        rows: list[TaskExecution] = []
+        request = self._request_of(task, schedule, instant, wish)
+        prepared = self._intake.prepare([request], instant)  # also where it does not run
+        if decision.outcome is TickOutcome.FIRED:
+            rows = _in_turn(schedule, prepared, there)
+        planned = Plan([decision], schedule.next_fire_time)
+        return _step(schedule, planned, rows, there, instant, by_hand=wish.by_hand)
+
+    def not_ended(self, schedule: Schedule) -> list[TaskExecution]:
+        """The executions that the overlap policy looks at: what has begun, and the latest others.
+
+        Only the latest of a long queue are read: each of them waits for the one before it. The
+        first look is at all at one instant, since what begins between two looks must be seen.
+        """
+        if schedule.overlap is OverlapPolicy.ALLOW:
+            return []
+        found = (
+            self._store.find(
+                ExecutionFilter(
+                    schedule_id=schedule.schedule_id, statuses=statuses, limit=LOOKED_AT
+                )
+            )
+            for statuses in (OPEN, _BEGUN)
+        )
+        return list({row.execution_id: row for rows in found for row in rows}.values())
+
+    def _request_of(
+        self, task: RegisteredTask, schedule: Schedule, instant: datetime, wish: Wish
+    ) -> Request:
+        args, kwargs = self._arguments.load(task, schedule.args, schedule.kwargs)
+        args, kwargs = _filled(args, kwargs, None)
+        payload = wish.payload or {}
+        kwargs = {**kwargs, **wish.kwargs, **_taken(task, payload)}
+        metadata = {} if wish.payload is None else {"event": schedule.event, "payload": payload}
+        args = args if wish.args is None else wish.args
+        return _request(task, schedule, instant, (args, kwargs), metadata)
+
+    def _trigger(self, schedule: Schedule) -> Trigger:
+        state, trigger = self._triggers.get(schedule.schedule_id, (None, None))
+        if trigger is None or state != schedule.trigger:
+            trigger = trigger_from_json(schedule.trigger)
+            if len(self._triggers) >= REMEMBERED:
+                self._triggers.clear()  # most are of schedules that are gone
+            self._triggers[schedule.schedule_id] = (schedule.trigger, trigger)
+        return trigger
+
+
+def _standing(there: Sequence[TaskExecution]) -> Standing:
+    return Standing(
+        begun=any(row.status in _BEGUN for row in there),
+        waiting=any(row.status is TaskStatus.PENDING for row in there),
+    )
+
+
+def _request(
+    task: RegisteredTask,
+    schedule: Schedule,
+    at: datetime,
+    call: tuple[tuple[Any, ...], Mapping[str, Any]],
+    more: Mapping[str, Any] | None = None,
+) -> Request:
+    options = ScheduleOptions(
+        at=at,
+        priority=schedule.priority,
+        tags=schedule.tags,
+        queue=schedule.queue,
+        timeout=schedule.timeout,
+        retry=RetryConfig(**schedule.retry) if schedule.retry else None,
+        metadata={**schedule.metadata, **(more or {})},
+    )
+    return Request(task, *call, options, schedule.schedule_id)
+
+
+def _filled(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], index: int | None
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments with the index in place of its placeholder."""
+
+    def fill(value: Any) -> Any:
+        return index if value is Placeholder.TICK_INDEX else value
+
+    return tuple(map(fill, args)), {name: fill(value) for name, value in kwargs.items()}
+
+
+def _taken(task: RegisteredTask, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of the payload the function has a parameter for."""
+    parameters = task.signature.parameters.values() if task.signature is not None else ()
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        return payload
+    names = {
+        one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    }
+    return {name: value for name, value in payload.items() if name in names}
+
+
+def _in_turn(
+    schedule: Schedule, rows: Sequence[TaskExecution], there: Sequence[TaskExecution]
+) -> list[TaskExecution]:
+    """Where the policy says so, each waits for the one before it to end, however that ends.
+
+    The instants of a schedule only grow, where the ids of nodes whose clocks differ may not.
+    """
+    if schedule.overlap not in _IN_TURN:
+        return list(rows)
+    begun = [row for row in there if row.status in _BEGUN]
+    waiting = [row for row in there if row.status not in _BEGUN]
+    before = [*begun, *sorted(waiting, key=lambda row: row.scheduled_time)[-1:]]
+    return [
+        _after(row, [rows[number - 1]] if number else before) for number, row in enumerate(rows)
+    ]
+
+
+def _after(row: TaskExecution, before: Sequence[TaskExecution]) -> TaskExecution:
+    if not before:
+        return row
+    ids = frozenset(one.execution_id for one in before)
+    reason = row.reason or f"waits for execution {before[-1].execution_id} of its schedule"
+    return row.with_changes({"blocked_by": row.blocked_by | ids, "reason": reason})
+
+
+def _step(
+    schedule: Schedule,
+    planned: Plan,
+    rows: Sequence[TaskExecution],
+    there: Sequence[TaskExecution],
+    now: datetime,
+    *,
+    by_hand: bool = False,
+) -> Step:
+    fired = [one.instant for one in planned.decisions if one.outcome is TickOutcome.FIRED]
+    ids = {at: row.execution_id for at, row in zip(fired, rows, strict=True)}
+    firing = Firing(
+        schedule_id=schedule.schedule_id,
+        version=schedule.version,
+        expected=schedule.next_fire_time,
+        last=schedule.last_fire_time,
+        next_fire_time=planned.next_fire_time,
+        ticks=[_tick(schedule, one, ids.get(one.instant), now) for one in planned.decisions],
+        executions=rows,
+        by_hand=by_hand,
+    )
+    replaces = rows and schedule.overlap is OverlapPolicy.CANCEL_RUNNING
+    return Step(firing, there if replaces else ())
+
+
+def _tick(schedule: Schedule, decision: Decision, execution_id: str | None, now: datetime) -> Tick:
+    return Tick(
+        schedule_id=schedule.schedule_id,
+        instant=decision.instant,
+        version=schedule.version,
+        outcome=decision.outcome,
+        execution_id=execution_id,
+        reason=decision.reason,
+        recorded_time=now,
+    )
