@@ -24,6 +24,7 @@ from pydantic_core import to_jsonable_python
 from .errors import InvalidArguments, NotStorable
 from .faults import cleaned, describe_error, type_name
 from .functions import name_of, signature_of
+from .models import ResultOf
 
 NOT_STORED: Final = "__not_stored__"
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -92,6 +93,7 @@ class ArgumentCodec:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments as JSON values that share nothing mutable with them.
 
+        A ``ResultOf``, whose value nobody knows yet, becomes None whatever the annotation.
         Raises ``InvalidArguments`` for an argument that would not come back equal in value and
         type, at any depth, and for arguments that are too large together.
         """
@@ -112,7 +114,8 @@ class ArgumentCodec:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Packed arguments, rebuilt to the annotated types.
 
-        Raises ``InvalidArguments`` where the annotations no longer fit what was packed.
+        A ``ResultOf`` stays one. Raises ``InvalidArguments`` where the annotations no longer fit
+        what was packed.
         """
         if not args and not kwargs:
             return (), {}
@@ -143,6 +146,8 @@ class ArgumentCodec:
         return self._named.get(name, self._named_rest)
 
     def _pack(self, name: str, slot: _Slot, value: Any) -> tuple[Any, int]:
+        if type(value) is ResultOf:
+            return None, 0
         try:
             name.encode()  # half a surrogate pair is no JSON
             return slot.encode(value)
@@ -154,6 +159,8 @@ class ArgumentCodec:
             ) from error
 
     def _unpack(self, name: str, slot: _Slot, plain: Any) -> Any:
+        if type(plain) is ResultOf:
+            return plain
         try:
             return slot.decode(plain)
         except Exception as error:
@@ -215,6 +222,14 @@ class _Slot:
     def decode(self, plain: Any) -> Any:
         """The value that was encoded; raises if the annotation does not take it any more."""
         return self._adapter.validate_json(to_json(plain)) if self._adapter else plain
+
+
+def pack_plain(value: Any) -> tuple[Any, int]:
+    """A copy of plain JSON, and its size in bytes; raises ``NotStorable`` for anything else."""
+    try:
+        return _Slot("", Parameter.empty).encode(value)
+    except Exception as error:  # encoders and __eq__ are code of others
+        raise NotStorable(_summary(error)) from error
 
 
 def _says_nothing(annotation: Any) -> bool:

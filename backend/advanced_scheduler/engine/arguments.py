@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..registry import RegisteredTask
 from ..serialization import ArgumentCodec, clip_result, pack_result
+from .inputs import filled, refuse_strays
 
 
 class Arguments:
@@ -24,14 +26,29 @@ class Arguments:
         self._codecs: dict[str, tuple[Callable[..., Any], ArgumentCodec]] = {}
 
     def store(
-        self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self,
+        task: RegisteredTask,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        inputs: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """What the row keeps; raises ``InvalidArguments`` naming the argument."""
+        """What the row keeps; raises ``InvalidArguments`` naming the argument.
+
+        ``inputs`` are those of ``inputs_of``: in their places the row keeps None.
+        """
         bound_args, bound_kwargs = task.bind(args, kwargs)
-        if not self._check or not (bound_args or bound_kwargs):
+        if not (bound_args or bound_kwargs):
             return bound_args, bound_kwargs
-        packed = self._codec(task).pack(bound_args, bound_kwargs)
-        return packed if self._as_json else (bound_args, bound_kwargs)
+        refuse_strays(task.definition.task_id, bound_args, bound_kwargs, inputs)
+        if self._check:
+            packed = self._codec(task).pack(bound_args, bound_kwargs)
+            if self._as_json:
+                return packed
+        return (
+            filled(bound_args, bound_kwargs, dict.fromkeys(inputs))
+            if inputs
+            else (bound_args, bound_kwargs)
+        )
 
     def pack(
         self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -41,6 +58,7 @@ class Arguments:
         Raises ``InvalidArguments`` naming the argument; ``load`` is the inverse.
         """
         task.bind(args, kwargs)
+        refuse_strays(task.definition.task_id, args, kwargs, {})
         if not self._check or not (args or kwargs):
             return args, kwargs
         packed = self._codec(task).pack(args, kwargs)

@@ -19,16 +19,26 @@ from ..errors import (
 )
 from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
-from ..models import ExecutionFilter, ScheduleOptions, TaskDependency, TaskExecution, task_key
+from ..models import (
+    DEFAULT_QUEUE,
+    ExecutionFilter,
+    ScheduleOptions,
+    TaskDependency,
+    TaskExecution,
+    task_key,
+)
 from ..registry import RegisteredTask, TaskRegistry
 from ..stores.base import Store, TransactionalStore
 from .arguments import Arguments
 from .ids import ExecutionIds
+from .inputs import inputs_of
+from .options import retry_fields
 from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
 
 _DEFAULTS: Final = ScheduleOptions()
+_NO_EXTRAS: Final[Mapping[str, Any]] = {}
 
 
 class Request(NamedTuple):
@@ -158,9 +168,12 @@ class Intake:
     ) -> TaskExecution:
         task, options = request.task, request.options
         definition = task.definition
-        args, kwargs = self._arguments.store(task, request.args, request.kwargs)
+        inputs = inputs_of(request.args, request.kwargs)
+        args, kwargs = self._arguments.store(task, request.args, request.kwargs, inputs)
         due = _due(options, now)
         dependencies = self._bind(definition.dependencies, options, siblings)
+        if inputs:
+            dependencies += self._upstreams(inputs, options)
         blocked_by, wait_until = frozenset[str](), None
         if dependencies:
             blocked_by = frozenset(dependency.key for dependency in dependencies)
@@ -185,6 +198,9 @@ class Intake:
             blocked_by=blocked_by,
             wait_until=wait_until,
             at_most_once=definition.at_most_once,
+            queue=options.queue or DEFAULT_QUEUE,
+            rank=options.rank,
+            extras=_extras(options, inputs) if inputs or options is not _DEFAULTS else _NO_EXTRAS,
             reason=_waiting_for(dependencies),
         )
 
@@ -232,21 +248,35 @@ class Intake:
         return self._store.newest([task_id]).get(task_id)
 
     def _after(self, options: ScheduleOptions) -> list[TaskDependency]:
-        wanted, connection = list(options.after), options.connection
-        if not wanted:
+        if not options.after:
             return []
+        found = self._tasks_of({one: f"after={one!r}" for one in options.after}, options)
+        return [TaskDependency(found[one], execution_id=one) for one in options.after]
+
+    def _upstreams(
+        self, inputs: Mapping[str, str], options: ScheduleOptions
+    ) -> tuple[TaskDependency, ...]:
+        """Those whose results the arguments are: they must succeed."""
+        found = self._tasks_of({one: f"result_of({one!r})" for one in inputs.values()}, options)
+        return tuple(
+            TaskDependency(task_id, "success", execution_id=one) for one, task_id in found.items()
+        )
+
+    def _tasks_of(self, wanted: Mapping[str, str], options: ScheduleOptions) -> dict[str, str]:
+        """The task of each execution; ``wanted`` says how the caller named it."""
+        connection = options.connection
         if connection is None:
-            rows = self._store.get(wanted)
+            rows = self._store.get(list(wanted))
         else:  # they may be of the same transaction, where nobody else sees them
-            rows = self._transactional(connection).get_within(connection, wanted)
-        found = {row.execution_id: row for row in rows}
-        for execution_id in wanted:
+            rows = self._transactional(connection).get_within(connection, list(wanted))
+        found = {row.execution_id: row.task_id for row in rows}
+        for execution_id, named in wanted.items():
             if execution_id not in found:
                 raise ExecutionNotFound(
-                    f"after={execution_id!r}: no such execution; it never existed, or it was "
-                    "trimmed from the history"
+                    f"{named}: no such execution; it never existed, or it was trimmed from the "
+                    "history"
                 )
-        return [TaskDependency(found[one].task_id, execution_id=one) for one in wanted]
+        return found
 
     def _holder(self, row: TaskExecution) -> str:
         if row.unique_key is None:
@@ -259,6 +289,20 @@ class Intake:
             self.recheck([row] if row.blocked_by else [])
             return row.execution_id
         return self._holder(row)
+
+
+def _extras(options: ScheduleOptions, inputs: Mapping[str, str]) -> Mapping[str, Any]:
+    """What few executions have; see ``TaskExecution``."""
+    extras: dict[str, Any] = {}
+    if options.retry is not None:
+        extras["retry"] = retry_fields(options.retry)
+    if options.executor is not None:
+        extras["executor"] = options.executor
+    if inputs:
+        extras["inputs"] = inputs
+    if options.metadata:
+        extras["metadata"] = options.metadata
+    return extras or _NO_EXTRAS
 
 
 def _due(options: ScheduleOptions, now: datetime) -> datetime:

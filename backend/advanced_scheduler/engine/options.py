@@ -1,18 +1,29 @@
-"""Checks what a caller says of one call, before anything is looked up or stored."""
+"""Checks what a caller says of one call or question, before anything is looked up or stored."""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
 
-from ..errors import InvalidArguments
-from ..faults import cleaned
-from ..models import LONGEST, RetryConfig, ScheduleOptions, TaskPriority
+from ..errors import ConfigurationError, InvalidArguments, NotStorable
+from ..faults import cleaned, is_storable
+from ..models import (
+    LONGEST,
+    ExecutionFilter,
+    RetryConfig,
+    ScheduleOptions,
+    TaskPriority,
+    TaskStatus,
+)
+from ..serialization import pack_plain
 
 TEXT_LENGTH: Final = 200
+METADATA_BYTES: Final = 1024 * 1024
+HIGHEST_RANK: Final = 1000
+MOST_LISTED: Final = 10_000
 _STORED_RETRY: Final = (
     "strategy",
     "max_attempts",
@@ -21,12 +32,16 @@ _STORED_RETRY: Final = (
     "backoff_multiplier",
     "jitter",
 )
+_OF_THE_DEFINITION: Final = ("retry_on", "give_up_on", "wait", "stop", "retry")
 _SHOW: Final = reprlib.Repr()
 _SHOW.maxother = 100  # a whole datetime
 
 
-def checked(options: object) -> ScheduleOptions:
-    """The options with their collections as tuples; raises ``InvalidArguments``."""
+def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> ScheduleOptions:
+    """The options with their collections as tuples, and metadata that is theirs alone.
+
+    ``metadata_bytes`` bounds the metadata as JSON. Raises ``InvalidArguments``.
+    """
     if not isinstance(options, ScheduleOptions):
         raise InvalidArguments(f"options={reprlib.repr(options)} is not a ScheduleOptions")
     _check(options, "at", datetime, "an aware datetime")
@@ -36,16 +51,49 @@ def checked(options: object) -> ScheduleOptions:
         raise InvalidArguments(
             f"at={options.at} and delay={options.delay} exclude each other; give one of them"
         )
-    for name in ("unique", "workflow_id"):
+    for name in ("unique", "workflow_id", "queue", "executor"):
         _check(options, name, str, "a text")
         _check_text(name, getattr(options, name))
+    _check_rank(options.rank)
+    _check_retry(options.retry)
     return replace(
         options,
-        at=_instant(options.at),
+        at=None if options.at is None else _instant(options.at, "at"),
         priority=_priority(options.priority),
         after=_texts("after", options.after),
         tags=_texts("tags", options.tags),
+        metadata=_metadata(options.metadata, metadata_bytes),
     )
+
+
+def checked_queues(queues: object) -> frozenset[str]:
+    """The queues that a node is to serve; raises ``ConfigurationError``."""
+    try:
+        names = _texts("queues", queues)
+    except InvalidArguments as error:
+        raise ConfigurationError(str(error)) from error
+    if not names:
+        raise ConfigurationError("queues=() must name at least one queue; None means all")
+    return frozenset(names)
+
+
+def execution_filter(statuses: object, limit: object, **fields: Any) -> ExecutionFilter:
+    """Which executions a caller wants to see; raises ``InvalidArguments``."""
+    if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
+        raise _bad("limit", limit, f"a whole number from 1 to {MOST_LISTED:,}")
+    for name, value in fields.items():
+        if value is not None and not is_storable(value):
+            raise _bad(name, value, "a text that every store takes, or None")
+    return ExecutionFilter(statuses=_statuses(statuses), limit=limit, **fields)
+
+
+def cleared_until(before: object, now: datetime) -> datetime:
+    """Before when a caller wants no more history; raises ``InvalidArguments``."""
+    if before is None:
+        return now + timedelta(days=1)  # all of it, whatever the clocks of other nodes say
+    if not isinstance(before, datetime):
+        raise _bad("before", before, "an aware datetime, or None")
+    return _instant(before, "before")
 
 
 def retry_fields(config: RetryConfig) -> dict[str, Any]:
@@ -55,15 +103,24 @@ def retry_fields(config: RetryConfig) -> dict[str, Any]:
     }
 
 
-def _instant(at: datetime | None) -> datetime | None:
-    if at is None:
-        return None
+def _instant(at: datetime, name: str) -> datetime:
     if at.tzinfo is None:
-        raise _bad("at", at, "an aware datetime: it has no time zone")
+        raise _bad(name, at, "an aware datetime: it has no time zone")
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise _bad("at", at, "within the years 1 to 9999 in UTC") from None
+        raise _bad(name, at, "within the years 1 to 9999 in UTC") from None
+
+
+def _statuses(statuses: object) -> frozenset[TaskStatus] | None:
+    if statuses is None:
+        return None
+    try:
+        if not isinstance(statuses, str) and isinstance(statuses, Collection):
+            return frozenset(map(TaskStatus, statuses))
+    except ValueError:
+        pass
+    raise _bad("statuses", statuses, f"a list of {', '.join(TaskStatus)}, or None")
 
 
 def _priority(value: object) -> TaskPriority | None:
@@ -93,6 +150,44 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
 def _check_text(name: str, text: str | None) -> None:
     if text is not None and not (0 < len(text) <= TEXT_LENGTH and text == cleaned(text)):
         raise _bad(name, text, f"1 to {TEXT_LENGTH} characters that every store takes")
+
+
+def _check_rank(rank: object) -> None:
+    if isinstance(rank, bool) or not isinstance(rank, int) or not abs(rank) <= HIGHEST_RANK:
+        raise _bad("rank", rank, f"a whole number from {-HIGHEST_RANK} to {HIGHEST_RANK}")
+
+
+def _check_retry(retry: object) -> None:
+    if retry is None:
+        return
+    if not isinstance(retry, RetryConfig):
+        raise _bad("retry", retry, "a RetryConfig")
+    for name in _OF_THE_DEFINITION:
+        if value := getattr(retry, name):
+            raise InvalidArguments(
+                f"retry={_SHOW.repr(retry)} has {name}={_SHOW.repr(value)}, which cannot be "
+                "stored with an execution; set it in the retry_config of the task"
+            )
+
+
+def _metadata(metadata: object, limit_bytes: int) -> Mapping[str, Any]:
+    if not isinstance(metadata, Mapping):
+        raise _bad("metadata", metadata, "a dict with texts as keys")
+    if not metadata:
+        return {}
+    try:
+        plain, size = pack_plain(dict(metadata))
+    except NotStorable as error:
+        raise InvalidArguments(
+            f"metadata={_SHOW.repr(metadata)} cannot be stored: {error}; pass plain JSON, with "
+            "texts as keys"
+        ) from error
+    if size > limit_bytes:
+        raise InvalidArguments(
+            f"metadata={_SHOW.repr(metadata)} takes {size:,} bytes of JSON; {limit_bytes:,} are "
+            "allowed"
+        )
+    return cast(Mapping[str, Any], plain)
 
 
 def _check_seconds(

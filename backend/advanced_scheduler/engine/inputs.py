@@ -1,0 +1,103 @@
+"""Owns arguments that are results of other executions: found, left out, and put in at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Final
+
+from ..errors import InvalidArguments
+from ..faults import is_storable
+from ..models import ResultOf, TaskExecution, TaskStatus
+from ..serialization import NOT_STORED
+
+Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
+
+_CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
+
+
+def inputs_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, str]:
+    """Which arguments of a call are results of which executions: {"0": id}, {"name": id}.
+
+    Raises ``InvalidArguments`` for an id that cannot be one.
+    """
+    found = {str(at): one for at, one in enumerate(args) if type(one) is ResultOf}
+    for name, one in kwargs.items():
+        if type(one) is ResultOf:
+            if name.isdecimal():
+                raise InvalidArguments(
+                    f"argument {name!r} cannot be a result: its name is a number"
+                )
+            found[name] = one
+    for one in found.values():
+        if not is_storable(one.execution_id):
+            raise InvalidArguments(f"result_of({one.execution_id!r}) does not name an execution")
+    return {key: one.execution_id for key, one in found.items()}
+
+
+def refuse_strays(
+    task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], inputs: Mapping[str, str]
+) -> None:
+    """Raise ``InvalidArguments`` if ``result_of`` stands where nobody would replace it."""
+    for name, value in chain(enumerate(args), kwargs.items()):
+        kind = type(value)
+        if kind is ResultOf:
+            stray = None if str(name) in inputs else value
+        else:
+            stray = _within(value) if kind in _CONTAINERS else None
+        if stray is not None:
+            raise InvalidArguments(
+                f"argument {name!r} of task {task_id!r} holds result_of({stray.execution_id!r}): "
+                "it must be an argument of its own, of one call, and not a part of another value, "
+                "of a definition or of a schedule"
+            )
+
+
+def filled(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]
+) -> Arguments:
+    """The arguments with these values, by position or name, in their places."""
+    positions, named = list(args), dict(kwargs)
+    for key, value in values.items():
+        if key.isdecimal():
+            positions[int(key)] = value
+        else:
+            named[key] = value
+    return tuple(positions), named
+
+
+def results_for(inputs: Mapping[str, str], rows: Iterable[TaskExecution]) -> dict[str, Any]:
+    """The results that the arguments become; raises ``InvalidArguments`` where there is none."""
+    known = {row.execution_id: row for row in rows}
+    return {key: _result(key, one, known.get(one)) for key, one in inputs.items()}
+
+
+def _result(key: str, execution_id: str, row: TaskExecution | None) -> Any:
+    what = f"argument {key!r} is the result of execution {execution_id}"
+    if row is None:
+        raise InvalidArguments(f"{what}, which is gone from the history")
+    if row.status is not TaskStatus.COMPLETED:
+        raise InvalidArguments(f"{what}, which is {row.status}")
+    if isinstance(row.result, dict) and row.result.keys() == {NOT_STORED}:
+        raise InvalidArguments(f"{what}, which was not kept: {row.result[NOT_STORED]['why']}")
+    return row.result
+
+
+def _within(container: Any) -> ResultOf | None:
+    """The first one at any depth; a container may hold itself."""
+    seen = {id(container)}
+    stack = [container]
+    while stack:
+        for item in _items(stack.pop()):
+            kind = type(item)
+            if kind is ResultOf:
+                found: ResultOf = item
+                return found
+            if kind in _CONTAINERS and id(item) not in seen:
+                seen.add(id(item))
+                stack.append(item)
+    return None
+
+
+def _items(container: Any) -> Iterator[Any]:
+    return iter(container.values() if type(container) is dict else container)
