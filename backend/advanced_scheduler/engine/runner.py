@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -13,17 +13,18 @@ from typing import Any, Final
 from .. import lifecycle
 from ..clock import Clock
 from ..context import TaskContext
-from ..errors import InvalidArguments, LockLost, LockUnavailable
+from ..errors import InvalidArguments, LockLost, LockUnavailable, StoreUnavailable
 from ..events import Event, EventBus, EventType
 from ..executors import Call, Executor, Outcome
 from ..faults import describe_error, describe_traceback
 from ..lifecycle import Transition
 from ..locks import Grant
-from ..models import TaskExecution
+from ..models import RetryConfig, TaskExecution
 from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
+from .inputs import filled, results_for
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class Runner:
     retries: TaskRetryManager
     executors: Mapping[str, Executor]
     guard: Guard
+    look_up: Callable[[Collection[str]], Awaitable[Iterable[TaskExecution]]]
+    """Reads executions from the store."""
     busy_seconds: float = 0.5
     """How long an execution that found its lock taken waits before it asks again."""
 
@@ -127,9 +130,14 @@ class Runner:
     async def _attempt(self, run: Run) -> Transition:
         row, begun = run.row, self.clock.monotonic()
         try:
-            args, kwargs = self.arguments.load(run.task, row.args, row.kwargs)
+            args, kwargs = row.args, row.kwargs
+            if row.extras:
+                args, kwargs = await self._with_inputs(row)
+            args, kwargs = self.arguments.load(run.task, args, kwargs)
         except InvalidArguments as error:
             return self.after_failure(run, error)
+        except StoreUnavailable as error:
+            return self._later(row, self.busy_seconds * 2, f"waits for its arguments: {error}")
         started = run.context.started
         queue_wait = max((started - row.due).total_seconds(), 0.0)
         if self.events.hears(EventType.STARTED):
@@ -149,8 +157,16 @@ class Runner:
             lifecycle.complete(row, result=result, metrics=metrics, now=self.clock.now()), run
         )
 
+    async def _with_inputs(self, row: TaskExecution) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """The arguments, those that are results of other executions in their places."""
+        inputs: Mapping[str, str] | None = row.extras.get("inputs")
+        if not inputs:
+            return row.args, row.kwargs
+        rows = await self.look_up(set(inputs.values()))
+        return filled(row.args, row.kwargs, results_for(inputs, rows))
+
     async def _call(self, run: Run, call: Call) -> Outcome:
-        kind: str = run.task.definition.executor
+        kind: str = run.row.extras.get("executor") or run.task.definition.executor
         if kind == "auto":
             kind = "loop" if run.task.is_async else "thread"
         executor, limit = self.executors[kind], run.row.timeout
@@ -178,6 +194,8 @@ class Runner:
     ) -> Transition:
         """Retry while the configuration allows it, else fail for good."""
         row, config = run.row, run.task.definition.retry_config
+        if "retry" in row.extras:
+            config = replace(config or RetryConfig(), **row.extras["retry"])
         text, trace = describe_error(error), describe_traceback(error)
         now = self.clock.now()
         if config is not None and self.retries.should_retry(row, config, error):
