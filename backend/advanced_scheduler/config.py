@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import inf
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     """How long an ended execution stays readable even beyond ``history_limit``."""
     result_limit_bytes: int = Field(default=1024 * 1024, gt=0)
     arguments_limit_bytes: int = Field(default=1024 * 1024, gt=0)
+    queues: Annotated[frozenset[str] | None, NoDecode] = None
+    """The queues that a node serves, in the environment with commas between them; None: all."""
     strict_arguments: bool = False
     """Whether the memory store, too, refuses arguments that would not come back equal."""
 
@@ -65,6 +68,17 @@ class Settings(BaseSettings):
         if "://" not in value:
             raise ValueError(f"store={value!r} is not a URL; try memory:// or sqlite:///file.db")
         return value
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _are_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",")]
+        if value is None or not isinstance(value, Collection):
+            return value
+        if not value or not all(isinstance(one, str) and one for one in value):
+            raise ValueError(f"queues={value!r} must name at least one queue; leave it out for all")
+        return frozenset(value)
 
     # Of one field, not of the model: that one's errors would show the password.
     @field_validator("renewal_seconds")

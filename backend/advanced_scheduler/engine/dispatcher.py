@@ -45,6 +45,7 @@ class Dispatcher:
         leases: LeaseClock,
         node: str,
         limit: int,
+        queues: frozenset[str] | None,
         lease: timedelta,
         poll_seconds: float,
         offload: Offload,
@@ -63,6 +64,7 @@ class Dispatcher:
         self._leases = leases
         self._node = node
         self._limit = limit
+        self._queues = queues
         self._lease = lease
         self._poll = poll_seconds
         self._offload = offload
@@ -178,6 +180,7 @@ class Dispatcher:
             now=now,
             lease_until=self._leases.now() + self._lease,
             exclude=frozenset(one for one in self._unknown if one not in self._registry),
+            queues=self._queues,
         )
         return self._store.exchange(transitions, claim)
 
