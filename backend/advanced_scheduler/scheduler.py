@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pkgutil import resolve_name
@@ -14,19 +22,23 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar
 from .clock import Clock
 from .config import Settings
 from .dag import TaskDependencyGraph
+from .engine.callbacks import Callbacks
 from .engine.commands import Commands
 from .engine.handle import TaskHandle, dependency_on
 from .engine.host import TimerHost
 from .engine.hosting import hosted
 from .engine.node import Node
+from .engine.options import checked_queues
 from .engine.parts import Parts, assemble
+from .engine.pools import Pools
 from .engine.report import facts_of, health_report
 from .engine.schedules import Schedules
 from .engine.timer import Host
-from .engine.views import TaskQueueView, status_of
+from .engine.views import TaskQueueView
 from .engine.waiters import Waiters
 from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
+from .execution_calls import ExecutionCalls
 from .forks import free_in_child, renew_in_child
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
@@ -36,7 +48,6 @@ from .models import (
     TaskDefinition,
     TaskDependency,
     TaskPriority,
-    TaskStatus,
 )
 from .retry import TaskRetryManager
 from .schedule_calls import ScheduleCalls
@@ -48,13 +59,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AdvancedTaskScheduler(ScheduleCalls):
+class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
     """Wraps APScheduler: priorities, dependencies, locks, retries, durable state, health.
 
     ``redis_client`` (a ``redis.Redis`` or a URL) is where locks live; without it they live in
     the store, or in this process. ``store`` is a URL such as ``sqlite:///jobs.db``, or a
     store; the default is the setting ``store``, in memory. ``apscheduler`` is a scheduler of
-    APScheduler 3 that the application already has; the default is one of our own.
+    APScheduler 3 that the application already has; the default is one of our own. ``queues``
+    are those that this node serves; the default is the setting ``queues``, all of them.
 
     Every plain method is thread-safe and works before ``start``. Raises ``ValueError`` for a
     setting that cannot work and ``StoreUnavailable`` if the store cannot be opened.
@@ -70,6 +82,7 @@ class AdvancedTaskScheduler(ScheduleCalls):
         clock: Clock | None = None,
         apscheduler: Host | None = None,
         name: str | None = None,
+        queues: Collection[str] | None = None,
     ) -> None:
         self.settings = settings = settings or Settings()
         self.name = name or _own_name()
@@ -90,11 +103,14 @@ class AdvancedTaskScheduler(ScheduleCalls):
         self.lock_manager: DistributedTaskLock = self._parts.locks
         self.health_monitor: SchedulerHealthMonitor = self._parts.monitor
         self.task_queue = TaskQueueView(self.store)
-        self._commands = Commands(self._parts)
+        self.queues = settings.queues if queues is None else checked_queues(queues)
+        self._pools = Pools()
+        self._commands = Commands(self._parts, self._pools)
         self._schedules = Schedules(self._parts)
         self._waiters = Waiters(
             self.store, self.events, settings.poll_seconds, on_loop=self._is_home
         )
+        self._callbacks = Callbacks(self.store, self.events, settings.poll_seconds)
         self._node: Node | None = None
         self._stepper: Node | None = None
         self._servers: list[Any] = []
@@ -177,6 +193,15 @@ class AdvancedTaskScheduler(ScheduleCalls):
 
         return register
 
+    def add_process_pool(self, max_workers: int, name: str | None = None) -> str:
+        """Let ``ScheduleOptions(executor=name)`` run calls in at most so many processes at once.
+
+        Answers the name, such as ``process-pool-1``. Whoever waits for a process of its pool
+        holds one of the node's ``max_concurrent_tasks``; its time-out begins after that. Raises
+        ``ConfigurationError``.
+        """
+        return self._pools.add(max_workers, name)
+
     def schedule_task(
         self,
         task: str | Callable[..., Any] | None = None,
@@ -220,36 +245,6 @@ class AdvancedTaskScheduler(ScheduleCalls):
         """
         return self._commands.schedule_workflow(task_ids, arguments or {})
 
-    def cancel_task(self, execution_id: str) -> bool:
-        """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
-
-        A coroutine is cancelled and a process killed. A thread cannot be stopped: its context
-        is told, and whatever it still answers does not count.
-        """
-        return self._commands.cancel(execution_id)
-
-    def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
-        """An execution as a dict, times in ISO 8601; None for an unknown id."""
-        row = self._commands.find(execution_id)
-        return None if row is None else status_of(row)
-
-    def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
-        """The result once the execution has ended.
-
-        None if ``timeout`` seconds pass first, or if it ended without a result; ``result``
-        tells these apart. Raises ``ExecutionNotFound``.
-        """
-        row = self._waiters.wait(execution_id, timeout)
-        return None if row is None or row.status is not TaskStatus.COMPLETED else row.result
-
-    def result(self, execution_id: str, timeout: float | None = None) -> Any:
-        """The result once the execution has ended.
-
-        Raises ``ResultTimeout`` after ``timeout`` seconds, ``TaskFailed`` if it failed or was
-        cancelled or skipped, ``ExecutionNotFound``.
-        """
-        return self._waiters.result(execution_id, timeout)
-
     def get_health_status(self) -> dict[str, Any]:
         """Document 003's report: status, rates, queue, running; ``reasons`` if not healthy."""
         return health_report(self._parts, self._node, self.running_tasks, self.max_concurrent_tasks)
@@ -277,8 +272,7 @@ class AdvancedTaskScheduler(ScheduleCalls):
             return
         self._host.check()
         self._end_stepper()
-        node = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
-        self._node = node
+        self._node = node = self._new_node()
         try:
             await node.start(self._host.apscheduler)
         except BaseException:
@@ -320,7 +314,7 @@ class AdvancedTaskScheduler(ScheduleCalls):
         if self._node is not None:
             raise SchedulerStateError("run_due() is for a scheduler that was not started")
         if self._stepper is None:
-            self._stepper = Node(self._parts, name=self.name, limit=self.max_concurrent_tasks)
+            self._stepper = self._new_node()
         return await self._stepper.step()
 
     def close(self) -> None:
@@ -331,7 +325,17 @@ class AdvancedTaskScheduler(ScheduleCalls):
         for server in self._servers:
             server.close()
         self._servers.clear()
+        self._callbacks.close()
         self._parts.close()
+
+    def _new_node(self) -> Node:
+        return Node(
+            self._parts,
+            name=self.name,
+            limit=self.max_concurrent_tasks,
+            queues=self.queues,
+            pools=self._pools,
+        )
 
     def _is_home(self) -> bool:
         return self._node is not None and self._node.is_home()

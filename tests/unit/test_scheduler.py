@@ -90,7 +90,7 @@ def test_the_scheduler_is_made_as_was_asked_for() -> None:
     found = inspect.signature(AdvancedTaskScheduler).parameters
     assert parameters(AdvancedTaskScheduler) == [
         "redis_client", "max_concurrent_tasks",
-        "*store", "*settings", "*clock", "*apscheduler", "*name",
+        "*store", "*settings", "*clock", "*apscheduler", "*name", "*queues",
     ]  # fmt: skip
     assert (found["redis_client"].default, found["max_concurrent_tasks"].default) == (None, 10)
 

@@ -1,0 +1,95 @@
+"""The part of the face that is about executions: to find them, wait for them and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
+
+from .engine.callbacks import Callbacks
+from .engine.commands import Commands
+from .engine.views import status_of
+from .engine.waiters import Waiters
+from .models import TaskExecution, TaskStatus
+
+
+class ExecutionCalls:
+    """Calls on executions; thread-safe, and the same on any node of a store."""
+
+    _commands: Commands
+    _waiters: Waiters
+    _callbacks: Callbacks
+
+    def cancel_task(self, execution_id: str) -> bool:
+        """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
+
+        A coroutine is cancelled and a process killed. A thread cannot be stopped: its context
+        is told, and whatever it still answers does not count.
+        """
+        return self._commands.cancel(execution_id)
+
+    def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
+        """An execution as a dict, times in ISO 8601; None for an unknown id."""
+        row = self._commands.find(execution_id)
+        return None if row is None else status_of(row)
+
+    def get_execution(self, execution_id: str) -> TaskExecution | None:
+        """An execution with all its fields; None for an unknown id."""
+        return self._commands.find(execution_id)
+
+    def executions(
+        self,
+        *,
+        statuses: Collection[TaskStatus | str] | None = None,
+        task_id: str | None = None,
+        schedule_id: str | None = None,
+        workflow_id: str | None = None,
+        queue: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> list[TaskExecution]:
+        """The executions that fit, the newest first: at most ``limit``, 1 to 10,000.
+
+        ``cursor`` is the id of the last one of the page before. Raises ``InvalidArguments``.
+        """
+        return self._commands.list_executions(
+            statuses,
+            limit,
+            task_id=task_id,
+            schedule_id=schedule_id,
+            workflow_id=workflow_id,
+            queue=queue,
+            cursor=cursor,
+        )
+
+    def clear_history(self, before: datetime | None = None) -> int:
+        """Delete the executions that have ended (before an aware datetime); answers how many.
+
+        The ledger of the schedules stays. What still waits for one of them is skipped.
+        """
+        return self._commands.clear_history(before)
+
+    def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
+        """The result once the execution has ended.
+
+        None if ``timeout`` seconds pass first, or if it ended without a result; ``result``
+        tells these apart. Raises ``ExecutionNotFound``.
+        """
+        row = self._waiters.wait(execution_id, timeout)
+        return None if row is None or row.status is not TaskStatus.COMPLETED else row.result
+
+    def result(self, execution_id: str, timeout: float | None = None) -> Any:
+        """The result once the execution has ended.
+
+        Raises ``ResultTimeout`` after ``timeout`` seconds, ``TaskFailed`` if it failed or was
+        cancelled or skipped, ``ExecutionNotFound``.
+        """
+        return self._waiters.result(execution_id, timeout)
+
+    def on_end(self, execution_id: str, callback: Callable[[TaskExecution], object]) -> None:
+        """Call ``callback`` once when the execution has ended; at once if it has.
+
+        Whichever node of the store runs it. All callbacks of this process share one thread of
+        their own; one that raises is logged. Raises ``ExecutionNotFound``.
+        """
+        self._callbacks.add(execution_id, callback)
