@@ -1,4 +1,4 @@
-"""Owns which wall times a cron text names: set arithmetic on integers, without time zones."""
+"""Owns which days and wall times a text names: set arithmetic on integers, without time zones."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class Nearest(NamedTuple):
     date: int
 
 
+class AtMost(NamedTuple):
+    """A date, or the last day of a month that ends before it."""
+
+    date: int
+
+
 class Nth(NamedTuple):
     """``d#n`` and ``dL``: the n-th, or last, such day of the week (0 is Sunday) of a month."""
 
@@ -36,7 +42,7 @@ class Nth(NamedTuple):
 class DayRule:
     """The days of a month that day-of-month and day-of-week name, both or one of them."""
 
-    dates: frozenset[int | Nearest]
+    dates: frozenset[int | Nearest | AtMost]
     weekdays: frozenset[int | Nth]
     both: bool
 
@@ -54,33 +60,27 @@ class DayRule:
         return tuple(sorted(day for day in found if day <= length))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronFields:
-    """The sorted values of each field, seconds to months, and the rule of the days.
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The days of the year: sorted months, and the rule of the days in each."""
 
-    ``wildcard`` says that the minute or hour field starts with ``*``.
-    """
-
-    seconds: tuple[int, ...]
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...]
     months: tuple[int, ...]
     days: DayRule
-    wildcard: bool
     _known: dict[int, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def next_wall(self, wall: int) -> int | None:
-        """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
-        today, second = divmod(wall, DAY)
-        day = self._next_day(today)
-        if day == today:
-            time = self._next_time(second)
-            if time is not None:
-                return today * DAY + time
-            day = self._next_day(today + 1)
-        if day is None:
-            return None
-        return day * DAY + self.hours[0] * 3600 + self.minutes[0] * 60 + self.seconds[0]
+    def next_day(self, day: int) -> int | None:
+        """The first day (since 1970-01-01) that is named, from ``day`` on; None: never again."""
+        start = date.fromordinal(day + _ORDINAL)
+        months = self.months[bisect_left(self.months, start.month) :]
+        for year in range(start.year, MAXYEAR + 1):
+            for month in months:
+                first = date(year, month, 1).toordinal() - _ORDINAL
+                length = 29 if month == 2 and isleap(year) else _LENGTHS[month]
+                days = self._month((first + _THURSDAY) % 7, length)
+                if days and day - first < days[-1]:
+                    return first - 1 + days[bisect_left(days, day - first + 1)]
+            months = self.months
+        return None
 
     def ever(self) -> bool:
         """Whether any day is named.
@@ -90,6 +90,57 @@ class CronFields:
         """
         lengths = {_LENGTHS[month] for month in self.months} | ({29} if 2 in self.months else set())
         return any(self._month(first, length) for length, first in product(lengths, range(7)))
+
+    def _month(self, first: int, length: int) -> tuple[int, ...]:
+        key = first * 32 + length
+        days = self._known.get(key)
+        if days is None:
+            days = self._known[key] = self.days.days(first, length)
+        return days
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTimes:
+    """The same sorted times, in seconds of the day, on each of the days."""
+
+    dates: Dates
+    times: tuple[int, ...]
+
+    def next_wall(self, wall: int) -> int | None:
+        """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
+        today, second = divmod(wall, DAY)
+        at = bisect_left(self.times, second)
+        day = self.dates.next_day(today if at < len(self.times) else today + 1)
+        if day is None:
+            return None
+        return day * DAY + self.times[at if day == today else 0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronFields:
+    """The days, and the sorted values of each field of the time.
+
+    ``wildcard`` says that the minute or hour field starts with ``*``.
+    """
+
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    dates: Dates
+    wildcard: bool
+
+    def next_wall(self, wall: int) -> int | None:
+        """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
+        today, second = divmod(wall, DAY)
+        day = self.dates.next_day(today)
+        if day == today:
+            time = self._next_time(second)
+            if time is not None:
+                return today * DAY + time
+            day = self.dates.next_day(today + 1)
+        if day is None:
+            return None
+        return day * DAY + self.hours[0] * 3600 + self.minutes[0] * 60 + self.seconds[0]
 
     def _next_time(self, second: int) -> int | None:
         """The first second of the day that is named, from ``second`` on."""
@@ -106,32 +157,13 @@ class CronFields:
             return hours[bisect_right(hours, hour)] * 3600 + minutes[0] * 60 + seconds[0]
         return None
 
-    def _next_day(self, day: int) -> int | None:
-        """The first day (since 1970-01-01) that is named, from ``day`` on."""
-        start = date.fromordinal(day + _ORDINAL)
-        months = self.months[bisect_left(self.months, start.month) :]
-        for year in range(start.year, MAXYEAR + 1):
-            for month in months:
-                first = date(year, month, 1).toordinal() - _ORDINAL
-                length = 29 if month == 2 and isleap(year) else _LENGTHS[month]
-                days = self._month((first + _THURSDAY) % 7, length)
-                if days and day - first < days[-1]:
-                    return first - 1 + days[bisect_left(days, day - first + 1)]
-            months = self.months
-        return None
 
-    def _month(self, first: int, length: int) -> tuple[int, ...]:
-        key = first * 32 + length
-        days = self._known.get(key)
-        if days is None:
-            days = self._known[key] = self.days.days(first, length)
-        return days
-
-
-def _resolved(item: int | Nearest, first: int, length: int) -> int:
+def _resolved(item: int | Nearest | AtMost, first: int, length: int) -> int:
     """The day of the month that ``item`` means; a day beyond its end for none."""
     if isinstance(item, int):
         return length if item == LAST else item
+    if isinstance(item, AtMost):
+        return min(item.date, length)
     day = length if item.date == LAST else item.date
     if day > length:
         return day

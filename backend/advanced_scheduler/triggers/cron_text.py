@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NoReturn, TypeVar
 
 from ..errors import InvalidCronExpression
-from .cron_fields import LAST, CronFields, DayRule, Nearest, Nth
+from .cron_fields import LAST, AtMost, CronFields, Dates, DayRule, Nearest, Nth
 
 MAX_LENGTH: Final = 256
 MACROS: Final = {
@@ -79,15 +79,17 @@ def _parse(text: str) -> CronFields:
         seconds=_sorted(_atoms(text, _SECOND, second, _values)),
         minutes=_sorted(_atoms(text, _MINUTE, minute, _values)),
         hours=_sorted(_atoms(text, _HOUR, hour, _values)),
-        months=_sorted(_atoms(text, _MONTH, month, _values)),
-        days=DayRule(
-            dates=_atoms(text, _DATE, "*" if date == "?" else date, _dates),
-            weekdays=_atoms(text, _WEEKDAY, "*" if weekday == "?" else weekday, _weekdays),
-            both=date[0] in "*?" or weekday[0] in "*?",
+        dates=Dates(
+            _sorted(_atoms(text, _MONTH, month, _values)),
+            DayRule(
+                dates=_atoms(text, _DATE, "*" if date == "?" else date, _dates),
+                weekdays=_atoms(text, _WEEKDAY, "*" if weekday == "?" else weekday, _weekdays),
+                both=date[0] in "*?" or weekday[0] in "*?",
+            ),
         ),
         wildcard=minute[0] == "*" or hour[0] == "*",
     )
-    if not fields.ever():
+    if not fields.dates.ever():
         problem = f"never comes with month {month!r} and day-of-week {weekday!r}"
         _refuse(text, _DATE.name, date, problem)
     return fields
@@ -124,7 +126,7 @@ def _atoms(
     return frozenset(atoms)
 
 
-def _dates(field: _Field, token: str) -> set[int | Nearest]:
+def _dates(field: _Field, token: str) -> set[int | Nearest | AtMost]:
     if token == "L":
         return {LAST}
     if nearest := _NEAREST.fullmatch(token):

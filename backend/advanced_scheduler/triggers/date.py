@@ -32,3 +32,7 @@ class OneTimeTrigger(Trigger):
             return self._run_at
         over = microseconds(previous_fire_time) >= microseconds(self._run_at)
         return None if over else self._run_at
+
+    def __str__(self) -> str:
+        at = f"{self._run_at:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+        return f"once at {at}, {self._arguments['timezone']}"

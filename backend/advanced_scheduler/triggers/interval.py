@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta, tzinfo
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..errors import InvalidTrigger
 from .recurring import SECOND, RecurringTrigger
 from .trigger import Moment, duration, microseconds
-from .zones import EPOCH, LATEST, localize
+from .zones import DAY, EPOCH, LATEST, localize
+
+_UNITS: Final = (
+    ("week", 7 * DAY * SECOND),
+    ("day", DAY * SECOND),
+    ("hour", 3600 * SECOND),
+    ("minute", 60 * SECOND),
+    ("second", SECOND),
+)
 
 
 class IntervalTrigger(RecurringTrigger):
@@ -51,9 +59,20 @@ class IntervalTrigger(RecurringTrigger):
         else:
             self._anchor = self._start
 
+    def __str__(self) -> str:
+        return self._in_words(f"every {_in_words(self._interval)}")
+
     def _following(self, after: int) -> int | None:
         found = after + self._interval - (after - self._anchor) % self._interval
         return found if found < LATEST * SECOND else None
 
     def _granted(self, instant: int, max_runs: int) -> bool:
         return (instant - self._anchor) // self._interval < max_runs
+
+
+def _in_words(interval: int) -> str:
+    """The largest unit of which the interval (microseconds) is a multiple, and how many."""
+    for unit, size in _UNITS:
+        if interval % size == 0:
+            return unit if interval == size else f"{interval // size} {unit}s"
+    return f"{interval / SECOND:g} seconds"

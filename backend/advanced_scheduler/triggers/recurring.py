@@ -7,14 +7,21 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import InvalidTrigger
 from .trigger import Argument, Moment, Trigger, duration, microseconds, moment
-from .zones import EARLIEST, LATEST, zone_of
+from .zones import EARLIEST, LATEST, Stretch, zone_of
 
 SECOND: Final = 1_000_000
 """Instants here and in the subclasses are microseconds since 1970-01-01 UTC."""
+
+
+class WallTimes(Protocol):
+    """What a clock on the wall shows when it is time; see ``zones`` for wall times."""
+
+    def next_wall(self, wall: int) -> int | None:
+        """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
 
 
 class RecurringTrigger(Trigger):
@@ -28,6 +35,9 @@ class RecurringTrigger(Trigger):
     arguments and instant, and never past the next one. ``jitter_seed`` tells schedules apart
     that would otherwise be delayed alike, such as many with the same cron text.
     """
+
+    walls: WallTimes | None = None
+    """The wall times that it follows; None if it runs by real time."""
 
     def __init__(
         self,
@@ -87,6 +97,29 @@ class RecurringTrigger(Trigger):
         seconds, rest = divmod(found, SECOND)
         answer = datetime.fromtimestamp(seconds, self._zone)
         return answer.replace(microsecond=rest) if rest else answer
+
+    def nominal(self, after: int) -> int | None:
+        """The first instant of the window later than ``after``, as it is without jitter."""
+        return self._within(after)
+
+    def holds(self, instant: int) -> bool:
+        """Whether ``instant`` is from the start to the end of the window."""
+        return self._start <= instant <= self._end
+
+    def catches_up(self, stretch: Stretch) -> bool:
+        """Whether times that the jump at the start of ``stretch`` skipped run right after it."""
+        return False
+
+    def _in_words(self, times: str) -> str:
+        """``times``, the zone, and the window: what ``str`` answers."""
+        words = [times, str(self._zone)]
+        for name, before in (("start_time", "from"), ("end_time", "until")):
+            if given := self._arguments.get(name):
+                local = datetime.fromisoformat(str(given)).astimezone(self._zone)
+                words.append(f"{before} {local:%Y-%m-%d %H:%M:%S}".removesuffix(":00"))
+        if self._max_runs is not None:
+            words.append("once" if self._max_runs == 1 else f"{self._max_runs} times")
+        return ", ".join(words)
 
     @abstractmethod
     def _following(self, after: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar, Final, Self
 
@@ -16,18 +16,31 @@ from .zones import DAY, EARLIEST, EPOCH, LATEST, localize
 Moment = datetime | str | float
 """A datetime (naive: in the trigger's zone), an ISO 8601 text of one, or Unix seconds."""
 
-Argument = str | int | float
+Argument = str | int | float | Sequence[Any] | Mapping[str, Any]
+"""A value that JSON has (but for the live object of an ``ObjectTrigger``)."""
+
 _VERSION: Final = 1
+_KINDS: Final[dict[str, type[Trigger]]] = {}
 
 
 class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """A pure APScheduler trigger that is nothing but its arguments.
 
     Triggers of equal arguments are equal; pickle and ``to_json`` carry the arguments alone.
+    A subclass that has a ``kind`` of its own is known to ``trigger_from_json``. In words, ``str``
+    tells what a trigger does.
     """
 
     kind: ClassVar[str]
     """What ``to_json`` calls this class of triggers."""
+
+    durable: bool = True
+    """Whether ``to_json`` is JSON; if not, the trigger lives in the memory of one process."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if kind := vars(cls).get("kind"):
+            _KINDS[kind] = cls
 
     def __init__(self, arguments: Mapping[str, Argument | None]) -> None:
         self._arguments: dict[str, Argument] = {
@@ -39,6 +52,18 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
         """The first instant after ``previous_fire_time``, or from ``now`` on if that is None."""
+
+    def starting(self, now: datetime) -> Trigger:
+        """The trigger as it is once it was scheduled at ``now``: what counts from then, does."""
+        return self
+
+    def index_of(self, instant: datetime) -> int | None:
+        """Which one ``instant`` is, from 0 on, of a trigger that is a list; None of any other."""
+        return None
+
+    def after_pause(self, paused_from: datetime, now: datetime) -> Trigger:
+        """The trigger after a pause up to ``now``: later by the pause if it tells elapsed time."""
+        return self
 
     def to_json(self) -> dict[str, Argument]:
         """This trigger as values that JSON has: its type, the version of the form, arguments."""
@@ -65,7 +90,7 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         return self.kind == other.kind and self._arguments == other._arguments
 
     def __hash__(self) -> int:
-        return hash((self.kind, *self._arguments.items()))
+        return hash((self.kind, repr(self._arguments)))
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments.items())
@@ -76,6 +101,20 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(type(self).from_json(state).__dict__)
+
+
+def trigger_from_json(state: Mapping[str, Any]) -> Trigger:
+    """The trigger whose ``to_json()`` gave ``state``.
+
+    Raises InvalidTrigger for a type that is unknown, a state that a newer release wrote, and
+    arguments that make no trigger.
+    """
+    kind = state.get("type")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise InvalidTrigger(
+            f"type={kind!r} of a trigger is unknown; use one of {', '.join(_KINDS)}"
+        )
+    return _KINDS[kind].from_json(state)
 
 
 def moment(name: str, value: Moment, zone: tzinfo) -> datetime:
