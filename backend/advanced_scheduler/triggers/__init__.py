@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
-
-from ..errors import InvalidTrigger
+from .calendar import DailyTrigger, MonthlyTrigger, WeeklyTrigger
+from .combined import AndTrigger, OrTrigger
 from .cron import CronTrigger
 from .date import OneTimeTrigger
+from .event import EventTrigger
+from .foreign import as_trigger
+from .foreign_calendar import ForeignCalendarTrigger
+from .foreign_cron import ForeignCronTrigger
 from .interval import IntervalTrigger
-from .trigger import Trigger
+from .lint import NextRun, describe, lint, next_runs
+from .objects import ObjectTrigger
+from .timestamps import TimestampTrigger
+from .trigger import Trigger, trigger_from_json
 
-__all__ = ["CronTrigger", "IntervalTrigger", "OneTimeTrigger", "Trigger", "trigger_from_json"]
-
-_KINDS: Final[dict[str, type[Trigger]]] = {
-    kind.kind: kind for kind in (CronTrigger, IntervalTrigger, OneTimeTrigger)
-}
-
-
-def trigger_from_json(state: Mapping[str, Any]) -> Trigger:
-    """The trigger whose ``to_json()`` gave ``state``.
-
-    Raises InvalidTrigger for a type that is unknown, a state that a newer release wrote, and
-    arguments that make no trigger.
-    """
-    kind = state.get("type")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise InvalidTrigger(
-            f"type={kind!r} of a trigger is unknown; use one of {', '.join(_KINDS)}"
-        )
-    return _KINDS[kind].from_json(state)
+__all__ = [
+    "AndTrigger",
+    "CronTrigger",
+    "DailyTrigger",
+    "EventTrigger",
+    "ForeignCalendarTrigger",
+    "ForeignCronTrigger",
+    "IntervalTrigger",
+    "MonthlyTrigger",
+    "NextRun",
+    "ObjectTrigger",
+    "OneTimeTrigger",
+    "OrTrigger",
+    "TimestampTrigger",
+    "Trigger",
+    "WeeklyTrigger",
+    "as_trigger",
+    "describe",
+    "lint",
+    "next_runs",
+    "trigger_from_json",
+]

@@ -1,0 +1,103 @@
+"""Owns the trigger that runs when APScheduler's calendar interval trigger would."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date, tzinfo
+from typing import ClassVar, Final
+
+from ..errors import InvalidTrigger
+from .wall import Fold, Gap, WallTrigger
+from .zones import DAY
+
+_LAST_YEAR: Final = 9998
+_ORDINAL: Final = date(1970, 1, 1).toordinal()
+
+
+class ForeignCalendarTrigger(WallTrigger):
+    """Runs when APScheduler's calendar interval trigger does: on one day of several.
+
+    ``every`` is years, months, weeks and days; ``start`` and ``end`` are ISO dates. A date that
+    does not exist is passed over, and so is a time that a clock change skips. The other
+    arguments are those of WallTrigger. Raises InvalidTrigger.
+    """
+
+    kind: ClassVar[str] = "apscheduler_calendar"
+
+    def __init__(
+        self,
+        every: Sequence[int],
+        time: Sequence[int],
+        start: str,
+        end: str | None = None,
+        *,
+        timezone: str | tzinfo = "UTC",
+        gap: Gap | None = "skip",
+        fold: Fold | None = None,
+        jitter: float | None = None,
+        jitter_seed: str | None = None,
+    ) -> None:
+        self._every = list(every)
+        self._time = list(time)
+        hour, minute, second = self._time
+        super().__init__(
+            _CalendarWalls(self._every, hour * 3600 + minute * 60 + second, start, end),
+            {"every": self._every, "time": self._time, "start": start, "end": end},
+            timezone=timezone,
+            gap=gap,
+            fold=fold,
+            jitter=jitter,
+            jitter_seed=jitter_seed,
+        )
+
+    def __str__(self) -> str:
+        names = ("years", "months", "weeks", "days")
+        every = [f"{n} {name}" for n, name in zip(self._every, names, strict=True) if n]
+        hour, minute, second = self._time
+        clock = f"{hour:02}:{minute:02}:{second:02}"
+        since = f"from {self._arguments['start']} on"
+        return self._in_words(f"every {' and '.join(every)} at {clock}, {since}")
+
+
+class _CalendarWalls:
+    """One time of the days that are so many years, months, weeks and days apart."""
+
+    def __init__(self, every: Sequence[int], second: int, start: str, end: str | None) -> None:
+        years, months, weeks, days = every
+        self._months = years * 12 + months
+        self._days = weeks * 7 + days
+        if self._months < 0 or self._days < 0 or not self._months + self._days:
+            raise InvalidTrigger(f"every={every!r} must be a day or more")
+        self._second = second
+        self._last = date.fromisoformat(end).toordinal() if end else date.max.toordinal()
+        self._ordinals = [date.fromisoformat(start).toordinal()]
+
+    def next_wall(self, wall: int) -> int | None:
+        """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
+        ordinal = -(-(wall - self._second) // DAY) + _ORDINAL
+        if not self._months:
+            first = self._ordinals[0]
+            ahead = max(0, -(-(ordinal - first) // self._days))
+            return self._wall(first + ahead * self._days)
+        while self._ordinals[-1] < ordinal:
+            following = self._following(date.fromordinal(self._ordinals[-1]))
+            if following is None:
+                return None
+            self._ordinals.append(following)
+        return self._wall(self._ordinals[bisect_left(self._ordinals, ordinal)])
+
+    def _following(self, day: date) -> int | None:
+        month = day.year * 12 + day.month - 1
+        while (month := month + self._months) < _LAST_YEAR * 12:
+            try:
+                found = date(month // 12, month % 12 + 1, day.day)
+            except ValueError:
+                continue  # the month has no such day
+            return found.toordinal() + self._days
+        return None
+
+    def _wall(self, ordinal: int) -> int | None:
+        if ordinal > self._last:
+            return None
+        return (ordinal - _ORDINAL) * DAY + self._second
