@@ -172,7 +172,7 @@ def test_only_a_store_that_can_send_signals_says_so(
 
 
 PLANS: dict[str, tuple[Any, str]] = {
-    "claim": (statements.claim_unlocked(exclude=False, skip=False), "executions_claim"),
+    "claim": (statements.claim_unlocked(statements.Wanted()), "executions_claim"),
     "next due": (statements.NEXT_DUE, "executions_claim"),
     "expired": (statements.EXPIRED, "executions_status"),
     "stranded": (statements.STRANDED, "executions_blocked"),

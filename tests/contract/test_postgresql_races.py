@@ -128,27 +128,6 @@ def test_rows_are_locked_in_one_order_however_many_they_are(
     assert asked == sorted(asked) == list("abcd")
 
 
-def test_a_claim_whose_rows_change_under_it_is_made_again(
-    postgres: PostgresStore, postgres_schema: str
-) -> None:
-    postgres.add([execution("a")])
-    with raw(postgres_schema) as client:  # as PostgreSQL says it when it counts anew
-        client.execute(
-            """
-            CREATE SEQUENCE tries;
-            CREATE FUNCTION once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF nextval('tries') = 1 THEN
-                    RAISE 'LIMIT must not be negative' USING ERRCODE = '2201W';
-                END IF;
-                RETURN NEW;
-            END $$;
-            ALTER FUNCTION once SET search_path FROM CURRENT;
-            CREATE TRIGGER once BEFORE UPDATE ON executions FOR EACH ROW EXECUTE FUNCTION once();
-            """
-        )
-    assert ids(postgres.claim(by())) == ["a"]
-
-
 @pytest.mark.parametrize("at_once", [2, 8])
 def test_of_many_who_add_one_unique_key_at_once_one_does(
     postgres: PostgresStore, at_once: int

@@ -319,7 +319,8 @@ ANALYZE sqlite_schema;
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (statements.candidates(exclude=False, skip=False), "executions_claim"),
+        (statements.candidates(statements.Wanted()), "executions_claim"),
+        (statements.LEVELS, "executions_claim"),
         (statements.NEXT_DUE, "executions_claim"),
         (statements.EXPIRED, "executions_status"),
         (statements.STRANDED, "executions_blocked"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -20,7 +21,8 @@ from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_schema import edges, executions, ticks
-from .sql_statements import ROWS, without_skipped
+from .sql_statements import ROWS, Wanted, without_skipped
+from .sql_totals import add_to_totals, prune
 
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
@@ -57,7 +59,7 @@ class SqlExecutions(SqlDatabase):
     def find(self, query: ExecutionFilter) -> list[TaskExecution]:
         """A page of rows."""
         statement = ROWS.limit(query.limit)
-        for name in ("task_id", "workflow_id", "schedule_id", "priority"):
+        for name in ("task_id", "workflow_id", "schedule_id", "priority", "queue"):
             if (wanted := getattr(query, name)) is not None:
                 statement = statement.where(_e[name] == write(name, wanted))
         if query.statuses is not None:
@@ -102,17 +104,18 @@ class SqlExecutions(SqlDatabase):
         """Delete ended rows, oldest first; ticks go by age alone."""
 
         def work(db: Connection) -> int:
-            pruned = _pruned(db, keep=keep, before=before, older_than=older_than, limit=limit)
+            pruned = prune(db, keep=keep, before=before, older_than=older_than, limit=limit)
             old = sa.select(ticks.c.schedule_id, ticks.c.instant).order_by(ticks.c.instant)
             old = old.where(ticks.c.instant < micros(older_than)).limit(limit)
             key = sa.tuple_(ticks.c.schedule_id, ticks.c.instant)
             db.execute(sa.delete(ticks).where(key.in_(old)))
-            return pruned
+            add_to_totals(self._dialect, db, pruned)  # last, since it locks schedules
+            return len(pruned)
 
         return self._write(work)
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
-        """Take due rows by priority, due time, id."""
+        """Take due rows by priority, rank, due time, id."""
         return self._write(lambda db: self._claim(db, claim))
 
     def apply(self, transitions: Sequence[Transition]) -> list[bool]:
@@ -186,13 +189,18 @@ class SqlExecutions(SqlDatabase):
         """For a transaction that is alone: what cannot be read is left as it is."""
         if claim.limit <= 0:
             return []
-        exclude = sorted(claim.exclude)
-        rows = self._rows(
-            db,
-            statements.candidates(exclude=bool(exclude), skip=False),
-            {"now": micros(claim.now), "limit": claim.limit, "exclude": exclude},
-            narrow=lambda _: statements.candidates(exclude=bool(exclude), skip=True),
-        )
+        wanted, asked = _wanted(claim)
+        rows: list[TaskExecution] = []
+        for priority, rank in db.execute(statements.LEVELS, {"now": asked["now"]}).all():
+            left = {"priority": priority, "rank": rank, "limit": claim.limit - len(rows)}
+            rows += self._rows(
+                db,
+                statements.candidates(wanted),
+                {**asked, **left},
+                narrow=lambda _: statements.candidates(replace(wanted, skip=True)),
+            )
+            if len(rows) == claim.limit:
+                break
         for ids in chunks(row.execution_id for row in rows):
             db.execute(statements.CLAIM, {**_grant(claim), "ids": ids})
         return [
@@ -206,14 +214,15 @@ class SqlExecutions(SqlDatabase):
         """For a transaction among others: in one statement, which locks what it takes."""
         if claim.limit <= 0:
             return []
-        skip, exclude = self._executions.skipped(), sorted(claim.exclude)
-        statement = statements.claim_unlocked(exclude=bool(exclude), skip=bool(skip))
-        asked = {**_grant(claim), "limit": claim.limit, "exclude": exclude, "skip": skip}
+        skip = self._executions.skipped()
+        wanted, asked = _wanted(claim)
+        statement = statements.claim_unlocked(replace(wanted, skip=bool(skip)))
+        asked |= {**_grant(claim), "limit": claim.limit, "skip": skip}
         found = db.execute(statement, asked).all()
         rows = self._executions.decode([(row, {"blocked_by": frozenset()}) for row in found])
         if len(rows) < len(found):
             raise Again  # what cannot be read must not be claimed, and is now known
-        return sorted(rows, key=lambda row: (row.priority, row.due, row.execution_id))
+        return sorted(rows, key=lambda row: (row.priority, -row.rank, row.due, row.execution_id))
 
     def _apply(
         self, db: Connection, transitions: Sequence[Transition]
@@ -341,6 +350,16 @@ def _states(
     return {row.execution_id: row for rows in found for row in rows}
 
 
+def _wanted(claim: Claim) -> tuple[Wanted, dict[str, Any]]:
+    """Which conditions a claim has, and their parameters."""
+    asked: dict[str, Any] = {"now": micros(claim.now)}
+    if claim.exclude:
+        asked["exclude"] = sorted(claim.exclude)
+    if claim.queues is not None:
+        asked["queues"] = sorted(claim.queues)
+    return Wanted(exclude=bool(claim.exclude), queues=claim.queues is not None), asked
+
+
 def _grant(claim: Claim) -> dict[str, Any]:
     """The parameters of a claim that go into its rows."""
     now, lease_until = micros(claim.now), micros(claim.lease_until)
@@ -370,17 +389,3 @@ def _readies(move: Transition, soon: datetime) -> bool:
     """Whether a row may be claimable after this change that was not before."""
     due = move.changes.get("due_time")
     return move.target in CLAIMABLE and (due is None or due <= soon)
-
-
-def _pruned(
-    db: Connection, *, keep: int, before: datetime, older_than: datetime, limit: int
-) -> int:
-    """How many ended rows were deleted."""
-    asked = {"older_than": micros(older_than), "limit": limit}
-    pruned = db.execute(statements.PRUNE_BY_AGE, asked).rowcount
-    last = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first()
-    if pruned < limit and last is not None:
-        asked = {"before": micros(before), "limit": limit - pruned}
-        last_row = {"last_time": last.completed_time, "last_id": last.execution_id}
-        pruned += db.execute(statements.PRUNE_BY_COUNT, {**asked, **last_row}).rowcount
-    return pruned

@@ -54,9 +54,8 @@ _CONNECT: Final = {
     "tcp_user_timeout": "15000",
 }
 
-# serialization_failure, deadlock_detected, what two who add the same row at once run into, and
-# the negative limit of a claim: a row that changed under it makes it count anew
-_RACES: Final = frozenset({"40001", "40P01", "23505", "2201W"})
+# serialization_failure, deadlock_detected, and what two who add the same row at once run into
+_RACES: Final = frozenset({"40001", "40P01", "23505"})
 # read_only_sql_transaction: a standby, or a primary that is being replaced
 _UNAVAILABLE: Final = frozenset({"25006", "25P03", "25P04"})
 

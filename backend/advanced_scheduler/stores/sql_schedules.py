@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..models import Schedule, TaskExecution, Tick
-from .base import Firing, Signal
+from ..models import Schedule, ScheduleFilter, TaskExecution, TaskStatus, Tick, TickOutcome, Total
+from .base import Firing, Signal, name_taken
 from .rows import SCHEDULE, TICK, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_executions import Vacancy, due_soon, insert
-from .sql_schema import schedules, ticks
+from .sql_schema import schedules, ticks, totals, versions
+from .sql_totals import read_totals
+from .sql_versions import keep, keep_replaced, read_versions
 
 _s, _t = schedules.c, ticks.c
 _ROWS: Final = sa.select(*(_s[name] for name in SCHEDULE.names))
 _ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time.is_not(None))
+_PUT_STATE: Final = sa.select(_s.version, _s.next_fire_time, _s.last_fire_time).with_for_update()
+_FIRED: Final = ("next_fire_time", "last_fire_time", "run_count")
 _STATES: Final = (
-    sa.select(_s.schedule_id, _s.next_fire_time, _s.version, _s.paused, _s.last_fire_time)
+    sa.select(
+        _s.schedule_id, _s.next_fire_time, _s.last_fire_time, _s.version, _s.paused, _s.run_count
+    )
     .where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(_s.schedule_id)  # who locks in one order does not deadlock
     .with_for_update()
@@ -38,21 +45,26 @@ class SqlSchedules(SqlDatabase):
     def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
         super().__init__(url, auto_migrate=auto_migrate)
         self._schedules = Reader("schedule", SCHEDULE, self._clock)
+        self._versions = Reader("version of schedule", SCHEDULE, self._clock)
         self._ticks = Reader("tick of schedule", TICK, self._clock)
 
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected."""
         columns = SCHEDULE.dump(schedule)
+        changes = {name: columns[name] for name in SCHEDULE.names if name != "run_count"}
         ours = _s.schedule_id == schedule.schedule_id
 
         def work(db: Connection) -> bool:
-            state = sa.select(_s.version, _s.next_fire_time).where(ours).with_for_update()
-            found = db.execute(state).first()
+            found = db.execute(_PUT_STATE.where(ours)).first()
             if (None if found is None else tuple(found)) != _state(expected):
                 return False
-            if expected is None:
-                return bool(self._dialect.insert(db, schedules, [columns]))
-            db.execute(sa.update(schedules).where(ours), columns)
+            _refuse_taken_name(db, schedule)
+            if expected is not None:
+                keep_replaced(db, schedule.schedule_id)
+                db.execute(sa.update(schedules).where(ours), changes)
+            elif not self._dialect.insert(db, schedules, [columns]):
+                raise Again  # somebody else was faster, with the id or with the name
+            keep(self._dialect, db, columns)
             return True
 
         return self._write(work)
@@ -65,10 +77,36 @@ class SqlSchedules(SqlDatabase):
         parts = [ordered.where(_s.schedule_id.in_(some)) for some in chunks(sorted(set(ids)))]
         return self._read(lambda db: [one for part in parts for one in self._load(db, part)])
 
+    def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
+        """The schedules that fit, by id."""
+        found = _ROWS.order_by(_s.schedule_id).limit(query.limit)
+        for name in ("name", "event", "task_id"):
+            if (wanted := getattr(query, name)) is not None:
+                found = found.where(_s[name] == wanted)
+        if query.cursor is not None:
+            found = found.where(_s.schedule_id > query.cursor)
+        return self._read(lambda db: self._load(db, found))
+
+    def versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest versions of a schedule, as they were put, oldest first."""
+        found = self._read(lambda db: read_versions(db, schedule_id))
+        return self._versions.decode(found)
+
+    def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
+        """How the executions of a schedule ended, those that were pruned as well."""
+        return self._read(lambda db: read_totals(db, schedule_id))
+
     def remove(self, schedule_id: str) -> bool:
-        """Delete the schedule; its ticks stay."""
-        delete = sa.delete(schedules).where(_s.schedule_id == schedule_id)
-        return self._write(lambda db: db.execute(delete).rowcount == 1)
+        """Delete the schedule, its versions and totals; its ticks stay."""
+
+        def work(db: Connection) -> bool:
+            gone = [
+                db.execute(sa.delete(table).where(table.c.schedule_id == schedule_id)).rowcount
+                for table in (schedules, versions, totals)
+            ]
+            return gone[0] == 1
+
+        return self._write(work)
 
     def due(self, now: datetime, limit: int) -> list[Schedule]:
         """Schedules that are due, the earliest first."""
@@ -104,12 +142,48 @@ class SqlSchedules(SqlDatabase):
         page = between.order_by(_t.instant).limit(limit)
         return self._ticks.decode(self._read(lambda db: [(row, {}) for row in db.execute(page)]))
 
+    def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
+        """How many ticks there are of each outcome, of all schedules."""
+        between = sa.and_(_t.instant >= micros(start), _t.instant < micros(end))
+        counts = sa.select(_t.outcome, sa.func.count()).where(between).group_by(_t.outcome)
+        found = self._read(lambda db: db.execute(counts).all())
+        return {TickOutcome(name): count for name, count in found if name in set(TickOutcome)}
+
     def _load(self, db: Connection, statement: sa.Select[Any]) -> list[Schedule]:
         def fetch(skip: list[str]) -> list[Fetched]:
             rows = db.execute(statement.where(_s.schedule_id.not_in(skip)) if skip else statement)
             return [(row, {}) for row in rows]
 
         return self._schedules.read(fetch)
+
+
+@dataclass(slots=True)
+class _State:
+    """What a firing compares, and what it changes."""
+
+    next_fire_time: int | None
+    last_fire_time: int | None
+    version: int
+    paused: int
+    run_count: int
+
+    def fits(self, firing: Firing) -> bool:
+        """Whether the schedule is as the firing says."""
+        expected = write("next_fire_time", firing.expected), write("last_fire_time", firing.last)
+        return (
+            (self.next_fire_time, self.last_fire_time) == expected
+            and self.version == firing.version
+            and (firing.by_hand or not (self.paused and firing.executions))
+        )
+
+    def advance(self, firing: Firing) -> None:
+        """Become what the firing makes of the schedule."""
+        instants = [micros(tick.instant) for tick in firing.ticks]
+        if self.last_fire_time is not None:
+            instants.append(self.last_fire_time)
+        self.next_fire_time = write("next_fire_time", firing.next_fire_time)
+        self.last_fire_time = max(instants, default=None)
+        self.run_count += 0 if firing.by_hand else len(firing.executions)
 
 
 class _Step:
@@ -120,9 +194,7 @@ class _Step:
             db.execute(_STATES, {"ids": ids})
             for ids in chunks(sorted(one.schedule_id for one in firings))
         )
-        rows = [row for some in found for row in some]
-        self._states = {row.schedule_id: tuple(row)[1:4] for row in rows}
-        self._last = {row.schedule_id: row.last_fire_time for row in rows}
+        self._states = {row[0]: _State(*row[1:]) for some in found for row in some}
         self._recorded: set[tuple[str, int]] = set()
         for keys in chunks(_key(tick) for firing in firings for tick in firing.ticks):
             self._recorded.update((row[0], row[1]) for row in db.execute(_RECORDED, {"keys": keys}))
@@ -131,19 +203,16 @@ class _Step:
 
     def take(self, firing: Firing) -> bool:
         """Whether the firing is part of the step."""
-        one, keys = firing.schedule_id, {_key(tick) for tick in firing.ticks}
-        *state, paused = self._states.get(one, (None, None, 1))
+        state, keys = self._states.get(firing.schedule_id), {_key(tick) for tick in firing.ticks}
         if (
-            state != [micros(firing.expected), firing.version]
-            or (paused and firing.executions)
+            state is None
+            or not state.fits(firing)
             or keys & self._recorded
             or not self._vacancy.take(firing.executions)
         ):
             return False
-        following = write("next_fire_time", firing.next_fire_time)
-        self._states[one] = (following, firing.version, paused)
+        state.advance(firing)
         self._recorded |= keys
-        self._last[one] = max((at for _, at in keys), default=self._last[one])
         self._taken.append(firing)
         return True
 
@@ -157,14 +226,10 @@ class _Step:
         if not self._taken:
             return
         steps = [
-            {
-                "schedule_id": one,
-                "next_fire_time": self._states[one][0],
-                "last_fire_time": self._last[one],
-            }
+            {"schedule_id": one, **{name: getattr(self._states[one], name) for name in _FIRED}}
             for one in dict.fromkeys(firing.schedule_id for firing in self._taken)
         ]
-        dialect.update(db, schedules, ("next_fire_time", "last_fire_time"), steps)
+        dialect.update(db, schedules, _FIRED, steps)
         records = [TICK.dump(tick) for firing in self._taken for tick in firing.ticks]
         if len(dialect.insert(db, ticks, records)) < len(records):
             raise Again
@@ -172,11 +237,23 @@ class _Step:
             raise Again
 
 
-def _state(schedule: Schedule | None) -> tuple[int, int | None] | None:
-    """What ``put`` compares: version and next fire time."""
+def _state(schedule: Schedule | None) -> tuple[int, int | None, int | None] | None:
+    """What ``put`` compares: the version, the next fire time, and the last one."""
     if schedule is None:
         return None
-    return schedule.version, write("next_fire_time", schedule.next_fire_time)
+    times = (schedule.next_fire_time, schedule.last_fire_time)
+    following, last = (write("next_fire_time", time) for time in times)
+    return schedule.version, following, last
+
+
+def _refuse_taken_name(db: Connection, schedule: Schedule) -> None:
+    if schedule.name is None:
+        return
+    others = sa.select(_s.schedule_id).where(
+        _s.name == schedule.name, _s.schedule_id != schedule.schedule_id
+    )
+    if (holder := db.scalar(others)) is not None:
+        raise name_taken(schedule.name, holder)
 
 
 def _key(tick: Tick) -> tuple[str, int]:

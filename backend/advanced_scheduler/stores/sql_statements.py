@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, cast
@@ -55,7 +56,7 @@ COLUMNS: Final = tuple(_e[name] for name in EXECUTION.names)
 ROWS: Final = sa.select(*COLUMNS, _BLOCKERS)
 """Rows, each with a JSON list of what blocks it: one statement sees one instant."""
 
-CLAIM_ORDER: Final = (_e.priority, due, _e.execution_id)
+CLAIM_ORDER: Final = (_e.priority, _e.rank.desc(), due, _e.execution_id)
 
 BY_IDS: Final = ROWS.where(_listed(_e.execution_id, "ids"))
 BY_UNIQUE_KEY: Final = ROWS.where(_e.unique_key == sa.bindparam("key"))
@@ -118,63 +119,84 @@ def without_skipped(statement: sa.Select[Any]) -> sa.Select[Any]:
     return statement.where(~_listed(_e.execution_id, "skip"))
 
 
-def _lane(priority: TaskPriority, exclude: bool, skip: bool) -> sa.Select[Any]:
-    """The ids of due rows of one level, by one search of the index: delayed rows cost nothing."""
-    lane = sa.select(_e.execution_id).where(
-        _e.priority == sa.literal_column(str(int(priority))), claimable, due <= sa.bindparam("now")
-    )
-    if exclude:
-        lane = lane.where(~_listed(_e.task_id, "exclude"))
-    if skip:
-        lane = lane.where(~_listed(_e.execution_id, "skip"))
-    return lane.order_by(due, _e.execution_id)
+def _levels() -> sa.CTE:
+    """Every priority and rank that a claimable row has: a few searches of the index for each.
 
-
-@cache
-def candidates(*, exclude: bool, skip: bool) -> sa.Select[Any]:
-    """Rows to claim, for a transaction that is alone.
-
-    ``exclude`` and ``skip`` say whether there are task ids and execution ids to leave out.
+    A claim then searches each level by due time, so that delayed rows cost nothing. Each
+    priority ends with a rank that is NULL.
     """
-    limit = sa.bindparam("limit", type_=sa.Integer)
-    lanes = [_lane(one, exclude, skip).limit(limit).subquery() for one in TaskPriority]
-    found = sa.union_all(*(sa.select(lane.c.execution_id) for lane in lanes)).subquery()
-    return (
-        ROWS.join(found, found.c.execution_id == _e.execution_id)
-        .order_by(*CLAIM_ORDER)
-        .limit(limit)
+    highest = sa.select(_e.rank).where(claimable).order_by(_e.rank.desc()).limit(1)
+    constants = (sa.select(sa.literal_column(f"{one:d}").label("priority")) for one in TaskPriority)
+    given = sa.union_all(*constants).subquery("priorities").c
+    first = highest.where(_e.priority == given.priority).scalar_subquery()
+    levels = sa.select(given.priority, first.label("rank")).cte("levels", recursive=True)
+    lower = highest.where(_e.priority == levels.c.priority, _e.rank < levels.c.rank)
+    return levels.union_all(
+        sa.select(levels.c.priority, lower.scalar_subquery()).where(levels.c.rank.is_not(None))
     )
 
 
+_LEVELS: Final = _levels().c
+_ORDERED_LEVELS: Final = (
+    sa.select(_LEVELS.priority, _LEVELS.rank)
+    .where(_LEVELS.rank.is_not(None))
+    .order_by(_LEVELS.priority, _LEVELS.rank.desc())
+)
+_FIRST_DUE: Final = (
+    sa.select(due)
+    .where(_e.priority == _LEVELS.priority, _e.rank == _LEVELS.rank, claimable)
+    .order_by(due)
+    .limit(1)
+    .scalar_subquery()
+)
+
+LEVELS: Final = _ORDERED_LEVELS.where(sa.bindparam("now") >= _FIRST_DUE)
+"""Where there are due rows, in the order of claims."""
+
+NEXT_DUE: Final = sa.select(sa.func.min(_FIRST_DUE)).where(_LEVELS.rank.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which conditions a claim has: on task ids, execution ids and queues."""
+
+    exclude: bool = False
+    skip: bool = False
+    queues: bool = False
+
+    def of(self, lane: sa.Select[Any]) -> sa.Select[Any]:
+        """The due rows of one level that meet the conditions, in order."""
+        lane = lane.where(claimable, due <= sa.bindparam("now")).order_by(due, _e.execution_id)
+        if self.exclude:
+            lane = lane.where(~_listed(_e.task_id, "exclude"))
+        if self.skip:
+            lane = lane.where(~_listed(_e.execution_id, "skip"))
+        if self.queues:
+            lane = lane.where(_listed(_e.queue, "queues"))
+        return lane.limit(sa.bindparam("limit", type_=sa.Integer))
+
+
 @cache
-def claim_unlocked(*, exclude: bool, skip: bool) -> sa.UpdateBase:
+def candidates(wanted: Wanted) -> sa.Select[Any]:
+    """Rows of one level to claim, for a transaction that is alone."""
+    level = (_e.priority == sa.bindparam("priority"), _e.rank == sa.bindparam("rank"))
+    return wanted.of(ROWS.where(*level))
+
+
+@cache
+def claim_unlocked(wanted: Wanted) -> sa.UpdateBase:
     """Claim rows that nobody else has locked; answers them in any order.
 
-    Each level may take what those before it have left of the limit, so that no row is locked
-    and then not taken. ``exclude`` and ``skip`` are as for ``candidates``.
+    The outer limit ends the walk over the levels, so that no row is locked and then not taken.
     """
-    left: sa.ColumnElement[int] = sa.bindparam("limit", type_=sa.Integer)
-    picked = []
-    for priority in TaskPriority:
-        lane = _lane(priority, exclude, skip).limit(left).with_for_update(skip_locked=True)
-        picked.append(lane.cte(f"picked_{int(priority)}"))
-        left = left - sa.select(sa.func.count()).select_from(picked[-1]).scalar_subquery()
-    found = sa.union_all(*(sa.select(one.c.execution_id) for one in picked)).subquery()
-    claim = sa.update(executions).where(_e.execution_id == found.c.execution_id)
+    levels = _ORDERED_LEVELS.subquery("ordered")
+    ids = sa.select(_e.execution_id)
+    lane = wanted.of(ids.where(_e.priority == levels.c.priority, _e.rank == levels.c.rank))
+    locked = lane.with_for_update(skip_locked=True).lateral("lane")
+    walk = sa.select(locked.c.execution_id).select_from(levels.join(locked, sa.true()))
+    picked = walk.limit(sa.bindparam("limit", type_=sa.Integer)).cte("picked").c
+    claim = sa.update(executions).where(_e.execution_id == picked.execution_id)
     return claim.values(_claim_changes()).returning(*COLUMNS)
-
-
-def _next_due() -> sa.Select[Any]:
-    lanes = [
-        sa.select(due.label("due"))
-        .where(_e.priority == sa.literal_column(str(int(priority))), claimable)
-        .order_by(due)
-        .limit(1)
-        .subquery()
-        for priority in TaskPriority
-    ]
-    firsts = sa.union_all(*(sa.select(lane.c.due) for lane in lanes)).subquery()
-    return sa.select(sa.func.min(firsts.c.due))
 
 
 def _stranded() -> sa.Select[Any]:
@@ -206,14 +228,15 @@ def _stranded() -> sa.Select[Any]:
     )
 
 
-def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.Delete:
+def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
     oldest = (
         sa.select(_e.execution_id)
         .where(_e.completed_time.is_not(None), *conditions)
         .order_by(_e.completed_time, _e.execution_id)
         .limit(sa.bindparam("limit"))
     )
-    return sa.delete(executions).where(_e.execution_id.in_(oldest))
+    delete = sa.delete(executions).where(_e.execution_id.in_(oldest))
+    return delete.returning(_e.schedule_id, _e.status, _e.started_time, _e.completed_time)
 
 
 def _claim_changes() -> dict[str, Any]:
@@ -231,7 +254,6 @@ def _claim_changes() -> dict[str, Any]:
 
 
 CLAIM: Final = sa.update(executions).where(_listed(_e.execution_id, "ids")).values(_claim_changes())
-NEXT_DUE: Final = _next_due()
 STRANDED: Final = _stranded()
 
 PRUNE_BY_AGE: Final = _oldest_ended(_e.completed_time < sa.bindparam("older_than"))

@@ -1,0 +1,44 @@
+"""The versions of schedules that the SQL store keeps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from .base import VERSIONS_KEPT
+from .rows import SCHEDULE, Fetched
+from .sql_dialect import Dialect, Row
+from .sql_schema import schedules, versions
+
+_s, _v = schedules.c, versions.c
+_OURS: Final = _v.schedule_id == sa.bindparam("id")
+_ROWS: Final = sa.select(*(_v[name] for name in SCHEDULE.names)).where(_OURS).order_by(_v.version)
+_CURRENT: Final = sa.select(*(_s[name] for name in SCHEDULE.names)).where(
+    _s.schedule_id == sa.bindparam("id"),
+    ~sa.exists().where(_v.schedule_id == _s.schedule_id, _v.version == _s.version),
+)
+_KEEP_CURRENT: Final = sa.insert(versions).from_select(SCHEDULE.names, _CURRENT)
+_FORGET: Final = sa.delete(versions).where(_OURS, _v.version == sa.bindparam("number"))
+_LATEST_TO_GO: Final = (
+    sa.select(_v.version).where(_OURS).order_by(_v.version.desc()).offset(VERSIONS_KEPT).limit(1)
+)
+_TRIM: Final = sa.delete(versions).where(_OURS, _v.version <= _LATEST_TO_GO.scalar_subquery())
+
+
+def keep_replaced(db: Connection, schedule_id: str) -> None:
+    """Keep what is about to be replaced, if a node of an older release has put it."""
+    db.execute(_KEEP_CURRENT, {"id": schedule_id})
+
+
+def keep(dialect: Dialect, db: Connection, row: Row) -> None:
+    """Keep a version that was put, and of the others the latest."""
+    db.execute(_FORGET, {"id": row["schedule_id"], "number": row["version"]})
+    dialect.insert(db, versions, [row])
+    db.execute(_TRIM, {"id": row["schedule_id"]})
+
+
+def read_versions(db: Connection, schedule_id: str) -> list[Fetched]:
+    """All versions that are kept of a schedule, oldest first."""
+    return [(row, {}) for row in db.execute(_ROWS, {"id": schedule_id})]
