@@ -10,13 +10,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from advanced_scheduler.dag import TaskDependencyGraph
-from advanced_scheduler.engine import plan, ticker
+from advanced_scheduler.engine import plan, steps
 from advanced_scheduler.engine.intake import Intake
-from advanced_scheduler.engine.ticker import Ticker
+from advanced_scheduler.engine.steps import Step, Steps
 from advanced_scheduler.models import Schedule, ScheduleOptions
 from advanced_scheduler.stores import rows, sql_schedules
 from advanced_scheduler.stores.base import Firing
-from advanced_scheduler.triggers import CronTrigger, cron, cron_text
+from advanced_scheduler.triggers import cron, cron_text, wall
 from advanced_scheduler.triggers.cron_fields import CronFields
 from advanced_scheduler.triggers.zones import Pass
 
@@ -64,12 +64,12 @@ def never_is_fine(patch: Patch) -> None:
 
 def no_gap(patch: Patch) -> None:
     """A time that the clock jumps over is lost."""
-    patch(CronTrigger, "_skipped", lambda self, stretch: False)
+    patch(wall.WallTrigger, "_skipped", lambda self, stretch: False)
 
 
 def both_passes(patch: Patch) -> None:
     """A time that the clock shows twice runs twice."""
-    patch(cron, "_PASSES", dict.fromkeys(cron._PASSES, tuple(Pass)))
+    patch(wall, "_PASSES", dict.fromkeys(wall._PASSES, tuple(Pass)))
 
 
 def drops_misfires(patch: Patch) -> None:
@@ -85,24 +85,20 @@ def drops_misfires(patch: Patch) -> None:
 
 def fires_twice(patch: Patch) -> None:
     """Each tick makes two executions."""
-    firing = Ticker._firing
+    due = Steps.due
 
-    def doubled(self: Ticker, schedule: Schedule, now: Any) -> Any:
-        made = firing(self, schedule, now)
-        if made is None:
-            return None
-        once = made[0].executions
+    def doubled(self: Steps, schedule: Schedule, now: Any) -> Step:
+        made = due(self, schedule, now)
+        once = made.firing.executions
         twins = [row.with_changes({"execution_id": uuid4().hex}) for row in once]
-        return replace(made[0], executions=[*once, *twins]), made[1]
+        return replace(made, firing=replace(made.firing, executions=[*once, *twins]))
 
-    patch(Ticker, "_firing", doubled)
+    patch(Steps, "due", doubled)
 
 
 def ignores_priority(patch: Patch) -> None:
     """Executions of schedules are all of one priority."""
-    patch(
-        ticker, "ScheduleOptions", lambda **given: ScheduleOptions(**(given | {"priority": None}))
-    )
+    patch(steps, "ScheduleOptions", lambda **given: ScheduleOptions(**(given | {"priority": None})))
 
 
 def no_compare(patch: Patch) -> None:
@@ -115,14 +111,14 @@ def no_compare(patch: Patch) -> None:
         self._taken.append(replace(firing, ticks=fresh))
         return True
 
-    firing = Ticker._firing
+    due = Steps.due
 
-    def slowly(self: Ticker, schedule: Schedule, now: Any) -> Any:
+    def slowly(self: Steps, schedule: Schedule, now: Any) -> Step:
         time.sleep(0.1)  # so that both have seen it
-        return firing(self, schedule, now)
+        return due(self, schedule, now)
 
     patch(sql_schedules._Step, "take", take)
-    patch(Ticker, "_firing", slowly)
+    patch(Steps, "due", slowly)
 
 
 BREAKS: Final[dict[str, Callable[[Patch], None]]] = {

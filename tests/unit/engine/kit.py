@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.clock import Clock
 from advanced_scheduler.config import Settings
 from advanced_scheduler.engine.parts import Parts, assemble
+from advanced_scheduler.engine.schedules import Edit, Schedules
 from advanced_scheduler.models import Schedule, TaskExecution, TaskStatus
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
@@ -100,3 +101,24 @@ def schedule(trigger: Trigger = MINUTELY, **fields: Any) -> Schedule:
             **fields,
         }
     )
+
+
+def add_cron(
+    schedules: Schedules, task_id: str, trigger: Trigger, policies: Mapping[str, Any]
+) -> str:
+    """A schedule that says nothing but task, trigger and policies; its id."""
+    task = schedules._parts.registry.get(task_id)
+    wanted = Edit(trigger=trigger, policies=policies)
+    return schedules.add(task, wanted, schedule_id=None, replacing=False).schedule_id
+
+
+def edit(
+    schedules: Schedules,
+    schedule_id: str,
+    trigger: Mapping[str, Any],
+    policies: Mapping[str, Any],
+    version: int | None = None,
+) -> Schedule:
+    """Change arguments of the trigger, and policies."""
+    wanted = Edit(trigger=trigger or None, policies=policies, version=version)
+    return schedules.update(schedule_id, wanted)

@@ -36,6 +36,7 @@ def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
         events=made.events,
         leases=made.leases,
         ledger=made.ledger,
+        ticker=made.ticker,
         clock=made.clock,
         settings=made.settings,
         held_here=lambda: held,

@@ -21,7 +21,7 @@ from advanced_scheduler.stores.base import Claim, Firing
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.triggers import CronTrigger
 from tests.support.definitions import define, nothing
-from tests.unit.engine.kit import MINUTE, NOW, parts, schedule
+from tests.unit.engine.kit import MINUTE, NOW, add_cron, edit, parts, schedule
 
 HOUR = timedelta(hours=1)
 
@@ -40,7 +40,7 @@ def schedules(made: Parts) -> Schedules:
 
 @pytest.fixture
 def minutely(schedules: Schedules) -> str:
-    return schedules.add_cron("job", CronTrigger("* * * * *"), {})
+    return add_cron(schedules, "job", CronTrigger("* * * * *"), {})
 
 
 def why(made: Parts, schedule_id: str, instant: datetime) -> str:
@@ -68,6 +68,7 @@ def skip_a_minute(made: Parts, schedule_id: str) -> datetime:
         schedule_id=schedule_id,
         version=seen.version,
         expected=seen.next_fire_time,
+        last=seen.last_fire_time,
         next_fire_time=seen.next_fire_time + MINUTE,
         ticks=[],
         executions=[],
@@ -261,7 +262,7 @@ def test_the_check_finds_nothing_in_a_pause_or_after_an_edit(
     schedules.resume(minutely)
     made.ledger.check()
     made.ticker.tick()
-    schedules.update(minutely, {"expression": "*/2 * * * *"}, {})
+    edit(schedules, minutely, {"expression": "*/2 * * * *"}, {})
     clock.advance(minutes=5)
     made.ticker.tick()
     made.ledger.check()

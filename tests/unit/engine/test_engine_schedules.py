@@ -25,7 +25,7 @@ from advanced_scheduler.stores.base import Firing, Signal
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.triggers import CronTrigger
 from tests.support.definitions import add, define, nothing
-from tests.unit.engine.kit import MINUTE, NOW, parts
+from tests.unit.engine.kit import MINUTE, NOW, add_cron, edit, parts
 
 DAILY = CronTrigger("0 3 * * *")
 MINUTELY = CronTrigger("* * * * *")
@@ -51,10 +51,12 @@ def outcomes(made: Parts, schedule_id: str) -> list[TickOutcome]:
 
 
 def test_a_cron_schedule_is_there_once_whoever_asks(schedules: Schedules, made: Parts) -> None:
-    ids = {schedules.add_cron("job", DAILY, {}) for _ in range(2)}
+    ids = {add_cron(schedules, "job", DAILY, {}) for _ in range(2)}
     assert len(ids) == len(made.store.schedules()) == 1
-    assert schedules.add_cron("job", CronTrigger("0 4 * * *"), {}) not in ids
-    assert schedules.add_cron("job", CronTrigger("0 3 * * *", timezone="Asia/Tokyo"), {}) not in ids
+    assert add_cron(schedules, "job", CronTrigger("0 4 * * *"), {}) not in ids
+    assert (
+        add_cron(schedules, "job", CronTrigger("0 3 * * *", timezone="Asia/Tokyo"), {}) not in ids
+    )
     (stored,) = made.store.schedules(ids)
     assert stored.next_fire_time == stored.ledger_from == NOW + timedelta(hours=3)
 
@@ -62,21 +64,21 @@ def test_a_cron_schedule_is_there_once_whoever_asks(schedules: Schedules, made: 
 def test_saying_a_schedule_again_forgets_nothing_of_what_was_missed(
     schedules: Schedules, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", DAILY, {})
+    one = add_cron(schedules, "job", DAILY, {})
     clock.advance(days=3)
-    assert schedules.add_cron("job", DAILY, {}) == one
+    assert add_cron(schedules, "job", DAILY, {}) == one
     assert schedules.get(one).next_fire_time == NOW + timedelta(hours=3)
 
 
 def test_saying_it_again_with_other_policies_edits_what_is_named_and_only_if_it_differs(
     schedules: Schedules,
 ) -> None:
-    one = schedules.add_cron("job", DAILY, {"misfire": "skip", "max_catch_up": 5})
-    schedules.add_cron("job", DAILY, {"overlap": "queue_one"})
+    one = add_cron(schedules, "job", DAILY, {"misfire": "skip", "max_catch_up": 5})
+    add_cron(schedules, "job", DAILY, {"overlap": "queue_one"})
     found = schedules.get(one)
     assert (found.misfire, found.overlap) == (MisfirePolicy.SKIP, OverlapPolicy.QUEUE_ONE)
     assert (found.max_catch_up, found.version) == (5, 2)
-    schedules.add_cron("job", DAILY, {"overlap": OverlapPolicy.QUEUE_ONE})
+    add_cron(schedules, "job", DAILY, {"overlap": OverlapPolicy.QUEUE_ONE})
     assert schedules.get(one).version == 2
 
 
@@ -85,11 +87,11 @@ def test_a_task_that_needs_arguments_or_is_unknown_gets_no_schedule(
 ) -> None:
     made.registry.register(define(add, task_id="add"))
     with pytest.raises(InvalidArguments, match="'a'"):
-        schedules.add_cron("add", DAILY, {})
+        add_cron(schedules, "add", DAILY, {})
     with pytest.raises(TaskNotRegistered, match="'unknown' is not registered"):
-        schedules.add_cron("unknown", DAILY, {})
+        add_cron(schedules, "unknown", DAILY, {})
     with pytest.raises(InvalidTrigger, match="never fires"):
-        schedules.add_cron("job", CronTrigger("* * * * *", end_time=NOW - MINUTE), {})
+        add_cron(schedules, "job", CronTrigger("* * * * *", end_time=NOW - MINUTE), {})
     assert made.store.schedules() == []
 
 
@@ -111,25 +113,25 @@ def test_policies_that_mean_nothing_are_refused(
     policies: dict[str, Any], message: str, schedules: Schedules, made: Parts
 ) -> None:
     with pytest.raises(InvalidArguments, match=message):
-        schedules.add_cron("job", DAILY, policies)
+        add_cron(schedules, "job", DAILY, policies)
     assert made.store.schedules() == []
-    one = schedules.add_cron("job", DAILY, {})
+    one = add_cron(schedules, "job", DAILY, {})
     with pytest.raises(InvalidArguments, match=message):
-        schedules.update(one, {}, policies)
+        edit(schedules, one, {}, policies)
     assert schedules.get(one).version == 1
 
 
 def test_an_edit_moves_the_next_instant_and_the_beginning_of_the_ledger(
     schedules: Schedules, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", DAILY, {})
+    one = add_cron(schedules, "job", DAILY, {})
     clock.advance(hours=1)
-    edited = schedules.update(one, {"expression": "30 1 * * *"}, {"overlap": "skip"}, version=1)
+    edited = edit(schedules, one, {"expression": "30 1 * * *"}, {"overlap": "skip"}, version=1)
     half_past = NOW + timedelta(hours=1.5)
     assert edited == schedules.get(one)
     assert (edited.next_fire_time, edited.ledger_from, edited.version) == (half_past, half_past, 2)
     assert edited.overlap is OverlapPolicy.SKIP
-    in_tokyo = schedules.update(one, {"timezone": "Asia/Tokyo"}, {})
+    in_tokyo = edit(schedules, one, {"timezone": "Asia/Tokyo"}, {})
     assert in_tokyo.trigger["expression"] == "30 1 * * *"
     assert in_tokyo.next_fire_time == NOW + timedelta(hours=16.5)
 
@@ -145,23 +147,23 @@ def test_an_edit_moves_the_next_instant_and_the_beginning_of_the_ledger(
 def test_a_bad_edit_changes_nothing(
     trigger: dict[str, Any], error: type[Exception], message: str, schedules: Schedules
 ) -> None:
-    before = schedules.get(schedules.add_cron("job", DAILY, {}))
+    before = schedules.get(add_cron(schedules, "job", DAILY, {}))
     with pytest.raises(error, match=message):
-        schedules.update(before.schedule_id, trigger, {})
+        edit(schedules, before.schedule_id, trigger, {})
     assert schedules.get(before.schedule_id) == before
 
 
 def test_an_edit_of_an_old_version_shows_both(schedules: Schedules) -> None:
-    one = schedules.add_cron("job", DAILY, {})
-    schedules.update(one, {}, {"overlap": "skip"})
+    one = add_cron(schedules, "job", DAILY, {})
+    edit(schedules, one, {}, {"overlap": "skip"})
     with pytest.raises(VersionConflict, match=r"has version 2, .* from version 1"):
-        schedules.update(one, {}, {"overlap": "allow"}, version=1)
+        edit(schedules, one, {}, {"overlap": "allow"}, version=1)
     assert schedules.get(one).overlap is OverlapPolicy.SKIP
 
 
 @pytest.mark.parametrize("schedule_id", ["unknown", "with\0nul", ""])
 def test_what_is_no_schedule_is_not_found(schedule_id: str, schedules: Schedules) -> None:
-    for call in (schedules.get, schedules.pause, lambda one: schedules.update(one, {}, {})):
+    for call in (schedules.get, schedules.pause, lambda one: edit(schedules, one, {}, {})):
         with pytest.raises(ScheduleNotFound, match="never existed"):
             call(schedule_id)
 
@@ -169,9 +171,9 @@ def test_what_is_no_schedule_is_not_found(schedule_id: str, schedules: Schedules
 def test_what_was_due_before_an_edit_fires_as_it_was(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     clock.advance(minutes=1, seconds=30)
-    schedules.update(one, {"expression": "0 * * * *"}, {})
+    edit(schedules, one, {"expression": "0 * * * *"}, {})
     assert outcomes(made, one) == [TickOutcome.COALESCED, FIRED]
     assert schedules.get(one).next_fire_time == NOW + timedelta(hours=1)
 
@@ -179,10 +181,10 @@ def test_what_was_due_before_an_edit_fires_as_it_was(
 def test_what_nobody_here_can_fire_is_recorded_before_an_edit(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     made.registry.unregister("job")
     clock.advance(minutes=1, seconds=30)
-    schedules.update(one, {"expression": "0 * * * *"}, {})
+    edit(schedules, one, {"expression": "0 * * * *"}, {})
     assert outcomes(made, one) == [MISFIRED, MISFIRED]
     (first, _) = made.store.ticks(one, NOW, NOW + timedelta(hours=1))
     assert "edited" in (first.reason or "")
@@ -219,7 +221,7 @@ def test_an_edit_that_races_with_a_tick_is_made_again_on_what_the_tick_left(
     made = parts(Racing(), clock)
     made.registry.register(define(nothing))
     schedules = Schedules(made)
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     paused = schedules.pause(one)
     assert paused.next_fire_time == NOW + MINUTE
     assert paused == schedules.get(one)
@@ -228,29 +230,29 @@ def test_an_edit_that_races_with_a_tick_is_made_again_on_what_the_tick_left(
 def test_an_instant_that_a_faster_clock_has_fired_is_not_due_again_after_an_edit(
     schedules: Schedules, made: Parts
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     seen = schedules.get(one)
     ahead = replace(seen, next_fire_time=NOW + MINUTE, last_fire_time=NOW)
     assert made.store.put(ahead, expected=seen)
-    edited = schedules.update(one, {"timezone": "Europe/Berlin"}, {})
+    edited = edit(schedules, one, {"timezone": "Europe/Berlin"}, {})
     assert edited.next_fire_time == NOW + MINUTE
 
 
 def test_an_instant_that_a_faster_clock_has_fired_is_not_due_again_after_a_removal(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     made.ticker.tick()
     assert made.store.remove(one)
     clock.set(NOW - timedelta(seconds=5))
-    assert schedules.add_cron("job", MINUTELY, {}) == one
+    assert add_cron(schedules, "job", MINUTELY, {}) == one
     assert schedules.get(one).next_fire_time == NOW + MINUTE
 
 
 def test_no_tick_fires_once_pause_has_returned(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     seen = schedules.get(one)
     assert schedules.pause(one).paused
     assert schedules.pause(one).version == 2
@@ -263,7 +265,7 @@ def test_no_tick_fires_once_pause_has_returned(
 def test_the_instants_of_a_pause_are_recorded_at_its_end(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     schedules.pause(one)
     clock.advance(minutes=2, seconds=30)
     schedules.resume(one)
@@ -278,10 +280,10 @@ def test_the_instants_of_a_pause_are_recorded_at_its_end(
 def test_an_edit_in_a_pause_leaves_no_instant_without_a_record(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {})
+    one = add_cron(schedules, "job", MINUTELY, {})
     schedules.pause(one)
     clock.advance(minutes=2, seconds=30)
-    schedules.update(one, {"expression": "*/2 * * * *"}, {})
+    edit(schedules, one, {"expression": "*/2 * * * *"}, {})
     assert outcomes(made, one) == [PAUSED] * 3
     clock.advance(minutes=2)
     schedules.resume(one)
@@ -293,7 +295,7 @@ def test_an_edit_in_a_pause_leaves_no_instant_without_a_record(
 def test_what_was_due_between_two_pauses_is_not_told_as_paused(
     schedules: Schedules, made: Parts, clock: ManualClock
 ) -> None:
-    one = schedules.add_cron("job", MINUTELY, {"misfire": "run_all"})
+    one = add_cron(schedules, "job", MINUTELY, {"misfire": "run_all"})
     schedules.pause(one)
     clock.advance(minutes=1, seconds=30)
     schedules.resume(one)
@@ -306,7 +308,7 @@ def test_what_was_due_between_two_pauses_is_not_told_as_paused(
 
 
 def test_a_pause_can_be_caught_up(schedules: Schedules, made: Parts, clock: ManualClock) -> None:
-    one = schedules.add_cron("job", MINUTELY, {"misfire": "run_all"})
+    one = add_cron(schedules, "job", MINUTELY, {"misfire": "run_all"})
     schedules.pause(one)
     clock.advance(minutes=2, seconds=30)
     schedules.resume(one, catch_up=True)
@@ -317,10 +319,10 @@ def test_a_pause_can_be_caught_up(schedules: Schedules, made: Parts, clock: Manu
 def test_the_nodes_are_told_of_every_change(schedules: Schedules, made: Parts) -> None:
     heard: list[Signal] = []
     end = made.signals.hear(heard.append)
-    one = schedules.add_cron("job", DAILY, {})
+    one = add_cron(schedules, "job", DAILY, {})
     schedules.pause(one)
     schedules.resume(one)
-    schedules.update(one, {"expression": "0 4 * * *"}, {})
+    edit(schedules, one, {"expression": "0 4 * * *"}, {})
     assert heard == [Signal.SCHEDULES] * 4
     end()
     schedules.pause(one)

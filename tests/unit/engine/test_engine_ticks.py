@@ -12,12 +12,12 @@ import pytest
 
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
-from advanced_scheduler.engine import ticker as module
+from advanced_scheduler.engine import steps, ticker
 from advanced_scheduler.engine.intake import Request
 from advanced_scheduler.engine.parts import Parts
 from advanced_scheduler.engine.plan import STRETCH
 from advanced_scheduler.engine.settler import Change
-from advanced_scheduler.engine.ticker import REMEMBERED
+from advanced_scheduler.engine.steps import REMEMBERED
 from advanced_scheduler.errors import StoreError, StoreUnavailable
 from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.lifecycle import FINAL
@@ -172,7 +172,7 @@ def test_a_parked_schedule_that_is_removed_is_forgotten(clock: ManualClock) -> N
 def test_parked_schedules_do_not_crowd_out_the_others(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(ticker, "BATCH", 2)
     made = ready(parts(faulty().face, clock))
     for number in range(9):
         made.store.put(schedule(schedule_id=f"parked {number}", task_id="gone"), expected=None)
@@ -191,7 +191,7 @@ def test_one_schedule_that_cannot_be_worked_out_does_not_stop_the_others(
             raise ZeroDivisionError("of a trigger")
         return IntervalTrigger.from_json(state)
 
-    monkeypatch.setattr(module, "trigger_from_json", read)
+    monkeypatch.setattr(steps, "trigger_from_json", read)
     made = ready(parts(faulty().face, clock))
     made.store.put(schedule(IntervalTrigger(7), schedule_id="bad"), expected=None)
     made.store.put(schedule(), expected=None)
@@ -250,14 +250,14 @@ def test_triggers_of_schedules_that_are_gone_are_not_kept_for_ever(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert REMEMBERED > STRETCH
-    monkeypatch.setattr(module, "REMEMBERED", 5)
+    monkeypatch.setattr(steps, "REMEMBERED", 5)
     made = ready(parts(faulty().face, clock))
     for number in range(50):
         name = f"passing {number}"
         made.store.put(schedule(schedule_id=name, next_fire_time=clock.now()), expected=None)
         made.ticker.tick()
         made.store.remove(name)
-        assert len(made.ticker._triggers) <= 5
+        assert len(made.ticker._steps._triggers) <= 5
 
 
 def test_two_tickers_fire_an_instant_once(clock: ManualClock) -> None:
