@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from .. import lifecycle
@@ -15,7 +16,7 @@ from ..clock import Clock
 from ..context import TaskContext
 from ..errors import InvalidArguments, LockLost, LockUnavailable, StoreUnavailable
 from ..events import Event, EventBus, EventType
-from ..executors import Call, Executor, Outcome
+from ..executors import Call, Executor, Outcome, ProcessExecutor
 from ..faults import describe_error, describe_traceback
 from ..lifecycle import Transition
 from ..locks import Grant
@@ -170,12 +171,15 @@ class Runner:
         if kind == "auto":
             kind = "loop" if run.task.is_async else "thread"
         executor, limit = self.executors[kind], run.row.timeout
-        run.begun = True
+        in_line = isinstance(executor, ProcessExecutor)
+        run.begun = not in_line
         try:
-            if limit is None:
+            if limit is None and not in_line:
                 return await executor.run(call)
             try:
-                async with asyncio.timeout(limit) as timer:
+                async with asyncio.timeout(None if in_line else limit) as timer:
+                    if in_line:  # it has not begun, and its time does not run
+                        call = call._replace(begun=partial(_begin, run, timer))
                     outcome = await executor.run(call)
                 if not timer.expired():
                     return outcome
@@ -245,6 +249,13 @@ class Runner:
     def _later(self, row: TaskExecution, seconds: float, reason: str) -> Transition:
         due = self.clock.now() + timedelta(seconds=seconds)
         return lifecycle.give_back(row, due=due, reason=reason)
+
+
+def _begin(run: Run, timer: asyncio.Timeout) -> None:
+    """It has a process now."""
+    run.begun = True
+    if run.row.timeout is not None:
+        timer.reschedule(asyncio.get_running_loop().time() + run.row.timeout)
 
 
 def _with_lock(transition: Transition, run: Run) -> Transition:

@@ -11,12 +11,16 @@ from ..context import CURRENT, TaskContext
 
 
 class Call(NamedTuple):
-    """One call of a task's function; ``context`` is what ``current_execution()`` answers in it."""
+    """One call of a task's function; ``context`` is what ``current_execution()`` answers in it.
+
+    ``begun`` is called where a call has to stand in line, once its turn has come.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     context: TaskContext
+    begun: Callable[[], object] = lambda: None
 
 
 class Outcome(NamedTuple):

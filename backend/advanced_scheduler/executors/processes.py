@@ -51,6 +51,7 @@ class ProcessExecutor:
         try:
             message = pack_call(call, await _results_of(call), self._limit)
             async with self._slots_here():
+                call.begun()
                 answer = await self._ask(message)
         except Exception as error:
             return Outcome(error=error)
