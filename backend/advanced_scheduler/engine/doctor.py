@@ -14,10 +14,11 @@ from ..clock import Clock
 from ..errors import InvalidArguments
 from ..functions import name_of
 from ..lifecycle import OPEN
-from ..models import ExecutionFilter, Schedule, TaskDefinition, TaskExecution
+from ..models import ExecutionFilter, ResultOf, Schedule, TaskDefinition, TaskExecution
 from ..registry import TaskRegistry
 from ..stores.base import MigratedStore, Revisions, Store
 from .arguments import Arguments
+from .inputs import filled
 from .parked import trigger_problem
 
 MOST_SKEW_SECONDS: Final = 5.0
@@ -166,8 +167,10 @@ class _Search:
                 task.bind(row.args, row.kwargs)  # as a tick does
             elif task.signature is not None:
                 task.signature.bind(*row.args, **row.kwargs)
-            args, kwargs = self._arguments.load(task, row.args, row.kwargs)
-            self._arguments.store(task, args, kwargs)  # of plain types, ``load`` takes any
+            inputs = {} if isinstance(row, Schedule) else row.extras.get("inputs", {})
+            unknown = {key: ResultOf(one) for key, one in inputs.items()}
+            args, kwargs = self._arguments.load(task, *filled(row.args, row.kwargs, unknown))
+            self._arguments.store(task, args, kwargs, inputs)  # of plain types, ``load`` takes any
         except InvalidArguments as error:
             return str(error)
         except TypeError as error:
