@@ -94,12 +94,10 @@ class Schedules:
             changelog=wanted.changelog,
             **chosen,
         )
-        fresh = self._begun(asked, trigger)
         try:
-            if self._parts.store.put(fresh, expected=None):
-                self._parts.signals.tell(Signal.SCHEDULES)
-                return fresh
-            there = self.get(asked.schedule_id)
+            there = self._put_new(asked, trigger)
+            if there is None:
+                return self.get(asked.schedule_id)
         except ScheduleExists:
             named = self._parts.store.find_schedules(ScheduleFilter(name=name)) if name else []
             if not replacing or not named:
@@ -175,8 +173,10 @@ class Schedules:
         def edit(seen: Schedule) -> Schedule:
             if not seen.paused:
                 return seen
-            since = None if catch_up else self._parts.clock.now()
-            return replace(self._shifted(seen), paused=False, resumed_time=since)
+            shifted = self._shifted(seen)
+            missed_none = catch_up or shifted is not seen
+            since = None if missed_none else self._parts.clock.now()
+            return replace(shifted, paused=False, resumed_time=since)
 
         return self._replace(schedule_id, edit, changelog="resumed")
 
@@ -221,6 +221,15 @@ class Schedules:
         if not isinstance(kwargs, Mapping):
             raise InvalidArguments(f"kwargs={kwargs!r} must be a dict of keyword arguments")
         return self._parts.arguments.pack(task, tuple(args), {**kwargs})
+
+    def _put_new(self, asked: Schedule, trigger: Trigger) -> Schedule | None:
+        """Store it, and answer None; or the one that has its id already."""
+        if not self._parts.store.schedules([asked.schedule_id]):
+            fresh = self._begun(asked, trigger)
+            if self._parts.store.put(fresh, expected=None):
+                self._parts.signals.tell(Signal.SCHEDULES)
+                return None
+        return self.get(asked.schedule_id)
 
     def _begun(self, asked: Schedule, trigger: Trigger) -> Schedule:
         """As it is stored first.
@@ -274,11 +283,11 @@ class Schedules:
         except InvalidTrigger:  # of a newer release, which will see to it
             return seen
         now = self._parts.clock.now()
-        later = trigger.after_pause(seen.changed_time or now, now)
-        if later.to_json() == seen.trigger:
+        since = seen.changed_time or now
+        later = trigger.after_pause(since, now)
+        if later.to_json() == seen.trigger or seen.next_fire_time is None:
             return seen
-        last = seen.last_fire_time
-        first = next_instant(later, last, now if last is None else last)
+        first = next_instant(later, None, seen.next_fire_time + (now - since))
         return replace(seen, trigger=later.to_json(), next_fire_time=first, ledger_from=first)
 
     def _replace(
