@@ -62,7 +62,7 @@ class Waiters:
             )
         if not isinstance(execution_id, str):
             raise InvalidArguments(f"execution_id={execution_id!r} must be a text")
-        end = None if timeout is None else self._clock.monotonic() + _seconds(timeout)
+        end = None if timeout is None else self._clock.monotonic() + checked_seconds(timeout)
         pause, woken = FIRST_LOOK_SECONDS, threading.Event()
         with self._lock:
             self._waiting[execution_id].append(woken)
@@ -119,7 +119,8 @@ class Waiters:
                     woken.set()
 
 
-def _seconds(timeout: object) -> float:
+def checked_seconds(timeout: object) -> float:
+    """A time-out that somebody asked for; raises ``InvalidArguments``."""
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not number or isnan(seconds := cast(float, timeout)):  # with NaN a wait spins for ever
         raise InvalidArguments(f"timeout={timeout!r} must be a number of seconds, or None")
