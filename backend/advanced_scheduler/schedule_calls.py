@@ -153,9 +153,9 @@ class ScheduleCalls:
         """
         return self._schedules.rollback(schedule_id, version, changelog)
 
-    def pause_schedule(self, schedule_id: str) -> Schedule:
+    def pause_schedule(self, schedule_id: str, *, changelog: str | None = None) -> Schedule:
         """Fire no tick on any node once this has returned; raises ``ScheduleNotFound``."""
-        return self._schedules.pause(schedule_id)
+        return self._schedules.pause(schedule_id, changelog)
 
     def resume_schedule(self, schedule_id: str, *, catch_up: bool = False) -> Schedule:
         """Go on; raises ``ScheduleNotFound``.

@@ -157,14 +157,14 @@ class Schedules:
         why = changelog or f"rolled back to version {version}"
         return self._replace(schedule_id, edit, changelog=why)
 
-    def pause(self, schedule_id: str) -> Schedule:
+    def pause(self, schedule_id: str, changelog: str | None = None) -> Schedule:
         """No tick fires on any node once this has returned."""
         seen = self.get(schedule_id)
         resumed, due = seen.resumed_time, seen.next_fire_time
         if resumed is not None and due is not None and due < resumed:
             self._parts.ticker.tick()  # the last pause has still to be recorded
         return self._replace(
-            schedule_id, lambda seen: replace(seen, paused=True), changelog="paused"
+            schedule_id, lambda seen: replace(seen, paused=True), changelog=changelog or "paused"
         )
 
     def resume(self, schedule_id: str, *, catch_up: bool = False) -> Schedule:
