@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import pytest
-import redis
 
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
@@ -16,6 +15,7 @@ from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores.redis import RedisStore
 from advanced_scheduler.stores.rows import Reader
 
+from .redis_keys import Raw, contents, key
 from .rows import (
     DAY,
     EVER,
@@ -34,18 +34,7 @@ from .rows import (
     tick,
 )
 
-Raw: TypeAlias = "redis.Redis"
 Damage: TypeAlias = Callable[[Raw, str], Any]
-
-
-def key(store: RedisStore, name: str) -> str:
-    """The key of that name in the store."""
-    return f"{store._root}{name}"
-
-
-def contents(raw: Raw, name: str) -> object:
-    """All that a key holds."""
-    return raw.hgetall(name) if raw.type(name) == b"hash" else raw.get(name)
 
 
 DAMAGES: dict[str, Damage] = {
@@ -60,6 +49,8 @@ DAMAGES: dict[str, Damage] = {
     "a fence that is no number": lambda raw, name: raw.hset(name, "fence", "many"),
     "an attempt that is no number": lambda raw, name: raw.hset(name, "attempt", "many"),
     "a count that is no number": lambda raw, name: raw.hset(name, "crashes", "many"),
+    "a rank that is no number": lambda raw, name: raw.hset(name, "rank", "many"),
+    "a rank that is no whole number": lambda raw, name: raw.hset(name, "rank", "0.5"),
     "arguments that are no JSON": lambda raw, name: raw.hset(name, "args", "{"),
     "a text that is not UTF-8": lambda raw, name: raw.hset(name, "task_name", b"\xff"),
     "another type": lambda raw, name: raw.delete(name) and raw.set(name, "odd"),

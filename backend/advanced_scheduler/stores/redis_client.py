@@ -16,7 +16,7 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
 from ..forks import free_in_child, renew_in_child
 from ..lifecycle import CLAIMABLE, FINAL
-from ..models import TaskStatus, task_key
+from ..models import DEFAULT_QUEUE, TaskStatus, task_key
 
 try:
     import redis
@@ -40,6 +40,9 @@ FORMAT: Final = 1
 OLDEST: Final = (6, 2)
 """The first version of Redis that knows all that the scripts use."""
 
+EVERYTHING: Final = 2**31
+"""A limit that is none."""
+
 DEFAULT_PREFIX: Final = "advanced_scheduler"
 
 _CONNECT_SECONDS: Final = 5
@@ -62,7 +65,14 @@ _REFUSAL: Final = re.compile(
 )
 """What such an error begins with; before Redis 7 it stands in the middle if a script met it."""
 
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {"add": ("insert",), "fire": ("insert",)}
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "add": ("insert",),
+    "fire": ("insert",),
+    "prune": ("duration",),
+    "put": ("schedule",),
+    "remove": ("schedule",),
+    "totals": ("duration",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,19 @@ class RedisClient:
 
         return self._run(work)
 
+    def _pages(
+        self, script: str, head: list[Any], limit: int, tail: list[Any], cursor: str | bytes = ""
+    ) -> list[bytes]:
+        """What a script finds in steps that are short for all others on the server."""
+        found: list[bytes] = []
+        while len(found) < limit:
+            args = [*head, limit - len(found), cursor, *tail]
+            cursor, rows = self._call(script, args)
+            found += rows
+            if not cursor:
+                break
+        return found
+
     def _run(self, work: Callable[[Client], Any]) -> Any:
         try:
             return work(self._connected())
@@ -255,7 +278,8 @@ def source(script: str) -> str:
         f"local {name} = {{ {', '.join(f'{one.value} = true' for one in sorted(members))} }}"
         for name, members in statuses.items()
     ]
-    head += [f"local RUNNING, TASK = '{TaskStatus.RUNNING.value}', '{task_key('')}'"]
+    words = {"RUNNING": TaskStatus.RUNNING.value, "TASK": task_key(""), "DEFAULT": DEFAULT_QUEUE}
+    head += [f"local {name} = '{word}'" for name, word in words.items()]
     folder = files(__package__) / "lua"
     names = ("common", *_PARTS.get(script, ()), script)
     return "\n".join([*head, *((folder / f"{name}.lua").read_text("utf-8") for name in names)])

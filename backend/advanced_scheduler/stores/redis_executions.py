@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 from ..lifecycle import CLAIMABLE, Transition
 from ..lifecycle import claim as claiming
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
+from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, TickOutcome
 from .base import Claim, Exchange
-from .redis_client import RedisClient
+from .redis_client import EVERYTHING, RedisClient
 from .redis_rows import (
     EXECUTIONS,
     Arg,
@@ -25,6 +25,7 @@ from .redis_rows import (
     key_of,
     listed,
     moved,
+    optional,
     undone,
 )
 from .rows import Fetched, Reader, micros, nearest
@@ -34,9 +35,7 @@ T = TypeVar("T")
 CHUNK: Final = 10_000
 """How many executions one script adds or reads: more would keep other nodes waiting."""
 
-_EVERYTHING: Final = 2**31
 _BY_ID: Final = attrgetter("execution_id")
-_BY_CLAIM: Final = attrgetter("priority", "due", "execution_id")
 
 
 class RedisExecutions(RedisClient):
@@ -72,9 +71,9 @@ class RedisExecutions(RedisClient):
         if query.order == "newest":
             return self._newest_first(query, query.limit)
         if query.statuses != CLAIMABLE or query.task_id or query.workflow_id or query.schedule_id:
-            return nsmallest(query.limit, self._newest_first(query, _EVERYTHING), _BY_CLAIM)
+            return nsmallest(query.limit, self._newest_first(query, EVERYTHING), _by_claim)
         wanted = TaskPriority if query.priority is None else [query.priority]
-        head = [query.limit, *listed(map(int, wanted))]
+        head = [query.limit, *optional(query.queue), *listed(map(int, wanted))]
         return self._read(lambda skip: self._call("line", [*head, *listed(skip)]))
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
@@ -101,10 +100,11 @@ class RedisExecutions(RedisClient):
 
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first; ticks go by age alone."""
-        return int(self._call("prune", [keep, micros(before), micros(older_than), limit]))
+        head = [keep, micros(before), micros(older_than), limit]
+        return int(self._call("prune", [*head, *listed(TickOutcome)]))
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
-        """Take due rows by priority, due time, id."""
+        """Take due rows by priority, rank, due time, id."""
         return list(self.exchange([], claim).claimed)
 
     def apply(self, transitions: Sequence[Transition]) -> list[bool]:
@@ -154,26 +154,13 @@ class RedisExecutions(RedisClient):
 
     def _newest_first(self, query: ExecutionFilter, limit: int) -> list[TaskExecution]:
         tail: list[Arg] = ["" if query.priority is None else int(query.priority)]
-        for name in (query.task_id, query.workflow_id, query.schedule_id):
-            tail += listed([] if name is None else [name])
+        for name in (query.task_id, query.workflow_id, query.schedule_id, query.queue):
+            tail += optional(name)
         tail += [int(query.statuses is not None), *listed(map(str, query.statuses or ()))]
         cursor = query.cursor if query.order == "newest" else None
         return self._read(
             lambda skip: self._pages("find", [], limit, [*tail, *listed(skip)], cursor or "")
         )
-
-    def _pages(
-        self, script: str, head: list[Arg], limit: int, tail: list[Arg], cursor: str | bytes = ""
-    ) -> list[Reply]:
-        """What a script finds in steps that are short for all others on the server."""
-        found: list[Reply] = []
-        while len(found) < limit:
-            args = [*head, limit - len(found), cursor, *tail]
-            cursor, rows = self._call(script, args)
-            found += rows
-            if not cursor:
-                break
-        return found
 
     def _rows(self, script: str, args: Sequence[Arg]) -> list[TaskExecution]:
         replies = self._call(script, args)
@@ -220,10 +207,11 @@ class _Deal:
         grown = (part for pair in growth.items() for part in pair)
         exclude = sorted(self._claim.exclude)
         now = micros(self._claim.now)
-        return [now, *changed(plain), *listed(grown), *listed(exclude), *listed(skip)]
+        terms = [now, *changed(plain), *listed(grown), *listed(exclude), *listed(skip)]
+        return [*terms, int(self._claim.queues is not None), *listed(self._claim.queues or ())]
 
 
-_NO_TERMS: Final = (0, 0, 0, 0, 0, 0)
+_NO_TERMS: Final = (0, 0, 0, 0, 0, 0, 0)
 
 
 def _exchanged(
@@ -237,6 +225,10 @@ def _exchanged(
 
 def _granted(row: TaskExecution, claim: Claim) -> Mapping[str, Any]:
     return claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+
+
+def _by_claim(row: TaskExecution) -> tuple[TaskPriority, int, datetime, str]:
+    return row.priority, -row.rank, row.due, row.execution_id
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

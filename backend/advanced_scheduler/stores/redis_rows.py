@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 
 from ..lifecycle import Transition
-from ..models import Schedule, TaskExecution, TaskPriority, Tick
+from ..models import DEFAULT_QUEUE, Schedule, TaskExecution, TaskPriority, Tick
 from .rows import EXECUTION, SCHEDULE, TICK, Codec, Fetched, write
 
 T = TypeVar("T")
@@ -17,12 +17,15 @@ Reply: TypeAlias = bytes
 
 _BLOCKER: Final = b"+"
 _NUMBERS: Final = {bool, datetime, float, int, TaskPriority}
+_LATER: Final[Mapping[str, Arg]] = {"queue": DEFAULT_QUEUE, "rank": 0, "run_count": 0}
+"""What is meant where a hash lacks the field: nodes of older versions do not write it."""
 
 
 class Hash(Generic[T]):
-    """Between the columns of a dataclass and a hash, which has no field for a column of None.
+    """Between the columns of a dataclass and a hash.
 
-    The first column is part of the hash's key and no field. ``codec`` reads what ``fetched``
+    The hash has no field for a column of None, nor for one of ``_LATER`` with that value. The
+    first column is part of the hash's key and no field. ``codec`` reads what ``fetched``
     answers; other than SQL, a hash can lack any field, which is damage if it should be there.
     """
 
@@ -30,12 +33,13 @@ class Hash(Generic[T]):
         hints = get_type_hints(kind)
         self._dump = codec.dump
         self._first = codec.names[0]
-        self._width = len(codec.names)
+        needed = tuple(name for name in codec.names if _is_needed(hints[name]))
+        self._later = [(name, _LATER[name]) for name in needed if name in _LATER]
+        self._blank = [dict(self._later).get(name) for name in codec.names]
         self._places = {
             name.encode(): (at, _number if _is_number(hints[name]) else _text)
             for at, name in enumerate(codec.names)
         }
-        needed = tuple(name for name in codec.names if _is_needed(hints[name]))
 
         def complete(**values: Any) -> T:
             for name in needed:
@@ -49,6 +53,9 @@ class Hash(Generic[T]):
         """Names and values, one after the other."""
         columns = self._dump(item)
         del columns[self._first]
+        for name, value in self._later:
+            if columns[name] == value:
+                del columns[name]
         return [part for pair in columns.items() if pair[1] is not None for part in pair]
 
     def fetched(self, reply: Reply) -> Fetched:
@@ -59,7 +66,7 @@ class Hash(Generic[T]):
     def read(self, reply: Reply) -> tuple[list[Any], frozenset[str]]:
         """The columns of a reply, and the keys that block the execution."""
         parts = reply.split(b"\0")
-        values: list[Any] = [None] * self._width
+        values: list[Any] = self._blank.copy()
         values[0] = _text(parts[0])
         blockers, places = [], self._places
         for name, value in zip(parts[1::2], parts[2::2], strict=False):
@@ -125,6 +132,11 @@ def listed(items: Iterable[Arg]) -> list[Arg]:
     return [len(found), *found]
 
 
+def optional(item: Arg | None) -> list[Arg]:
+    """The same of one or none."""
+    return listed([] if item is None else [item])
+
+
 def inserted(row: TaskExecution) -> list[Arg]:
     """An execution as ``insert.lua`` takes it."""
     fields = EXECUTIONS.fields(row)
@@ -148,7 +160,7 @@ def changed(changes: Mapping[str, Any]) -> list[Arg]:
     gone: list[Arg] = []
     for name, value in changes.items():
         stored = write(name, value)
-        if stored is None:
+        if stored == _LATER.get(name):
             gone.append(name)
         else:
             kept += (name, stored)

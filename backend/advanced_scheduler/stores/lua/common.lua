@@ -1,5 +1,6 @@
 -- What all scripts share; it is put before each of them, after these lines of redis_client.py:
---   FINAL, CLAIMABLE  sets of statuses; RUNNING  a status; TASK  what begins the key of a task
+--   FINAL, CLAIMABLE  sets of statuses; RUNNING  a status; TASK  what begins the key of a task;
+--   DEFAULT  a queue
 -- KEYS[1]  "{prefix}:", with which every key begins: its braces keep all keys in one slot
 -- ARGV[1]  what the scripts call ARGV: texts, with a NUL after each. One long argument costs the
 --          client a fraction of many short ones; so do rows that are answered in one piece.
@@ -11,18 +12,28 @@
 -- held:<priority>     sorted set by due time, what would be in the lane if nothing blocked it
 -- aside:<priority>:<task>  a part of the lane: tasks that some node does not know
 -- aside               set, "<priority>:<task>" of each of them
+-- lane:<priority>:<rank>:<queue>, held:..., lane:<priority>:<rank>:<queue> NUL <task>
+--                     the same for executions of other queues than the default or ranks than 0,
+--                     which nodes of older versions do not see
+-- lanes               set, the keys of all of these
 -- leases, ended       sorted sets by lease_until (RUNNING) and completed_time
 -- timeouts            sorted set by wait_until, blocked executions
 -- suspects            sorted set by id, blocked executions that may be stranded
--- ids, status:<status>, task:<id>, workflow:<id>, schedule:<id>, ended:<task>
+-- ids, status:<status>, task:<id>, workflow:<id>, schedule:<id>, ended:<task>, queue:<other>
 --                     sorted sets by id of executions
 -- unique              hash, unique key -> the execution that holds it
 -- counts, open        hashes, "<status> <priority>" and task id -> how many
 -- s:<id>              hash, a schedule
 -- schedules, due      sorted sets of schedules by id, by next fire time
+-- names               hash, name -> schedule
+-- on:<event>          sorted set by id of schedules
+-- version:<n>:<id>    hash, a schedule as it was put
+-- versions:<id>       sorted set of its versions
+-- totals:<id>         hash, "<status> count" and "<status> micros" of executions that are pruned
 -- tick:<instant>:<schedule>  hash, a tick
 -- ticks:<schedule>    sorted set of instants
 -- ledgers             sorted set by the oldest instant, schedules that have ticks
+-- outcome:<outcome>   sorted set by instant, "<instant>:<schedule>" of ticks
 -- signals             channel
 --
 -- Times are microseconds. They go from field to score as the text that they are: Lua would
@@ -124,7 +135,7 @@ end
 -- What the indexes need to know of an execution.
 local STATE = {
   'status', 'priority', 'task_id', 'fence', 'scheduled_time', 'due_time', 'lease_until',
-  'completed_time', 'wait_until', 'blocked', 'unique_key', 'node',
+  'completed_time', 'wait_until', 'blocked', 'unique_key', 'node', 'queue', 'rank',
 }
 local NEEDED = { 'status', 'priority', 'task_id', 'fence', 'scheduled_time' }
 local NUMBERS = { 'scheduled_time', 'due_time', 'lease_until', 'completed_time', 'wait_until' }
@@ -138,7 +149,7 @@ local function sound(row)
     local number = tonumber(row[name] or 0)
     if not number or number ~= number then return false end
   end
-  return true
+  return not row.rank or string.find(row.rank, '^%-?%d+$') ~= nil
 end
 
 local function state(id)
@@ -147,6 +158,19 @@ local function state(id)
   local row = {}
   for at, name in ipairs(STATE) do row[name] = values[at] end
   return sound(row) and row or nil
+end
+
+-- How the keys of an execution's lane end.
+local function lane_of(row)
+  local queue, rank = row.queue or DEFAULT, row.rank or '0'
+  if queue == DEFAULT and rank == '0' then return row.priority end
+  return row.priority .. ':' .. rank .. ':' .. queue
+end
+
+-- The part of a lane that is set aside for a task.
+local function aside_of(lane, row)
+  if lane == row.priority then return 'aside:' .. lane .. ':' .. row.task_id end
+  return 'lane:' .. lane .. '\0' .. row.task_id
 end
 
 -- Note where an execution is to be found (here = true), or no longer is (false).
@@ -161,10 +185,16 @@ local function place(id, row, here)
   else
     tally('open', task, here and 1 or -1)
   end
+  if row.queue and row.queue ~= DEFAULT then mark('queue:' .. row.queue, id, zero) end
   if CLAIMABLE[status] then
-    local lane = (row.blocked and 'held:' or 'lane:') .. priority
-    mark(lane, id, here and (row.due_time or row.scheduled_time))
-    if not here then mark('aside:' .. priority .. ':' .. task, id, false) end
+    local lane = lane_of(row)
+    local key = (row.blocked and 'held:' or 'lane:') .. lane
+    mark(key, id, here and (row.due_time or row.scheduled_time))
+    if not here then
+      mark(aside_of(lane, row), id, false)
+    elseif lane ~= priority then
+      call('SADD', P .. 'lanes', key)
+    end
     work = work or here and not row.blocked
   elseif status == RUNNING then
     mark('leases', id, here and row.lease_until)
@@ -175,20 +205,64 @@ local function place(id, row, here)
   end
 end
 
--- Lanes that make up one priority, but for those of some tasks.
-local aside
-local function lanes(priority, exclude)
-  local found = { P .. 'lane:' .. priority }
-  aside = aside or call('SMEMBERS', P .. 'aside')
-  for _, name in ipairs(aside) do
-    local key = P .. 'aside:' .. name
-    if call('EXISTS', key) == 0 then
-      call('SREM', P .. 'aside', name)
-    elseif string.sub(name, 1, 1) == priority and not exclude[string.sub(name, 3)] then
-      found[#found + 1] = key
+-- The members of a set that begin, after `kind`, the keys of what is not empty; drops the others.
+local function alive(name, kind)
+  local found = {}
+  for _, member in ipairs(call('SMEMBERS', P .. name)) do
+    if call('EXISTS', P .. kind .. member) == 1 then
+      found[#found + 1] = member
+    else
+      call('SREM', P .. name, member)
     end
   end
   return found
+end
+
+-- What a key in the set `lanes` says of itself.
+local function parsed(key)
+  local kind, priority, rank, queue, task =
+    string.match(key, '^(%a+):(%d+):(%-?%d+):([^%z]*)%z?(.*)$')
+  return {
+    key = P .. key, held = kind == 'held', priority = priority, rank = tonumber(rank),
+    queue = queue, task = task,
+  }
+end
+
+local asides, others -- read once
+
+-- The lanes of one priority as {rank = number, keys = {...}}, the higher rank first: those of some
+-- queues (nil: of all), but for those of some tasks; with what is held, if that is wanted.
+local function lanes(priority, queues, exclude, held)
+  local ranks, groups = {}, {}
+  local function add(rank, key)
+    local group = ranks[rank]
+    if not group then
+      group = { rank = rank, keys = {} }
+      ranks[rank], groups[#groups + 1] = group, group
+    end
+    group.keys[#group.keys + 1] = key
+  end
+  if not asides then
+    asides, others = alive('aside', 'aside:'), alive('lanes', '')
+    for at, key in ipairs(others) do others[at] = parsed(key) end
+  end
+  if not queues or queues[DEFAULT] then
+    add(0, P .. 'lane:' .. priority)
+    if held then add(0, P .. 'held:' .. priority) end
+    for _, name in ipairs(asides) do
+      if string.sub(name, 1, 1) == priority and not exclude[string.sub(name, 3)] then
+        add(0, P .. 'aside:' .. name)
+      end
+    end
+  end
+  for _, lane in ipairs(others) do
+    if lane.priority == priority and (held or not lane.held)
+      and (not queues or queues[lane.queue]) and not exclude[lane.task] then
+      add(lane.rank, lane.key)
+    end
+  end
+  table.sort(groups, function(one, other) return one.rank > other.rank end)
+  return groups
 end
 
 -- The first members of several sorted sets up to a score, by score and then by member.
@@ -216,6 +290,13 @@ end
 local function fields_of(key)
   local fields = redis.pcall('HGETALL', key)
   return fields.err and {} or fields
+end
+
+-- The same by name.
+local function by_name(fields)
+  local found = {}
+  for at = 1, #fields, 2 do found[fields[at]] = fields[at + 1] end
+  return found
 end
 
 -- A hash in one piece: its id, then fields and values, with a NUL between each.

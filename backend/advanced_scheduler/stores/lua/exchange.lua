@@ -6,7 +6,8 @@
 --          how many executions to claim, the time now,
 --          for each claimed row: fields and values to set, fields to delete, fields and numbers
 --            to add,
---          task ids to exclude, execution ids to skip (lists: their length first)
+--          task ids to exclude, execution ids to skip, 1 and queues to serve or 0 and none for
+--            all (lists: their length first)
 -- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before}; rows are
 --          in one piece each, see `packed`
 --          A claimed row without fields was damaged and left as it is.
@@ -69,17 +70,21 @@ flush()
 
 local left, now = tonumber(arg()), arg()
 local grant, dropped, growth, exclude, skip = args(), args(), args(), set(args()), args()
+local queues = arg() == '1' and set(args()) or nil
 local extra = #skip
 skip = set(skip)
 
--- The fields of an execution by name; nil if it is damaged, or nothing to claim.
-local function claimable(fields)
-  local row = {}
-  for at = 1, #fields, 2 do row[fields[at]] = fields[at + 1] end
+-- The fields of an execution by name; nil if it is damaged.
+local function readable(fields)
+  local row = by_name(fields)
   for at = 1, #growth, 2 do
     if not tonumber(row[growth[at]]) then return nil end
   end
-  return sound(row) and CLAIMABLE[row.status] and not row.blocked and row or nil
+  return sound(row) and row or nil
+end
+
+local function is_claimable(row)
+  return row and CLAIMABLE[row.status] and not row.blocked
 end
 
 local function claim(id, row)
@@ -98,33 +103,54 @@ local function claim(id, row)
   place(id, row, true)
 end
 
--- What a node cannot run lies aside from now on, so that it is in nobody's way.
-local function put_aside(lane, id, row)
-  local name = row.priority .. ':' .. row.task_id
-  call('ZADD', P .. 'aside:' .. name, row.due_time or row.scheduled_time, id)
-  call('ZREM', lane, id)
-  call('SADD', P .. 'aside', name)
+-- Whether an execution that lies in the lanes of a rank is there by mistake: a node of an older
+-- version, which does not know its lane, may have unblocked, or ended it.
+local function is_stray(row, rank)
+  return FINAL[row.status] or row.status == RUNNING
+    or tonumber(row.rank or 0) ~= rank
+    or queues and not queues[row.queue or DEFAULT]
+end
+
+-- What a node cannot run lies aside from now on, so that it is in nobody's way; what is in the
+-- wrong lane goes to its own.
+local function move(keys, id, row)
+  for _, key in ipairs(keys) do call('ZREM', key, id) end
+  if not CLAIMABLE[row.status] then return end
+  local lane = lane_of(row)
+  local key = exclude[row.task_id] and aside_of(lane, row) or 'lane:' .. lane
+  call('ZADD', P .. key, row.due_time or row.scheduled_time, id)
+  if lane ~= row.priority then
+    call('SADD', P .. 'lanes', key)
+  elseif exclude[row.task_id] then
+    call('SADD', P .. 'aside', row.priority .. ':' .. row.task_id)
+  end
 end
 
 local claimed = {}
-for priority = 0, 4 do
-  local keys, more = left > 0 and lanes(tostring(priority), exclude), true
+local function take(group)
+  local keys, more = group.keys, true
   while left > 0 and more do
     more = false
     for _, id in ipairs(first(keys, now, left + extra)) do
       if left > 0 and not skip[id] then
         local fields = fields_of(P .. 'x:' .. id)
-        local row = claimable(fields)
+        local row = readable(fields)
         more = true
-        if row and exclude[row.task_id] then
-          put_aside(keys[1], id, row)
+        if row and is_stray(row, group.rank) or is_claimable(row) and exclude[row.task_id] then
+          move(keys, id, row)
         else
-          if row then claim(id, row) else fields = {} end
+          if is_claimable(row) then claim(id, row) else fields = {} end
           claimed[#claimed + 1] = packed(id, fields)
           skip[id], extra, left = true, extra + 1, left - 1
         end
       end
     end
+  end
+end
+
+for priority = 0, 4 do
+  for _, group in ipairs(left > 0 and lanes(tostring(priority), queues, exclude) or {}) do
+    take(group)
   end
 end
 flush()

@@ -1,15 +1,28 @@
 -- Delete executions that ended, the oldest first, and old ticks.
--- ARGV     how many to keep, before, older than, limit (see the protocol)
+-- ARGV     how many to keep, before, older than, limit (see the protocol), outcomes of ticks
 -- returns  how many executions were deleted
 local keep, before, older_than, limit = tonumber(arg()), tonumber(arg()), arg(), tonumber(arg())
-local GROUPS = { workflow_id = 'workflow:', schedule_id = 'schedule:' }
+local outcomes, known = args(), {}
+
+-- What an execution adds to the totals of its schedule stays, as long as that is there.
+local function sum_up(schedule, row, started)
+  if known[schedule] == nil then known[schedule] = call('EXISTS', P .. 's:' .. schedule) == 1 end
+  if not known[schedule] then return end
+  local key = 'totals:' .. schedule
+  tally(key, row.status .. ' count', 1)
+  tally(key, row.status .. ' micros', duration(started, row.completed_time))
+end
 
 local function delete(id)
   local row = state(id)
   if not row or not FINAL[row.status] then return false end -- damaged: it stays
-  for name, key in pairs(GROUPS) do
-    local group = call('HGET', P .. 'x:' .. id, name)
-    if group then mark(key .. group, id, false) end
+  local workflow, schedule, started = unpack(
+    call('HMGET', P .. 'x:' .. id, 'workflow_id', 'schedule_id', 'started_time')
+  )
+  if workflow then mark('workflow:' .. workflow, id, false) end
+  if schedule then
+    mark('schedule:' .. schedule, id, false)
+    sum_up(schedule, row, started)
   end
   for _, key in ipairs(call('SMEMBERS', P .. 'blockers:' .. id)) do
     call('SREM', P .. 'waiters:' .. key, id)
@@ -44,7 +57,12 @@ local old = call('ZRANGEBYSCORE', P .. 'ledgers', '-inf', '(' .. older_than, 'LI
 for _, schedule in ipairs(old) do
   local ticks = P .. 'ticks:' .. schedule
   local instants = call('ZRANGEBYSCORE', ticks, '-inf', '(' .. older_than, 'LIMIT', 0, limit)
-  for _, instant in ipairs(instants) do call('DEL', P .. 'tick:' .. instant .. ':' .. schedule) end
+  for _, instant in ipairs(instants) do
+    call('DEL', P .. 'tick:' .. instant .. ':' .. schedule)
+    for _, outcome in ipairs(outcomes) do
+      mark('outcome:' .. outcome, instant .. ':' .. schedule, false)
+    end
+  end
   each('ZREM', ticks, instants)
   mark('ledgers', schedule, call('ZRANGE', ticks, 0, 0)[1])
 end
