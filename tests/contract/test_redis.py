@@ -8,21 +8,30 @@ import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 
 from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
-from advanced_scheduler.models import ExecutionFilter
+from advanced_scheduler.models import (
+    ExecutionFilter,
+    ScheduleFilter,
+    TaskStatus,
+    TickOutcome,
+    Total,
+)
 from advanced_scheduler.stores import open_store, redis_client
 from advanced_scheduler.stores.base import LockStore, Signal, SignalStore
 from advanced_scheduler.stores.redis import RedisStorage, RedisStore
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually
 
+from .redis_keys import key
 from .rows import (
     DAY,
+    EVER,
     MINUTE,
     NOW,
     blocked,
@@ -37,11 +46,6 @@ from .rows import (
     start,
     tick,
 )
-
-
-def key(store: RedisStore, name: str) -> str:
-    """The key of that name in the store."""
-    return f"{store._root}{name}"
 
 
 def test_everything_is_there_when_the_server_was_killed_and_started(
@@ -262,6 +266,15 @@ def test_all_of_a_store_lives_in_one_slot_of_a_cluster(cluster: RedisServer) -> 
     assert store.ticks("s", NOW, NOW + DAY) == [tick()]
     assert (store.next_fire(), store.next_due()) == (NOW + MINUTE, NOW)
     assert ids(store.find(ExecutionFilter())) == ["c", "b", "a"]
+    assert store.add([execution("d", queue="mail", rank=1, schedule_id="s")]) == [True]
+    (fired,) = store.find_schedules(ScheduleFilter(task_id="t"))
+    assert store.put(replace(fired, version=2, name="nightly", event="upload"), expected=fired)
+    assert len(store.versions("s")) == 2
+    assert store.tick_counts(NOW, NOW + DAY) == {TickOutcome.FIRED: 1}
+    finish(store, store.claim(by()))
+    assert store.prune(keep=0, before=EVER, older_than=EVER, limit=9) == 3
+    assert store.totals("s") == {TaskStatus.COMPLETED: Total(count=1)}
+    assert store.remove("s")
     end()
     cluster.stop()
     with pytest.raises(StoreUnavailable):

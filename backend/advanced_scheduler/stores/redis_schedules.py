@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from ..models import Schedule, Tick
-from .base import Firing
-from .redis_client import RedisClient
+from ..models import Schedule, ScheduleFilter, TaskStatus, Tick, TickOutcome, Total
+from .base import VERSIONS_KEPT, Firing, name_taken
+from .redis_client import EVERYTHING, RedisClient
 from .redis_executions import CHUNK, chunks
-from .redis_rows import SCHEDULES, TICKS, Arg, Reply, inserted, listed
+from .redis_rows import SCHEDULES, TICKS, Arg, Reply, inserted, listed, optional
 from .rows import Reader, micros, nearest
 
 
@@ -19,16 +20,21 @@ class RedisSchedules(RedisClient):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._schedules = Reader("schedule", SCHEDULES.codec, self._clock)
+        self._versions = Reader("version of schedule", SCHEDULES.codec, self._clock)
         self._ticks = Reader("tick of schedule", TICKS.codec, self._clock)
 
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
-        """Insert, or replace what is stored if it is as expected."""
-        state: list[Arg] = ["", ""]
+        """Insert, or replace what is stored if it is as expected; keep each version."""
+        state: list[Arg] = ["", "", ""]
         if expected is not None:
-            state = [expected.version, _micros(expected.next_fire_time)]
+            times = map(_micros, (expected.next_fire_time, expected.last_fire_time))
+            state = [expected.version, *times]
         next_fire = "" if schedule.paused else _micros(schedule.next_fire_time)
-        fields = SCHEDULES.fields(schedule)
-        return bool(self._call("put", [schedule.schedule_id, *state, next_fire, *fields]))
+        args = [*state, next_fire, VERSIONS_KEPT, *SCHEDULES.fields(schedule)]
+        found = self._call("put", [schedule.schedule_id, *args])
+        if isinstance(found, bytes):
+            raise name_taken(schedule.name or "", found.decode(errors="replace"))
+        return bool(found)
 
     def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """These schedules, or all, by id."""
@@ -40,8 +46,45 @@ class RedisSchedules(RedisClient):
         replies = (self._call("rows", ["s:", *some]) for some in chunks(wanted, CHUNK))
         return self._schedules.decode([SCHEDULES.fetched(one) for part in replies for one in part])
 
+    def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
+        """The schedules that fit, by id."""
+        limit = EVERYTHING if query.limit is None else query.limit
+        wanted = [*optional(query.name), *optional(query.event), *optional(query.task_id)]
+
+        def ask(skip: list[str]) -> list[Reply]:
+            tail = [*wanted, *listed(skip)]
+            return self._pages("find_schedules", [], limit, tail, query.cursor or "")
+
+        return self._load(ask)
+
+    def versions(self, schedule_id: str) -> list[Schedule]:
+        """The latest versions of a schedule that is there, the oldest first."""
+        found = self._call("versions", [schedule_id])
+        return self._versions.decode([SCHEDULES.fetched(reply) for reply in found])
+
+    def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
+        """How its ended executions ended, also those that were pruned."""
+        sums: Counter[str] = Counter()
+        cursor = ""
+        while True:
+            cursor, found = self._call("totals", [schedule_id, cursor])
+            for name, number in zip(found[::2], found[1::2], strict=True):
+                sums[name.decode()] += int(number)
+            if not cursor:
+                break
+        return {
+            one: Total(count=sums[f"{one} count"], seconds=sums[f"{one} micros"] / 1_000_000)
+            for one in TaskStatus
+            if sums[f"{one} count"]
+        }
+
+    def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
+        """How many ticks there are of each outcome, of all schedules."""
+        counts = self._call("tick_counts", [micros(start), micros(end), *listed(TickOutcome)])
+        return {one: count for one, count in zip(TickOutcome, counts, strict=True) if count}
+
     def remove(self, schedule_id: str) -> bool:
-        """Delete the schedule; its ticks stay."""
+        """Delete the schedule, its versions and totals; its ticks stay."""
         return bool(self._call("remove", [schedule_id]))
 
     def due(self, now: datetime, limit: int) -> list[Schedule]:
@@ -79,11 +122,10 @@ def _micros(time: datetime | None) -> Arg:
 
 def _fired(firing: Firing) -> list[Arg]:
     """A firing as ``fire.lua`` takes it."""
-    last = max((tick.instant for tick in firing.ticks), default=None)
-    state = [firing.version, micros(firing.expected), _micros(firing.next_fire_time)]
+    times = map(_micros, (firing.expected, firing.last, firing.next_fire_time))
     ticks: list[Arg] = []
     for tick in firing.ticks:
         ticks += [tick.schedule_id, micros(tick.instant), *listed(TICKS.fields(tick))]
     rows = [part for row in firing.executions for part in inserted(row)]
-    head = [firing.schedule_id, *state, _micros(last)]
+    head = [firing.schedule_id, firing.version, *times, int(firing.by_hand)]
     return [*head, len(firing.ticks), *ticks, len(firing.executions), *rows]

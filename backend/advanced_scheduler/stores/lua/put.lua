@@ -1,18 +1,47 @@
--- Insert a schedule, or replace the stored one if it is as expected.
--- ARGV     id, version ('' if there must be none) and next fire time ('' for none) of the stored
---          one, next fire time of the new one ('' if it has none or is paused),
---          fields and values of the new one
--- returns  1, or 0 if what is stored is not as expected
-local id, version, expected, next_fire = arg(), arg(), arg(), arg()
-local hash = P .. 's:' .. id
+-- Insert a schedule, or replace the stored one if it is as expected; keep each version.
+-- ARGV     id, version ('' if there must be none), next and last fire time ('' for none) of the
+--          stored one, next fire time of the new one ('' if it has none or is paused),
+--          how many versions to keep, fields and values of the new one
+-- returns  1, or 0 if what is stored is not as expected, or the id of the one that has its name
+local id, version, expected, last, next_fire, limit = arg(), arg(), arg(), arg(), arg(), arg()
+local hash, fields = P .. 's:' .. id, { unpack(ARGV, position + 1) }
+local new, old = by_name(fields), by_name(fields_of(hash))
 if version == '' then
   if call('EXISTS', hash) == 1 then return 0 end
-else
-  local known = redis.pcall('HMGET', hash, 'version', 'next_fire_time')
-  if known.err or known[1] ~= version or (known[2] or '') ~= expected then return 0 end
+elseif old.version ~= version or (old.next_fire_time or '') ~= expected
+  or (old.last_fire_time or '') ~= last then
+  return 0
 end
+
+-- A node of an older version takes no name out when it removes or replaces a schedule.
+local holder = new.name and call('HGET', P .. 'names', new.name)
+if holder and holder ~= id then
+  local name = redis.pcall('HGET', P .. 's:' .. holder, 'name')
+  if name == new.name or type(name) == 'table' then return holder end
+end
+
+local function keep(number, values)
+  local key = P .. 'version:' .. number .. ':' .. id
+  call('DEL', key)
+  call('HSET', key, unpack(values))
+  call('ZADD', P .. 'versions:' .. id, number, number)
+end
+
+if version == '' then
+  drop_history(id) -- such a node may have left one
+elseif call('EXISTS', P .. 'version:' .. version .. ':' .. id) == 0 then
+  keep(version, fields_of(hash)) -- such a node has put it
+end
+keep(new.version, fields)
+drop_versions(id, -1 - limit)
+
+unlist(id, old)
 call('DEL', hash)
-call('HSET', hash, unpack(ARGV, position + 1))
+call('HSET', hash, unpack(fields))
+if version ~= '' then call('HDEL', hash, 'run_count') end
+if old.run_count then call('HSET', hash, 'run_count', old.run_count) end
+if new.name then call('HSET', P .. 'names', new.name, id) end
+if new.event then mark('on:' .. new.event, id, 0) end
 mark('schedules', id, 0)
 mark('due', id, next_fire ~= '' and next_fire)
 flush()
