@@ -115,6 +115,17 @@ def test_what_an_older_node_has_ended_is_in_nobodys_way(
     assert redis_store.next_due() is None
 
 
+def test_what_an_older_node_has_unblocked_and_ended_is_not_in_the_line(
+    redis_store: RedisStore, redis_raw: Raw
+) -> None:
+    redis_store.add([blocked("a", "x", queue="mail"), blocked("b", "x", queue="mail")])
+    redis_raw.hset(key(redis_store, "x:a"), "status", TaskStatus.COMPLETED)
+    redis_raw.zadd(key(redis_store, "lane:2"), {"b": 0})
+    line = ExecutionFilter(statuses=CLAIMABLE, order="claim", limit=1)
+    assert ids(redis_store.find(line)) == ["b"]
+    assert ids(redis_store.find(LINE)) == ["b"]
+
+
 def test_what_an_older_node_has_unblocked_goes_back_to_its_queue(
     redis_store: RedisStore, redis_raw: Raw
 ) -> None:

@@ -7,11 +7,34 @@ queues = queues[1] and set(queues)
 local wanted = limit + #skip
 skip = set(skip)
 local found = {}
+
+-- A node of an older version, which does not know its lane, may have claimed or ended it.
+local function is_gone(id)
+  local status = redis.pcall('HGET', P .. 'x:' .. id, 'status')
+  return FINAL[status] or status == RUNNING
+end
+
+local function take(keys)
+  local more = true
+  while more do
+    more = false
+    for _, id in ipairs(first(keys, '+inf', wanted)) do
+      if #found < limit and not skip[id] then
+        if is_gone(id) then
+          for _, key in ipairs(keys) do call('ZREM', key, id) end
+          more = true
+        else
+          found[#found + 1] = read(id)
+        end
+        skip[id] = true
+      end
+    end
+  end
+end
+
 for _, priority in ipairs(priorities) do
   for _, group in ipairs(#found < limit and lanes(priority, queues, {}, true) or {}) do
-    for _, id in ipairs(first(group.keys, '+inf', wanted)) do
-      if #found < limit and not skip[id] then found[#found + 1] = read(id) end
-    end
+    take(group.keys)
   end
 end
 return found
