@@ -238,7 +238,7 @@ class Schedules:
         ahead had fired it.
         """
         now, one = self._parts.clock.now(), asked.schedule_id
-        first = min(now, next_instant(trigger, None, now) or now)
+        first = min(now, next_instant(trigger.starting(now), None, now) or now)
         recorded = self._parts.store.ticks(one, first, now + _AHEAD, _MOST_AHEAD)
         last = recorded[-1].instant if recorded else None
         made = self._with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger)
@@ -261,20 +261,15 @@ class Schedules:
         state = trigger.to_json()
         if state == seen.trigger:
             return seen
-        event = trigger.event_name if isinstance(trigger, EventTrigger) else None
-        first = self._first(trigger, seen.last_fire_time)
+        now = self._parts.clock.now()
+        begun = trigger.starting(now)
+        event = begun.event_name if isinstance(begun, EventTrigger) else None
+        first = _first(begun, seen.last_fire_time, now)
         if first is None and event is None:
             raise InvalidTrigger(f"{trigger!r} never fires from now on")
-        return replace(seen, trigger=state, event=event, next_fire_time=first, ledger_from=first)
-
-    def _first(self, trigger: Trigger, last: datetime | None) -> datetime | None:
-        """The first instant from now on, and after ``last``, which has its record already."""
-        now = self._parts.clock.now()
-        if last is None:
-            return next_instant(trigger, None, now)
-        first = next_instant(trigger, None, max(now, last + _INSTANT))
-        ran = first is not None and first <= last  # what happens once answers that at any time
-        return next_instant(trigger, last, now) if ran else first
+        return replace(
+            seen, trigger=begun.to_json(), event=event, next_fire_time=first, ledger_from=first
+        )
 
     def _shifted(self, seen: Schedule) -> Schedule:
         """After a pause, what counts the time of the job goes on where it stopped."""
@@ -347,6 +342,15 @@ class Schedules:
             if self._parts.store.fire([step]) != [True]:
                 return  # another node is faster
             seen = replace(seen, next_fire_time=following, last_fire_time=instants[-1])
+
+
+def _first(trigger: Trigger, last: datetime | None, now: datetime) -> datetime | None:
+    """The first instant from now on, and after ``last``, which has its record already."""
+    if last is None:
+        return next_instant(trigger, None, now)
+    first = next_instant(trigger, None, max(now, last + _INSTANT))
+    ran = first is not None and first <= last  # what happens once answers that at any time
+    return next_instant(trigger, last, now) if ran else first
 
 
 def _is_same(there: Schedule, asked: Schedule) -> bool:
