@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +25,18 @@ from advanced_scheduler.models import ExecutionFilter, TaskStatus
 from advanced_scheduler.stores import sql_migration as migration
 from advanced_scheduler.stores.base import Revisions
 from advanced_scheduler.stores.sql import SqlStore
-from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, metadata, version
-from tests.contract.rows import NOW, by, ids, one
+from advanced_scheduler.stores.sql_schema import (
+    HEAD,
+    META,
+    READABLE_FROM,
+    metadata,
+    schedules,
+    version,
+)
+from tests.contract.rows import MINUTE, NOW, by, execution, firing, ids, one, schedule
 
 RELEASED: Final = Path(__file__).with_name("released")
-RELEASES: Final = ("0001",)
+RELEASES: Final = ("0001", "0002")
 """Revisions that users have; ``released`` keeps tables and rows as their code wrote them."""
 
 
@@ -84,7 +91,7 @@ class Site:
             ours = [name for name in names if not name.startswith("sqlite_")]
             columns = "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{}')"
             kinds = "SELECT name, wr, strict FROM pragma_table_list"
-            indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+            indexes = "SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'view')"
             found = {name: sorted(self.ask(columns.replace("{}", name))) for name in ours}
             return {**found, "kinds": sorted(self.ask(kinds)), "indexes": sorted(self.ask(indexes))}
         columns = (
@@ -95,7 +102,11 @@ class Site:
             "SELECT indexname, replace(indexdef, '{0}', '') FROM pg_indexes "
             "WHERE schemaname = '{0}'"
         )
-        return {"columns": sorted(self.ask(columns)), "indexes": sorted(self.ask(indexes))}
+        views = (
+            "SELECT viewname, replace(definition, '{0}', '') FROM pg_views WHERE schemaname = '{0}'"
+        )
+        asked = {"columns": columns, "indexes": indexes, "views": views}
+        return {name: sorted(self.ask(statement)) for name, statement in asked.items()}
 
     def differences(self) -> list[Any]:
         """What Alembic finds to do, to make the tables what ``sql_schema`` says."""
@@ -162,14 +173,14 @@ def _sqlite(url: str) -> sa.Engine:
     return engine
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[SqlStore]:
+@pytest.fixture(params=RELEASES)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A store on a released SQLite database with rows, upgraded by ``open``."""
     url = f"sqlite:///{tmp_path}/store.db"
     with _sqlite(url).connect() as db:
         old = Site(db.engine, None, url)
-    old.release("0001")
-    old.run((RELEASED / "0001_rows.sql").read_text())
+    old.release(request.param)
+    old.run(rows(request.param))
     store = SqlStore(url)
     store.open()
     yield store
@@ -232,12 +243,15 @@ def test_nodes_of_a_release_go_on_beside_this_one(site: Site, revision: str) -> 
     site.prepare()
     site.run(rows(revision))
     prefix = "" if site.schema is None else "{}."
-    found = site.ask(f"SELECT DISTINCT at_most_once FROM {prefix}executions")
-    assert found == [(0,)]
+    columns = "at_most_once, queue, rank, extras"
+    found = site.ask(f"SELECT DISTINCT {columns} FROM {prefix}executions")
+    assert found == [(0, "default", 0, None)]
+    counts = site.ask(f"SELECT DISTINCT run_count, name FROM {prefix}schedules")
+    assert counts == [(0, None)]
     assert ("schema", "1") in site.ask(f"SELECT key, value FROM {prefix}scheduler_meta")
 
 
-def test_the_rows_of_the_first_release_are_read_as_they_were_written(opened: SqlStore) -> None:
+def test_the_rows_of_a_release_are_read_as_they_were_written(opened: SqlStore) -> None:
     by_id = {row.execution_id: row for row in opened.find(ExecutionFilter())}
     ended = ("completed", "failed", "cancelled", "skipped", "retrying", "running", "pending")
     assert {name: by_id[name].status for name in ended} == {
@@ -248,15 +262,50 @@ def test_the_rows_of_the_first_release_are_read_as_they_were_written(opened: Sql
     assert not any(row.at_most_once for row in by_id.values())
     assert opened.unreadable() == []
     paused, running = opened.schedules()
-    assert (paused.paused, running.last_fire_time, running.ledger_from) == (True, None, None)
+    assert (paused.paused, running.paused) == (True, False)
+    assert {running.last_fire_time, running.ledger_from} in ({None}, {NOW})
+    assert all((row.queue, row.rank, row.extras) == ("default", 0, {}) for row in by_id.values())
+    assert (running.name, running.run_count, running.metadata) == (None, 0, {})
     assert [tick.instant for tick in opened.ticks("s", NOW, running.next_fire_time or NOW)] == [NOW]
     assert (opened.lock_until("held", NOW) is not None, opened.lock_fence("free")) == (True, 1)
 
 
-def test_work_of_the_first_release_goes_on(opened: SqlStore) -> None:
+def test_work_of_a_release_goes_on(opened: SqlStore) -> None:
     assert ids(opened.claim(by(now=NOW))) == ["pending"]
     assert one(opened, "pending").fence == 1
-    assert opened.put(opened.schedules(["s"])[0], expected=opened.schedules(["s"])[0])
+    (seen,) = opened.schedules(["s"])
+    at = NOW + MINUTE
+    step = firing(expected=at, last=seen.last_fire_time, executions=[execution("new")])
+    assert opened.fire([step]) == [True]
+    (fired,) = opened.schedules(["s"])
+    assert (fired.last_fire_time, fired.run_count) == (at, 1)
+    assert opened.put(replace(fired, version=2, name="every minute"), expected=fired)
+
+
+def test_the_version_that_a_release_has_put_is_kept(opened: SqlStore) -> None:
+    (seen,) = opened.schedules(["s"])
+    assert opened.versions("s") == [seen]
+    edited = replace(seen, version=2, changelog="by this release")
+    assert opened.put(edited, expected=seen)
+    assert opened.versions("s") == [seen, edited]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_version_that_an_old_node_put_beside_this_one_is_kept(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    store: SqlStore = request.getfixturevalue(kind)
+    store.put(schedule(name="nightly", run_count=3), expected=None)
+    with store._engine.begin() as db:
+        db.execute(sa.update(schedules).values(version=2, task_id="old"))
+    (seen,) = store.schedules()
+    assert (seen.name, seen.run_count, seen.version) == ("nightly", 3, 2)
+    assert store.put(replace(seen, version=3, task_id="new"), expected=seen)
+    assert [(one.version, one.task_id) for one in store.versions("s")] == [
+        (1, "t"),
+        (2, "old"),
+        (3, "new"),
+    ]
 
 
 @pytest.mark.parametrize("start", [None, *RELEASES])
@@ -302,7 +351,7 @@ def test_processes_may_upgrade_one_file_at_once(tmp_path: Path) -> None:
 def test_what_must_not_be_touched_is_refused_with_what_to_do(site: Site, start: str | None) -> None:
     if start is not None:
         site.release(start)
-    state = "is at revision 0001" if start else "has no tables of ours yet"
+    state = f"is at revision {start}" if start else "has no tables of ours yet"
     with pytest.raises(StoreError, match=rf"store=here {state}.*needs {HEAD}") as refusal:
         site.prepare(automatic=False)
     assert "`advanced-scheduler db upgrade --store here`" in str(refusal.value)
@@ -355,7 +404,7 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(site: Site) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "words"),
     [
-        (None, "0099", "'0099' is no revision; use one of 0001, 0002"),
+        (None, "0099", "'0099' is no revision; use one of 0001, 0002, 0003"),
         ("first", HEAD, "'first' is no revision"),
         ("0002", "0001", "0001 comes before 0002; there is no way back"),
     ],

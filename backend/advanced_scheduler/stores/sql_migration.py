@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from ..errors import ConfigurationError, StoreError
 from ..forks import free_in_child
 from .base import Revisions
+from .migrations.views_0003 import create_views
 from .sql_schema import HEAD, META, meta, metadata, version
 
 FIRST: Final = "0001"
@@ -118,6 +119,8 @@ def _create(db: Connection, schema: str | None) -> None:
     if schema is not None and not sa.inspect(db).has_schema(schema):
         db.execute(sa.schema.CreateSchema(schema))
     metadata.create_all(db)
+    for view in create_views(db.dialect, schema):
+        db.exec_driver_sql(view)
     db.execute(sa.insert(meta), META)
     db.execute(sa.insert(version), {"version_num": HEAD})
 

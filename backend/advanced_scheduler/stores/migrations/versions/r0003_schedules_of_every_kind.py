@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from advanced_scheduler.stores.migrations.views_0003 import create_views
+
 revision = "0003"
 down_revision = "0002"
 
@@ -28,6 +30,8 @@ def upgrade() -> None:
     _schedules(schema)
     _versions(schema)
     _totals(schema)
+    for view in create_views(op.get_context().dialect, schema):
+        op.execute(view)
 
 
 def _executions(schema: str | None) -> None:
