@@ -85,6 +85,14 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings().store == "memory://"
 
 
+def test_queues_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().queues is None
+    assert Settings(queues=frozenset({"a"})).queues == frozenset({"a"})
+    monkeypatch.setenv(OWN + "QUEUES", "gpu, mail")
+    assert Settings().queues == frozenset({"gpu", "mail"})
+    assert Settings(queues=None).queues is None
+
+
 def test_a_lease_is_renewed_at_a_third_unless_told_otherwise() -> None:
     assert Settings(lease_seconds=6).renewal == 2
     assert Settings(lease_seconds=6, renewal_seconds=1).renewal == 1
@@ -102,6 +110,9 @@ def test_a_lease_is_renewed_at_a_third_unless_told_otherwise() -> None:
         ({"max_crashes": -1}, "max_crashes"),
         ({"history_days": "soon"}, "history_days"),
         ({"leese_seconds": 5}, "leese_seconds"),
+        ({"queues": "gpu,,mail"}, "must name at least one queue; leave it out for all"),
+        ({"queues": []}, "must name at least one queue"),
+        ({"queues": 5}, "queues"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_by_name(

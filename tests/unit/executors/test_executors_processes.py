@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from advanced_scheduler.executors import Outcome, ProcessExecutor
 from tests.support.waiting import eventually, eventually_async
 from tests.unit.executors import bodies
 from tests.unit.executors.calls import error_of, make_call, value_of
+from tests.unit.executors.fifo import Fifo
 
 PARENT = """
 import asyncio
@@ -26,32 +26,6 @@ from tests.unit.executors.bodies import never_end
 from tests.unit.executors.calls import make_call
 asyncio.run(ProcessExecutor(1).run(make_call(never_end, {fifo!r})))
 """
-
-
-class Fifo:
-    """Tells whether any process still holds its other end."""
-
-    def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
-        self.path = str(path)
-        self._reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        self._text = b""
-
-    def begun(self) -> bool:
-        """Whether the body has said so."""
-        with suppress(BlockingIOError):  # nothing new
-            self._text += os.read(self._reader, 100)
-        return self._text == b"begun"
-
-    def is_free(self) -> bool:
-        """Whether nobody can write to it any more."""
-        try:
-            return os.read(self._reader, 100) == b""
-        except BlockingIOError:
-            return False
-
-    def close(self) -> None:
-        os.close(self._reader)
 
 
 @pytest.fixture

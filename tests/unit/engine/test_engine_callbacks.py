@@ -1,0 +1,196 @@
+"""Who is called when an execution ends, on what thread, and how often."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from advanced_scheduler import lifecycle
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.callbacks import Callbacks
+from advanced_scheduler.engine.settler import Change
+from advanced_scheduler.errors import ExecutionNotFound, InvalidArguments, StoreUnavailable
+from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.models import TaskExecution
+from advanced_scheduler.stores.base import Claim
+from advanced_scheduler.testing import FaultyStore
+from tests.support.waiting import eventually
+from tests.unit.engine.kit import NOW, execution, faulty, parts
+
+LONG = 3600.0
+
+
+class Office:
+    """A store with two running executions, and callbacks on the end of them."""
+
+    def __init__(self, clock: ManualClock, poll: float) -> None:
+        self.store: FaultyStore = faulty()
+        self.parts = parts(self.store.face, clock)
+        self.callbacks = Callbacks(self.store.face, self.parts.events, poll)
+        self.store.store.add([execution("e"), execution("f")])
+        claim = Claim(node="n", limit=2, now=NOW, lease_until=NOW + timedelta(minutes=1))
+        self.rows = {row.execution_id: row for row in self.store.store.claim(claim)}
+        self.heard: list[tuple[str, Any]] = []
+        self.threads: set[threading.Thread] = set()
+
+    def note(self, row: TaskExecution) -> None:
+        self.threads.add(threading.current_thread())
+        self.heard.append((row.execution_id, row.result))
+
+    def end(self, execution_id: str) -> Transition:
+        return lifecycle.complete(self.rows[execution_id], result=7, metrics={}, now=NOW)
+
+    def end_here(self, execution_id: str) -> None:
+        self.parts.settler.settle([Change(self.rows[execution_id], self.end(execution_id))])
+
+    def end_elsewhere(self, execution_id: str) -> None:
+        self.store.store.apply([self.end(execution_id)])  # no event here
+
+
+@pytest.fixture
+def office(clock: ManualClock) -> Iterator[Office]:
+    """One that hears of this node alone: its poll never comes."""
+    office = Office(clock, LONG)
+    yield office
+    office.callbacks.close()
+
+
+@pytest.fixture
+def polling(clock: ManualClock) -> Iterator[Office]:
+    office = Office(clock, 0.01)
+    yield office
+    office.callbacks.close()
+
+
+def test_an_end_on_this_node_calls_each_once_on_one_thread(office: Office) -> None:
+    for one in ("e", "e", "f"):
+        office.callbacks.add(one, office.note)
+    office.end_here("e")
+    office.end_here("f")
+    eventually(lambda: len(office.heard) == 3)
+    assert sorted(office.heard) == [("e", 7), ("e", 7), ("f", 7)]
+    assert threading.current_thread() not in office.threads
+    assert all(one.daemon for one in office.threads)
+
+
+def test_an_end_on_another_node_is_seen_after_a_poll_once(polling: Office) -> None:
+    polling.callbacks.add("e", polling.note)
+    polling.end_elsewhere("e")
+    eventually(lambda: polling.heard)
+    polling.callbacks.add("f", polling.note)
+    polling.end_elsewhere("f")
+    eventually(lambda: len(polling.heard) > 1)
+    assert polling.heard == [("e", 7), ("f", 7)]
+
+
+def test_what_has_ended_is_told_at_once(office: Office) -> None:
+    office.end_elsewhere("e")
+    office.callbacks.add("e", office.note)
+    eventually(lambda: office.heard == [("e", 7)])
+
+
+def test_an_end_between_the_look_and_the_wait_is_not_missed(office: Office) -> None:
+    hold = office.store.hold("get", after=True)
+    caller = threading.Thread(target=office.callbacks.add, args=("e", office.note))
+    caller.start()
+    hold.entered.wait()
+    office.end_here("e")  # nobody was waiting
+    hold.released.set()
+    caller.join()
+    eventually(lambda: office.heard == [("e", 7)])
+
+
+def test_the_thread_ends_when_nobody_waits_and_starts_again(office: Office) -> None:
+    for one in "ef":
+        office.callbacks.add(one, office.note)
+        office.end_here(one)
+        eventually(lambda: office.callbacks._thread is None)
+    assert office.heard == [("e", 7), ("f", 7)]
+    assert len(office.threads) == 2
+
+
+def test_a_callback_that_raises_harms_nobody(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(row: TaskExecution) -> None:
+        raise SystemExit(row.execution_id)
+
+    office.callbacks.add("e", fail)
+    office.callbacks.add("e", office.note)
+    office.end_here("e")
+    eventually(lambda: office.heard == [("e", 7)])
+    assert "a callback failed on the end of execution e" in caplog.text
+
+
+def test_a_callback_may_wait_for_another_end(office: Office) -> None:
+    def follow(_: TaskExecution) -> None:
+        office.callbacks.add("f", office.note)
+
+    office.callbacks.add("e", follow)
+    office.end_here("e")
+    eventually(lambda: "f" in office.callbacks._waiting)
+    office.end_here("f")
+    eventually(lambda: office.heard == [("f", 7)])
+
+
+def test_a_store_that_is_away_is_asked_again(
+    polling: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    polling.callbacks.add("e", polling.note)
+    polling.store.fail("get")
+    eventually(lambda: "callbacks wait" in caplog.text)
+    polling.end_elsewhere("e")
+    eventually(lambda: polling.heard == [("e", 7)])
+
+
+def test_what_is_trimmed_unseen_is_no_longer_waited_for(
+    polling: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    polling.callbacks.add("e", polling.note)
+    with polling.callbacks._lock:  # no callback while it ends and is trimmed
+        polling.end_elsewhere("e")
+        later = NOW + timedelta(days=1)
+        polling.store.store.prune(keep=0, before=later, older_than=later, limit=9)
+    eventually(lambda: not polling.callbacks._waiting)
+    assert polling.heard or "execution e was trimmed before its end was heard of" in caplog.text
+
+
+def test_nobody_is_called_after_the_close(office: Office) -> None:
+    office.callbacks.add("e", office.note)
+    office.callbacks.close()
+    office.end_here("e")
+    assert (office.callbacks._thread, office.heard) == (None, [])
+
+
+def test_a_forked_process_leaves_the_callbacks_to_its_parent(office: Office) -> None:
+    office.callbacks.add("e", office.note)
+    thread, woken = office.callbacks._thread, office.callbacks._woken
+    office.callbacks._leave_to_parent()
+    office.end_here("e")
+    office.callbacks.add("f", office.note)
+    office.end_here("f")
+    eventually(lambda: office.heard == [("f", 7)])
+    woken.set()
+    assert thread is not None
+    thread.join(10)
+
+
+def test_what_cannot_be_waited_for_is_refused(office: Office) -> None:
+    with pytest.raises(ExecutionNotFound, match="no execution 'x'"):
+        office.callbacks.add("x", office.note)
+    with pytest.raises(ExecutionNotFound):
+        office.callbacks.add("\ud800", office.note)
+    with pytest.raises(InvalidArguments, match="execution_id=5 must be a text"):
+        office.callbacks.add(5, office.note)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArguments, match="callback=5 cannot be called"):
+        office.callbacks.add("e", 5)  # type: ignore[arg-type]
+    office.store.fail("get")
+    with pytest.raises(StoreUnavailable):
+        office.callbacks.add("e", office.note)
+    assert (office.callbacks._waiting, office.callbacks._thread) == ({}, None)
