@@ -14,10 +14,10 @@ from advanced_scheduler.engine import plan, steps
 from advanced_scheduler.engine.intake import Intake
 from advanced_scheduler.engine.steps import Step, Steps
 from advanced_scheduler.models import Schedule, ScheduleOptions
-from advanced_scheduler.stores import rows, sql_schedules
+from advanced_scheduler.stores import sql_schedules
 from advanced_scheduler.stores.base import Firing
 from advanced_scheduler.triggers import cron, cron_text, wall
-from advanced_scheduler.triggers.cron_fields import CronFields
+from advanced_scheduler.triggers.cron_fields import CronFields, Dates
 from advanced_scheduler.triggers.zones import Pass
 
 Patch = Callable[[Any, str, Any], None]
@@ -48,17 +48,18 @@ def monday_is_zero(patch: Patch) -> None:
 
     def shifted(text: str) -> CronFields:
         fields = parse(text)
+        months, days = fields.dates.months, fields.dates.days
         weekdays = frozenset(
-            (one + 1) % 7 if isinstance(one, int) else one for one in fields.days.weekdays
+            (one + 1) % 7 if isinstance(one, int) else one for one in days.weekdays
         )
-        return replace(fields, days=replace(fields.days, weekdays=weekdays), _known={})
+        return replace(fields, dates=Dates(months, replace(days, weekdays=weekdays)))
 
     patch(cron, "parse_cron", shifted)
 
 
 def never_is_fine(patch: Patch) -> None:
     """A date that never comes is no error."""
-    patch(CronFields, "ever", lambda self: True)
+    patch(Dates, "ever", lambda self: True)
     patch(cron, "parse_cron", cron_text._parse.__wrapped__)  # past the cache
 
 
@@ -101,24 +102,31 @@ def ignores_priority(patch: Patch) -> None:
     patch(steps, "ScheduleOptions", lambda **given: ScheduleOptions(**(given | {"priority": None})))
 
 
-def no_compare(patch: Patch) -> None:
+def no_compare(patch: Patch, seconds: float = 0.1) -> None:
     """A node fires what it saw to be due, though another node has been faster."""
 
     def take(self: Any, firing: Firing) -> bool:
         fresh = [one for one in firing.ticks if sql_schedules._key(one) not in self._recorded]
-        at = rows.write("next_fire_time", firing.next_fire_time)
-        self._states[firing.schedule_id] = (at, firing.version, 0)
+        state = self._states.get(firing.schedule_id)
+        if state is None:
+            return False
+        state.advance(firing)
         self._taken.append(replace(firing, ticks=fresh))
         return True
 
     due = Steps.due
 
     def slowly(self: Steps, schedule: Schedule, now: Any) -> Step:
-        time.sleep(0.1)  # so that both have seen it
+        time.sleep(seconds)  # so that both have seen it
         return due(self, schedule, now)
 
     patch(sql_schedules._Step, "take", take)
     patch(Steps, "due", slowly)
+
+
+def no_compare_and_slow(patch: Patch) -> None:
+    """The same, so slow that it meets most pauses as well."""
+    no_compare(patch, 0.5)
 
 
 BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
@@ -133,4 +141,5 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "fires-twice": fires_twice,
     "ignores-priority": ignores_priority,
     "no-compare": no_compare,
+    "no-compare-and-slow": no_compare_and_slow,
 }
