@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, tzinfo
+from datetime import time as clock
 from typing import ClassVar, Final
 
 from ..errors import InvalidTrigger
@@ -39,11 +40,18 @@ class ForeignCalendarTrigger(WallTrigger):
         jitter_seed: str | None = None,
     ) -> None:
         self._every = list(every)
-        self._time = list(time)
-        hour, minute, second = self._time
+        try:
+            hour, minute, second = time
+            self._time = clock(hour, minute, second)
+            walls = _CalendarWalls(self._every, self._time, start, end)
+        except (TypeError, ValueError) as error:
+            raise InvalidTrigger(
+                f"every={every!r}, time={time!r}, start={start!r} and end={end!r} make no calendar "
+                f"interval trigger: {error}"
+            ) from error
         super().__init__(
-            _CalendarWalls(self._every, hour * 3600 + minute * 60 + second, start, end),
-            {"every": self._every, "time": self._time, "start": start, "end": end},
+            walls,
+            {"every": self._every, "time": list(time), "start": start, "end": end},
             timezone=timezone,
             gap=gap,
             fold=fold,
@@ -54,22 +62,20 @@ class ForeignCalendarTrigger(WallTrigger):
     def __str__(self) -> str:
         names = ("years", "months", "weeks", "days")
         every = [f"{n} {name}" for n, name in zip(self._every, names, strict=True) if n]
-        hour, minute, second = self._time
-        clock = f"{hour:02}:{minute:02}:{second:02}"
         since = f"from {self._arguments['start']} on"
-        return self._in_words(f"every {' and '.join(every)} at {clock}, {since}")
+        return self._in_words(f"every {' and '.join(every)} at {self._time}, {since}")
 
 
 class _CalendarWalls:
     """One time of the days that are so many years, months, weeks and days apart."""
 
-    def __init__(self, every: Sequence[int], second: int, start: str, end: str | None) -> None:
+    def __init__(self, every: Sequence[int], at: clock, start: str, end: str | None) -> None:
         years, months, weeks, days = every
         self._months = years * 12 + months
         self._days = weeks * 7 + days
         if self._months < 0 or self._days < 0 or not self._months + self._days:
-            raise InvalidTrigger(f"every={every!r} must be a day or more")
-        self._second = second
+            raise ValueError("it must be a day or more")
+        self._second = at.hour * 3600 + at.minute * 60 + at.second
         self._last = date.fromisoformat(end).toordinal() if end else date.max.toordinal()
         self._ordinals = [date.fromisoformat(start).toordinal()]
 

@@ -11,7 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 from ..errors import InvalidTrigger
 from .recurring import SECOND, RecurringTrigger
 from .trigger import Moment, microseconds
-from .zones import DAY, LATEST
+from .zones import DAY, LATEST, stretch_at
 
 STEPS: Final = 20_000
 """So many steps does one search of APScheduler's cron trigger take before it is given up."""
@@ -54,7 +54,17 @@ class ForeignCronTrigger(RecurringTrigger):
         self._given = given
 
     def _following(self, after: int) -> int | None:
-        return _next_run(self._cron, after, self._zone)
+        """What it answers after ``after``, or what it would have answered before a jump.
+
+        It moves times that a jump skips to later ones, but only if it is asked before the jump.
+        """
+        found = _next_run(self._cron, after, self._zone)
+        stretch = stretch_at(self._zone, after // SECOND + 1)
+        if after // SECOND + 1 - stretch.start < stretch.skipped:
+            moved = _next_run(self._cron, (stretch.start - 1) * SECOND - 1, self._zone)
+            if moved is not None and moved > after:
+                return moved if found is None else min(found, moved)
+        return found
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={text!r}" for name, text in self._given.items())
