@@ -14,7 +14,7 @@ from .recurring import SECOND, RecurringTrigger, WallTimes
 from .trigger import Trigger, microseconds
 from .zones import DAY, EARLIEST, EPOCH, LATEST, Stretch, stretch_at
 
-MOST_COUNTED: Final = 1000
+MOST_NAMED: Final = 1000
 """Times that one clock change skips or repeats are counted up to here."""
 
 _MARGIN: Final = 2 * DAY  # more than the repeated times of any change
@@ -93,9 +93,9 @@ def changes(trigger: Trigger, start: datetime, end: datetime) -> Iterator[Change
         yield from dict.fromkeys(sorted(parts))
     elif isinstance(trigger, RecurringTrigger) and trigger.walls is not None:
         low = max(microseconds(start) // SECOND, EARLIEST + _MARGIN)
-        high = min(microseconds(end) // SECOND, LATEST - 1)
-        for before, after in pairwise(_stretches(trigger.timezone, low - _MARGIN, high)):
-            if before.offset < after.offset and after.start >= low:
+        high = min(microseconds(end) // SECOND, LATEST - _MARGIN - 1)
+        for before, after in pairwise(_stretches(trigger.timezone, low - _MARGIN, high + _MARGIN)):
+            if before.offset < after.offset and low <= after.start <= high:
                 yield from _skipped(trigger, trigger.walls, before, after)
             elif before.offset > after.offset:
                 found = _repeated(trigger, trigger.walls, before, after)
@@ -114,7 +114,9 @@ def _skipped(
 ) -> Iterator[Change]:
     jump = after.start
     named = _named(walls, jump + before.offset, jump + after.offset)
-    following = trigger.nominal(jump * SECOND - 1)
+    following = trigger.nominal((jump - 1) * SECOND - 1)
+    if following is not None and following < jump * SECOND:
+        following = trigger.nominal(jump * SECOND - 1)
     if not named or following is None or not trigger.holds(jump * SECOND):
         return
     shown = following // SECOND + stretch_at(trigger.timezone, following // SECOND).offset
@@ -159,7 +161,7 @@ def _named(walls: WallTimes, low: int, high: int) -> list[int]:
     """The wall times from ``low`` up to ``high`` that are named, as far as they are counted."""
     named: list[int] = []
     wall = walls.next_wall(low)
-    while wall is not None and wall < high and len(named) < MOST_COUNTED:
+    while wall is not None and wall < high and len(named) < MOST_NAMED:
         named.append(wall)
         wall = walls.next_wall(wall + 1)
     return named
@@ -169,8 +171,8 @@ def _times(named: list[int]) -> str:
     first = _text(named[0])
     if len(named) == 1:
         return first
-    if len(named) == MOST_COUNTED:
-        return f"{first} and {MOST_COUNTED - 1:,} or more times after it"
+    if len(named) == MOST_NAMED:
+        return f"{first} and {MOST_NAMED - 1:,} or more times after it"
     return f"{first} to {_clock(named[-1], named[0])} ({len(named)} times)"
 
 

@@ -16,6 +16,8 @@ from .zones import EARLIEST, LATEST, Stretch, zone_of
 SECOND: Final = 1_000_000
 """Instants here and in the subclasses are microseconds since 1970-01-01 UTC."""
 
+MOST_COUNTED: Final = 10_000
+
 
 class WallTimes(Protocol):
     """What a clock on the wall shows when it is time; see ``zones`` for wall times."""
@@ -99,8 +101,15 @@ class RecurringTrigger(Trigger):
         return answer.replace(microsecond=rest) if rest else answer
 
     def nominal(self, after: int) -> int | None:
-        """The first instant of the window later than ``after``, as it is without jitter."""
-        return self._within(after)
+        """The first instant of the window later than ``after``, as it is without jitter.
+
+        More than 10,000 runs are not counted, as that would take seconds: for them the window
+        alone decides.
+        """
+        if self._max_runs is None or self._max_runs <= MOST_COUNTED:
+            return self._within(after)
+        found = self._following(max(after, self._start - 1))
+        return found if found is not None and found <= self._end else None
 
     def holds(self, instant: int) -> bool:
         """Whether ``instant`` is from the start to the end of the window."""
