@@ -14,13 +14,21 @@ from .zones import EPOCH
 
 MOST_PARTS: Final = 100
 STEPS: Final = 10_000
-"""So many answers of its parts does an AndTrigger compare in one search."""
+"""So many questions may one search ask."""
 
 HORIZON: Final = timedelta(days=50 * 366)
 """So far does an AndTrigger look: a 29th of February is a Monday again within 40 years."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC) - HORIZON
 _SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Effort:
+    """How many questions the AndTriggers within one search may still ask, together."""
+
+    def __init__(self, left: int = STEPS) -> None:
+        self.left = left
 
 
 class CombinedTrigger(Trigger):
@@ -44,11 +52,11 @@ class CombinedTrigger(Trigger):
     ) -> datetime | None:
         """The first instant after ``previous_fire_time``, or from ``now`` on if that is None."""
         if previous_fire_time is not None:
-            return self._after(previous_fire_time.astimezone(UTC))
-        return self._after(max(now.astimezone(UTC), EPOCH) - _MICROSECOND)
+            return self.after(previous_fire_time.astimezone(UTC), Effort())
+        return self.after(max(now.astimezone(UTC), EPOCH) - _MICROSECOND, Effort())
 
     @abstractmethod
-    def _after(self, instant: datetime) -> datetime | None:
+    def after(self, instant: datetime, effort: Effort) -> datetime | None:
         """The first instant later than ``instant``, which is in UTC."""
 
     def starting(self, now: datetime) -> Self:
@@ -72,8 +80,14 @@ class OrTrigger(CombinedTrigger):
 
     kind: ClassVar[str] = "or"
 
-    def _after(self, instant: datetime) -> datetime | None:
-        found = (part.get_next_fire_time(instant, instant) for part in self.parts)
+    def after(self, instant: datetime, effort: Effort) -> datetime | None:
+        """The earliest of what the parts answer, each with an equal share of the effort."""
+        share = effort.left // len(self.parts)
+        found = []
+        for part in self.parts:
+            own = Effort(share)
+            found.append(_ask(part, instant, own))
+            effort.left -= share - own.left
         return min(filter(None, found), key=_in_utc, default=None)
 
     def __str__(self) -> str:
@@ -83,9 +97,10 @@ class OrTrigger(CombinedTrigger):
 class AndTrigger(CombinedTrigger):
     """Runs whenever all of ``triggers`` do, at the same microsecond.
 
-    The search for such an instant is bounded: by 10,000 answers of the parts, and 50 years. One
-    that finds nothing ends the trigger. Raises InvalidTrigger if already the first search does,
-    from 2020 on, and for parts with jitter, which never meet.
+    The search for such an instant is bounded: by 10,000 questions to parts, those of parts
+    within them included, and 50 years. One that finds nothing ends the trigger. Raises
+    InvalidTrigger if already the first search does, from 2020 on, and for parts with jitter,
+    which never meet.
     """
 
     kind: ClassVar[str] = "and"
@@ -94,26 +109,27 @@ class AndTrigger(CombinedTrigger):
         super().__init__(triggers)
         if spread := next(filter(_spread, self.parts), None):
             raise InvalidTrigger(f"{spread!r} cannot be part of an AndTrigger: it has jitter")
-        if self.durable and self._after(_SINCE) is None:
+        if self.durable and self.after(_SINCE - _MICROSECOND, Effort()) is None:
             raise InvalidTrigger(
                 f"{self!r} never runs: its triggers have no instant in common within "
-                f"{HORIZON.days // 366} years, or {STEPS:,} steps"
+                f"{HORIZON.days // 366} years, or {STEPS:,} questions to them"
             )
 
-    def _after(self, instant: datetime) -> datetime | None:
-        found: list[datetime] = []
+    def after(self, instant: datetime, effort: Effort) -> datetime | None:
+        """Asks each part from the latest answer of any on, until all answer the same."""
         latest, limit = instant, None
-        for _ in range(STEPS // len(self.parts)):
-            found.clear()
+        while effort.left > 0:
+            found = []
             for part in self.parts:
-                following = _from(part, latest, instant)
+                effort.left -= 1
+                following = _ask(part, max(latest - _MICROSECOND, instant), effort)
                 if following is None:
                     return None
                 found.append(following)
                 latest = max(latest, following.astimezone(UTC))
             if all(one.astimezone(UTC) == latest for one in found):
                 return found[0]
-            limit = limit or latest + HORIZON
+            limit = limit or min(latest, _LATEST) + HORIZON
             if latest > limit:
                 break
         return None
@@ -122,10 +138,10 @@ class AndTrigger(CombinedTrigger):
         return f"when all agree: {'; '.join(map(str, self.parts))}"
 
 
-def _from(part: Trigger, latest: datetime, after: datetime) -> datetime | None:
-    """The first instant of ``part`` from ``latest`` on that is later than ``after``."""
-    start = max(latest - _MICROSECOND, after)
-    return part.get_next_fire_time(start, start)
+def _ask(part: Trigger, instant: datetime, effort: Effort) -> datetime | None:
+    if isinstance(part, CombinedTrigger):
+        return part.after(instant, effort)
+    return part.get_next_fire_time(instant, instant)
 
 
 def _part(at: int, given: object) -> Trigger:

@@ -12,10 +12,19 @@ import pytest
 
 from advanced_scheduler.errors import InvalidTrigger
 from advanced_scheduler.triggers import (
+    AndTrigger,
     CronTrigger,
+    DailyTrigger,
+    EventTrigger,
+    ForeignCalendarTrigger,
+    ForeignCronTrigger,
     IntervalTrigger,
+    MonthlyTrigger,
     OneTimeTrigger,
+    OrTrigger,
+    TimestampTrigger,
     Trigger,
+    WeeklyTrigger,
     trigger_from_json,
 )
 from tests.unit.triggers.occurrences import upcoming
@@ -43,6 +52,15 @@ TRIGGERS = [
         max_runs=3,
     ),
     OneTimeTrigger("2026-05-01T10:00", timezone="Asia/Tokyo"),
+    DailyTrigger(["17:00:30", "9:00"], timezone="Africa/Cairo", gap="skip", jitter=2),
+    WeeklyTrigger(("Thu", "monday"), "10:00", fold="both", start_time="2026-01-01", max_runs=4),
+    MonthlyTrigger([31, "last", 1], ["12:00", "6:00"], short="last", jitter_seed="invoices"),
+    EventTrigger("inventory.low_stock"),
+    TimestampTrigger([500, 0, 500, 12.5], start_time="2026-01-01", paused_seconds=1.25),
+    AndTrigger([DailyTrigger("10:00"), OrTrigger([WeeklyTrigger("mon", "10:00")])]),
+    OrTrigger([IntervalTrigger(90, jitter=5), OneTimeTrigger("2026-05-01T10:00")]),
+    ForeignCronTrigger({"day_of_week": "0", "hour": "9"}, timezone="Europe/Berlin", jitter=3),
+    ForeignCalendarTrigger([0, 1, 0, 0], [9, 30, 0], "2025-01-31", "2030-01-01"),
 ]
 
 
@@ -80,6 +98,22 @@ def test_the_way_an_argument_was_said_does_not_matter() -> None:
         "0 9 * * *", timezone=ZoneInfo("Europe/Berlin"), start_time="2026-01-01T00:00Z"
     )
     assert IntervalTrigger(60) == IntervalTrigger(timedelta(minutes=1))
+
+
+def test_the_times_of_a_calendar_trigger_are_said_in_one_way() -> None:
+    assert DailyTrigger(["17:00", "9:00", "09:00:00"]) == DailyTrigger(("09:00", "17:00"))
+    assert WeeklyTrigger("MON", "9:00") == WeeklyTrigger(["monday"], ["09:00"])
+    assert MonthlyTrigger(["last", 1], "9:00") == MonthlyTrigger([1, -1], "09:00")
+    assert TimestampTrigger([500.0, 0]) == TimestampTrigger((0, 500))
+
+
+def test_a_kind_of_the_application_is_known_too() -> None:
+    class FullMoonTrigger(IntervalTrigger):
+        kind = "test_full_moon"
+
+    trigger = FullMoonTrigger(29.53 * 86400)
+
+    assert type(trigger_from_json(trigger.to_json())) is FullMoonTrigger
 
 
 def test_the_json_says_type_version_and_what_was_chosen() -> None:
