@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from advanced_scheduler import lifecycle
+from advanced_scheduler.errors import ScheduleExists
 from advanced_scheduler.lifecycle import CLAIMABLE, Transition
 from advanced_scheduler.models import (
     ExecutionFilter,
+    Schedule,
+    ScheduleFilter,
     TaskDependency,
     TaskExecution,
     TaskPriority,
     TaskStatus,
+    Total,
     task_key,
 )
 from advanced_scheduler.stores import open_store
@@ -35,6 +39,8 @@ pytestmark = pytest.mark.timeout(900)  # a failure takes minutes to be made smal
 EXECUTIONS = [f"e{n}" for n in range(8)]
 TASKS = ["t", "u"]
 SCHEDULES = ["s1", "s2"]
+QUEUES = ["default", "mail"]
+NAMES = ["nightly", "daily"]
 SOON = st.integers(-3, 3)
 
 blockers = st.frozensets(st.sampled_from([*EXECUTIONS, *map(task_key, TASKS)]), max_size=2)
@@ -51,6 +57,9 @@ new_executions = st.builds(
     workflow_id=st.none() | st.just("w"),
     schedule_id=st.none() | st.just("s1"),
     blocked_by=st.just(frozenset()) | blockers,
+    queue=st.sampled_from(QUEUES),
+    rank=st.sampled_from([0, 0, -1000, 1, 1000]),
+    extras=st.just({}) | st.just({"metadata": {"n": [1]}}),
     args=st.just(()) | st.just((1, "x")),
     dependencies=st.just(()) | st.just((TaskDependency("t", "success", 1.5),)),
 )
@@ -61,9 +70,18 @@ queries = st.builds(
     workflow_id=st.none() | st.just("w"),
     schedule_id=st.none() | st.just("s1"),
     priority=st.none() | st.sampled_from(TaskPriority),
+    queue=st.none() | st.sampled_from(QUEUES),
     order=st.sampled_from(["newest", "claim"]),
     cursor=st.none() | st.sampled_from(EXECUTIONS),
     limit=st.integers(1, 4),
+)
+schedule_queries = st.builds(
+    ScheduleFilter,
+    name=st.none() | st.sampled_from(NAMES),
+    event=st.none() | st.just("upload"),
+    task_id=st.none() | st.sampled_from(TASKS),
+    cursor=st.none() | st.sampled_from(SCHEDULES),
+    limit=st.none() | st.integers(1, 2),
 )
 arrows = st.sampled_from(
     ["complete", "fail", "retry", "give_back", "recover", "cancel", "skip", "unblock", "expedite"]
@@ -84,6 +102,19 @@ def transition(arrow: str, row: TaskExecution, at: Any, keys: frozenset[str]) ->
         "expedite": lambda: lifecycle.expedite(row, due=at),
     }
     return make[arrow]()
+
+
+def put(store: Store, edited: Schedule, expected: Schedule | None) -> bool | str:
+    """Whether it was put, or why its name cannot be had."""
+    try:
+        return store.put(edited, expected=expected)
+    except ScheduleExists as error:
+        return str(error)
+
+
+def some(counts: dict[T, Any]) -> dict[T, Any]:
+    """The counts without those that may be left out."""
+    return {key: count for key, count in counts.items() if count not in (0, Total())}
 
 
 class StoresAgree(RuleBasedStateMachine):
@@ -119,10 +150,10 @@ class StoresAgree(RuleBasedStateMachine):
         assert answers == dict.fromkeys(answers, first)
         return first
 
-    def claim_by(self, node: str, limit: int, exclude: frozenset[str]) -> Claim:
+    def claim_by(self, node: str, limit: int, **wanted: Any) -> Claim:
         """A claim with a lease of two seconds."""
         lease = self._now + 2 * SECOND
-        return Claim(node=node, limit=limit, now=self._now, lease_until=lease, exclude=exclude)
+        return Claim(node=node, limit=limit, now=self._now, lease_until=lease, **wanted)
 
     def moves(self, wanted: list[tuple[str, str, int, frozenset[str]]]) -> list[Transition]:
         """Transitions from rows as they were seen, now or once."""
@@ -137,7 +168,12 @@ class StoresAgree(RuleBasedStateMachine):
         st.tuples(arrows, st.sampled_from(EXECUTIONS), st.integers(0, 2), blockers), max_size=4
     )
     nodes = st.sampled_from(["n1", "n2"])
-    excluded = st.frozensets(st.sampled_from(TASKS), max_size=1)
+    wanted_work = st.fixed_dictionaries(
+        {
+            "exclude": st.frozensets(st.sampled_from(TASKS), max_size=1),
+            "queues": st.none() | st.frozensets(st.sampled_from(QUEUES)),
+        }
+    )
 
     @rule(seconds=st.integers(1, 3))
     def wait(self, seconds: int) -> None:
@@ -149,10 +185,10 @@ class StoresAgree(RuleBasedStateMachine):
         """Some are new, some are known."""
         self.same(lambda store: store.add(rows))
 
-    @rule(node=nodes, limit=st.integers(0, 4), exclude=excluded)
-    def claim(self, node: str, limit: int, exclude: frozenset[str]) -> None:
+    @rule(node=nodes, limit=st.integers(0, 4), work=wanted_work)
+    def claim(self, node: str, limit: int, work: dict[str, Any]) -> None:
         """Take work."""
-        self.same(lambda store: store.claim(self.claim_by(node, limit, exclude)))
+        self.same(lambda store: store.claim(self.claim_by(node, limit, **work)))
 
     @rule(wanted=wanted_moves)
     def apply(self, wanted: list[tuple[str, str, int, frozenset[str]]]) -> None:
@@ -160,16 +196,16 @@ class StoresAgree(RuleBasedStateMachine):
         moves = self.moves(wanted)
         self.same(lambda store: store.apply(moves))
 
-    @rule(wanted=wanted_moves, node=nodes, limit=st.integers(0, 4), exclude=excluded)
+    @rule(wanted=wanted_moves, node=nodes, limit=st.integers(0, 4), work=wanted_work)
     def exchange(
         self,
         wanted: list[tuple[str, str, int, frozenset[str]]],
         node: str,
         limit: int,
-        exclude: frozenset[str],
+        work: dict[str, Any],
     ) -> None:
         """The round trip of a dispatcher."""
-        moves, claim = self.moves(wanted), self.claim_by(node, limit, exclude)
+        moves, claim = self.moves(wanted), self.claim_by(node, limit, **work)
 
         def ask(store: Store) -> list[list[Any]]:
             answer = store.exchange(moves, claim)
@@ -191,20 +227,35 @@ class StoresAgree(RuleBasedStateMachine):
             lambda store: store.prune(keep=keep, before=before, older_than=older_than, limit=limit)
         )
 
+    edits = st.fixed_dictionaries(
+        {
+            "paused": st.booleans(),
+            "name": st.none() | st.sampled_from(NAMES),
+            "task_id": st.sampled_from(TASKS),
+            "run_count": st.integers(0, 1),
+        }
+    )
+
     @rule(
         one=st.sampled_from(SCHEDULES),
-        paused=st.booleans(),
+        fields=edits,
         version=st.integers(0, 3),
+        waits=st.booleans(),
         known=st.none() | SOON,
     )
-    def edit(self, one: str, paused: bool, version: int, known: int | None) -> None:
+    def edit(
+        self, one: str, fields: dict[str, Any], version: int, waits: bool, known: int | None
+    ) -> None:
         """A schedule is edited, from a version or a next fire time that may be outdated."""
-        edited = schedule(one, paused=paused, version=version + 1, next_fire_time=self._now)
+        edited = schedule(one, **fields, version=version + 1, next_fire_time=self._now)
+        if waits:
+            edited = replace(edited, next_fire_time=None, event="upload")
         seen = edited if known is None else replace(edited, next_fire_time=NOW + known * SECOND)
         for now in self._stores["memory"].schedules([one]) if known is None else ():
             seen = now
+            edited = replace(edited, last_fire_time=now.last_fire_time)
         expected = replace(seen, version=version) if version else None
-        self.same(lambda store: store.put(edited, expected=expected))
+        self.same(lambda store: put(store, edited, expected))
 
     @rule(one=st.sampled_from(SCHEDULES))
     def remove(self, one: str) -> None:
@@ -213,27 +264,40 @@ class StoresAgree(RuleBasedStateMachine):
 
     @rule(
         picks=st.lists(
-            st.tuples(st.sampled_from(SCHEDULES), st.integers(0, 2), st.none() | new_executions),
+            st.tuples(
+                st.sampled_from(SCHEDULES),
+                st.integers(0, 2),
+                st.none() | new_executions,
+                st.booleans(),
+                st.sampled_from([True, True, True, False]),
+            ),
             max_size=3,
         )
     )
-    def fire(self, picks: list[tuple[str, int, TaskExecution | None]]) -> None:
-        """Some firings are late, some would add what is known."""
+    def fire(self, picks: list[tuple[str, int, TaskExecution | None, bool, bool]]) -> None:
+        """Some firings are late, some would add what is known, some are by hand."""
         known = {one.schedule_id: one for one in self.same(lambda store: store.schedules())}
         firings = []
-        for name, ahead, row in picks:
-            at = known[name].next_fire_time if name in known else NOW
-            expected = (at or NOW) + ahead * SECOND
+        for name, ahead, row, by_hand, sees_last in picks:
+            seen = known.get(name, schedule(name))
+            expected = seen.next_fire_time and seen.next_fire_time + ahead * SECOND
+            instant = (expected or self._now) + ahead * SECOND
             step = firing(
                 name,
-                expected,
-                version=known[name].version if name in known else 1,
-                next_fire_time=expected + SECOND,
-                ticks=[tick(name, expected, execution_id=row.execution_id if row else None)],
+                version=seen.version,
+                last=seen.last_fire_time if sees_last else NOW,
+                next_fire_time=expected and expected + SECOND,
+                ticks=[tick(name, instant, execution_id=row.execution_id if row else None)],
                 executions=[row] if row else [],
+                by_hand=by_hand,
             )
-            firings.append(step)
+            firings.append(replace(step, expected=expected))
         self.same(lambda store: store.fire(firings))
+
+    @rule(query=schedule_queries)
+    def find_schedules(self, query: ScheduleFilter) -> None:
+        """A page of schedules."""
+        self.same(lambda store: store.find_schedules(query))
 
     @rule(query=queries)
     def find(self, query: ExecutionFilter) -> None:
@@ -266,8 +330,11 @@ class StoresAgree(RuleBasedStateMachine):
         self.same(lambda store: [store.by_unique_key(key) for key in "xy"])
         self.same(lambda store: (store.next_due(), store.next_fire()))
         self.same(lambda store: store.schedules())
+        self.same(lambda store: [store.versions(one) for one in SCHEDULES])
+        self.same(lambda store: [some(store.totals(one)) for one in SCHEDULES])
         since = self._ledger_from  # how fast older ticks go is up to the store
         self.same(lambda store: [store.ticks(one, since, EVER) for one in SCHEDULES])
+        self.same(lambda store: some(store.tick_counts(since, EVER)))
 
 
 @pytest.fixture(autouse=True, scope="module")
