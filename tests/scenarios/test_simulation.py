@@ -29,6 +29,7 @@ from advanced_scheduler.stores import memory
 from advanced_scheduler.stores.base import Claim, Firing
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.memory_rows import MemoryRows
+from advanced_scheduler.stores.memory_schedules import MemorySchedules
 from advanced_scheduler.testing import simulate
 
 SEEDS: Final = 1000
@@ -142,17 +143,14 @@ def impatient(patch: Patch) -> None:
 def fires_what_was_seen(patch: Patch) -> None:
     """A tick does not compare before it sets."""
 
-    def fire(self: MemoryStore, firing: Firing) -> bool:
-        known = self._schedules[firing.schedule_id]
-        self._schedules[firing.schedule_id] = replace(known, next_fire_time=firing.next_fire_time)
-        for row in firing.executions:
-            self._rows.insert(row)
-        ticks = self._ticks[firing.schedule_id]
-        ticks += [one for one in firing.ticks if not self._has(one)]
-        ticks.sort(key=lambda tick: tick.instant)
-        return True
+    fire = MemorySchedules.fire
 
-    patch(MemoryStore, "_fire", fire)
+    def forgetful(self: MemorySchedules, firing: Firing) -> None:
+        fresh = [one for one in firing.ticks if not self._has(one)]
+        fire(self, replace(firing, ticks=fresh))
+
+    patch(MemorySchedules, "fits", lambda self, firing: firing.schedule_id in self.by_id)
+    patch(MemorySchedules, "fire", forgetful)
 
 
 def pauses_nothing(patch: Patch) -> None:

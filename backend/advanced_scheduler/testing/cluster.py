@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..clock import ManualClock
 from ..config import Settings
+from ..engine.schedules import Edit
 from ..errors import InvalidTrigger, StoreUnavailable
 from ..models import (
     MisfirePolicy,
@@ -271,11 +272,12 @@ class Cluster:
         """Give a schedule other instants, or another policy."""
         if (node := self._one(self.awake)) and (chosen := self._one(self._schedules())):
             policy = {"overlap": self.rng.choice(list(OverlapPolicy))}
-            trigger = self.rng.choice([{}, {"expression": _every(self.rng.choice([15, 20, 45]))}])
+            text = _every(self.rng.choice([15, 20, 45]))
+            trigger = self.rng.choice([None, {"expression": text}])
             self.journal.tell(f"{chosen} is to be edited: {trigger} {policy['overlap']}")
             # It may be over by now: then no trigger can be given to it.
             with suppress(StoreUnavailable, InvalidTrigger):
-                node.schedules.update(chosen, trigger, policy)
+                node.schedules.update(chosen, Edit(trigger=trigger, policies=policy))
 
     def _schedules(self) -> list[str]:
         return [one.schedule_id for one in self.store.schedules()]
