@@ -77,12 +77,12 @@ class RegisteredTask:
             self._check(self.signature.bind, args, merged)
         return args, merged
 
-    def check_own_arguments(self) -> None:
-        """Raise ``InvalidArguments`` if no call could ever use the definition's arguments."""
+    def check_part(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Raise ``InvalidArguments`` if no call could ever use these with the definition's own."""
+        own = self.definition
         if self.signature is not None:
-            self._check(
-                self.signature.bind_partial, tuple(self.definition.args), self.definition.kwargs
-            )
+            merged = {**own.kwargs, **kwargs}
+            self._check(self.signature.bind_partial, args or tuple(own.args), merged)
 
     def with_context(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: TaskContext
@@ -329,7 +329,7 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
         complete=_binds(signature, definition),
         arity=range(0) if definition.kwargs else arity_of(signature),
     )
-    task.check_own_arguments()
+    task.check_part((), {})
     return task
 
 

@@ -51,13 +51,19 @@ class Arguments:
         )
 
     def pack(
-        self, task: RegisteredTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self,
+        task: RegisteredTask,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        partly: bool = False,
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """What a schedule keeps: these alone, as the definition's own are added when it fires.
 
-        Raises ``InvalidArguments`` naming the argument; ``load`` is the inverse.
+        ``partly``: others may be added as well. Raises ``InvalidArguments`` naming the argument;
+        ``load`` is the inverse.
         """
-        task.bind(args, kwargs)
+        (task.check_part if partly else task.bind)(args, kwargs)
         refuse_strays(task.definition.task_id, args, kwargs, {})
         if not self._check or not (args or kwargs):
             return args, kwargs

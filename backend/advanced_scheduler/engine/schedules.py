@@ -82,7 +82,8 @@ class Schedules:
         """
         assert isinstance(wanted.trigger, Trigger)
         trigger, chosen = wanted.trigger, checked_policies(wanted.policies)
-        args, kwargs = self._packed(task, wanted.args or (), wanted.kwargs or {})
+        waits = isinstance(trigger, EventTrigger)
+        args, kwargs = self._packed(task, wanted.args or (), wanted.kwargs or {}, waits)
         name = None if wanted.name is None else checked_name(wanted.name)
         asked = Schedule(
             schedule_id=schedule_id or _id_of(task, trigger, args, kwargs, name),
@@ -120,12 +121,15 @@ class Schedules:
         if edit.name is not None:
             chosen["name"] = checked_name(edit.name)
         seen = self.get(schedule_id)
-        if edit.args is not None or edit.kwargs is not None:
+        waited = waits = seen.event is not None
+        if isinstance(edit.trigger, Trigger):
+            waits = isinstance(edit.trigger, EventTrigger)
+        if edit.args is not None or edit.kwargs is not None or (waited and not waits):
             task = self._parts.registry.get(seen.task_id)
             old = self._parts.arguments.load(task, seen.args, seen.kwargs)
             given = edit.args if edit.args is not None else old[0]
             named = edit.kwargs if edit.kwargs is not None else old[1]
-            chosen["args"], chosen["kwargs"] = self._packed(task, given, named)
+            chosen["args"], chosen["kwargs"] = self._packed(task, given, named, waits)
         if edit.trigger is not None:
             self._catch_up(seen)
 
@@ -214,13 +218,14 @@ class Schedules:
         return self._parts.ticker.run(lambda: self._parts.store.find_schedules(query), wish)
 
     def _packed(
-        self, task: RegisteredTask, args: object, kwargs: object
+        self, task: RegisteredTask, args: object, kwargs: object, waits: bool
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """``waits``: for an event, which may bring what the function needs beside these."""
         if isinstance(args, str | bytes) or not isinstance(args, Sequence):
             raise InvalidArguments(f"args={args!r} must be a list of positional arguments")
         if not isinstance(kwargs, Mapping):
             raise InvalidArguments(f"kwargs={kwargs!r} must be a dict of keyword arguments")
-        return self._parts.arguments.pack(task, tuple(args), {**kwargs})
+        return self._parts.arguments.pack(task, tuple(args), {**kwargs}, partly=waits)
 
     def _put_new(self, asked: Schedule, trigger: Trigger) -> Schedule | None:
         """Store it, and answer None; or the one that has its id already."""

@@ -239,6 +239,24 @@ async def test_an_event_runs_what_waits_for_it_with_what_it_brings(
     assert outcomes(scheduler, other) == []
 
 
+async def test_an_event_may_bring_what_the_function_needs(scheduler: AdvancedTaskScheduler) -> None:
+    def reorder(product_id: int, threshold: int) -> None:
+        calls.append((product_id, threshold))
+
+    scheduler.register_task(define(reorder, task_id="job"))
+    one = scheduler.create_schedule("job", EventTrigger("stock.low"), kwargs={"threshold": 10})
+    with pytest.raises(InvalidArguments, match="colour"):
+        scheduler.create_schedule("job", EventTrigger("stock.low"), kwargs={"colour": "red"})
+    scheduler.update_schedule(one, kwargs={"threshold": 5})
+    scheduler.trigger_event("stock.low", {"product_id": 123})
+    with pytest.raises(InvalidArguments, match="product_id"):
+        scheduler.trigger_event("stock.low")
+    with pytest.raises(InvalidArguments, match="product_id"):
+        scheduler.update_schedule(one, trigger=every_second())
+    await scheduler.run_due()
+    assert calls == [(123, 5)]
+
+
 async def test_events_of_one_instant_run_once_each_and_max_runs_ends_them(
     scheduler: AdvancedTaskScheduler, clock: ManualClock
 ) -> None:
