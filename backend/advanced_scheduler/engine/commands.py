@@ -23,13 +23,12 @@ from ..models import (
     task_key,
 )
 from ..registry import RegisteredTask, definition_for
-from .intake import Request
+from .intake import DEFAULTS, Request
 from .options import checked, cleared_until, execution_filter
 from .parts import Parts
 from .pools import Pools
 from .settler import Change
 
-_DEFAULTS: Final = ScheduleOptions()
 _BATCH: Final = 500
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the age from which the ledger goes as well
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -86,10 +85,10 @@ class Commands:
     ) -> list[str]:
         """One execution for each call; answers the ids."""
         if options is None and scheduled_time is None:
-            options = _DEFAULTS
+            options = DEFAULTS
         else:
             options = checked(
-                _with_time(_DEFAULTS if options is None else options, scheduled_time),
+                _with_time(DEFAULTS if options is None else options, scheduled_time),
                 metadata_bytes=self._parts.settings.arguments_limit_bytes,
             )
         known = self.task_of(task)

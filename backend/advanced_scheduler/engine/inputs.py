@@ -14,13 +14,17 @@ from ..serialization import NOT_STORED
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 _CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
+_SUSPECTS: Final = _CONTAINERS | {ResultOf}
+_NONE: Final[Mapping[str, str]] = {}
 
 
-def inputs_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, str]:
+def inputs_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, str]:
     """Which arguments of a call are results of which executions: {"0": id}, {"name": id}.
 
     Raises ``InvalidArguments`` for an id that cannot be one.
     """
+    if ResultOf not in map(type, args) and not (kwargs and ResultOf in map(type, kwargs.values())):
+        return _NONE  # the common case, and cheap
     found = {str(at): one for at, one in enumerate(args) if type(one) is ResultOf}
     for name, one in kwargs.items():
         if type(one) is ResultOf:
@@ -39,6 +43,8 @@ def refuse_strays(
     task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], inputs: Mapping[str, str]
 ) -> None:
     """Raise ``InvalidArguments`` if ``result_of`` stands where nobody would replace it."""
+    if _SUSPECTS.isdisjoint(map(type, chain(args, kwargs.values()) if kwargs else args)):
+        return
     for name, value in chain(enumerate(args), kwargs.items()):
         kind = type(value)
         if kind is ResultOf:

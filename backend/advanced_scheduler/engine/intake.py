@@ -37,7 +37,7 @@ from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
 
-_DEFAULTS: Final = ScheduleOptions()
+DEFAULTS: Final = ScheduleOptions()
 _NO_EXTRAS: Final[Mapping[str, Any]] = {}
 
 
@@ -47,7 +47,7 @@ class Request(NamedTuple):
     task: RegisteredTask
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = MappingProxyType({})
-    options: ScheduleOptions = _DEFAULTS
+    options: ScheduleOptions = DEFAULTS
     schedule_id: str | None = None
 
 
@@ -200,7 +200,7 @@ class Intake:
             at_most_once=definition.at_most_once,
             queue=options.queue or DEFAULT_QUEUE,
             rank=options.rank,
-            extras=_extras(options, inputs) if inputs or options is not _DEFAULTS else _NO_EXTRAS,
+            extras=_extras(options, inputs) if inputs or options is not DEFAULTS else _NO_EXTRAS,
             reason=_waiting_for(dependencies),
         )
 
