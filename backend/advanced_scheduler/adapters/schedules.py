@@ -1,0 +1,243 @@
+"""Document 002 over the facade: a scheduler whose every word is about schedules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import tzinfo
+from itertools import takewhile
+from operator import attrgetter
+from typing import Any, Final, Literal, Self, TypeVar, Unpack
+
+from ..aio import AsyncCalls
+from ..clock import Clock
+from ..config import Settings
+from ..engine.schedule_fields import Policies
+from ..errors import (
+    ConfigurationError,
+    InvalidArguments,
+    ScheduleNotFound,
+    SchedulerStateError,
+    VersionConflict,
+)
+from ..functions import name_of
+from ..models import Schedule
+from ..scheduler import AdvancedTaskScheduler
+from ..stores.base import Store
+from ..stores.redis import RedisStorage
+from ..triggers import EventTrigger, trigger_from_json
+from ..triggers.zones import zone_of
+from .schedule_errors import ScheduleErrors
+from .schedule_options import (
+    WINDOW,
+    misfire_of,
+    policies_of,
+    seed_of,
+    settings_of,
+    task_named,
+    trigger_of,
+    without_none,
+)
+from .schedule_types import (
+    CronSchedule,
+    DailySchedule,
+    IntervalSchedule,
+    MonthlySchedule,
+    OneTimeSchedule,
+    Options,
+    ScheduleId,
+    ScheduleTemplate,
+    WeeklySchedule,
+    checked,
+)
+from .schedule_verbs import ScheduleVerbs
+
+__all__ = [
+    "CronSchedule",
+    "DailySchedule",
+    "EventTrigger",
+    "IntervalSchedule",
+    "MonthlySchedule",
+    "OneTimeSchedule",
+    "RedisStorage",
+    "ScheduleTemplate",
+    "Scheduler",
+    "WeeklySchedule",
+]
+
+Handler = TypeVar("Handler", bound=Callable[[str, Exception], object])
+
+PAUSED_WITH_ALL: Final = "paused with all schedules"
+
+
+class Scheduler(ScheduleVerbs):
+    """Document 002's scheduler; all it does is done by ``scheduler``, its own unless given.
+
+    ``queue_name`` and ``timezone`` are those of schedules that name none. ``check_interval``
+    (seconds, 60 at most) is how often the store is asked for what no signal told of; what is due
+    runs on time all the same. ``missed_schedule_handling`` says what becomes of instants that
+    passed by while no scheduler ran: ``trigger`` runs them, the latest ``max_missed_schedules``;
+    ``latest``, the default, runs the last one; ``skip`` runs none, unless the last one is not
+    ``missed_threshold`` seconds ago (None: half the time to the next). ``lock_timeout`` (seconds)
+    is for how long a node that died keeps its work; ``instance_id`` is the name of this one.
+    ``storage`` is a URL or a store. With ``metrics_enabled=False`` none are collected, and
+    ``serve_metrics`` raises. Raises ``ValueError`` for what cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue_name: str | None = None,
+        timezone: str | tzinfo = "UTC",
+        check_interval: float | None = None,
+        missed_threshold: float | None = None,
+        lock_timeout: float | None = None,
+        metrics_enabled: bool = True,
+        storage: str | Store | None = None,
+        instance_id: str | None = None,
+        missed_schedule_handling: Literal["trigger", "latest", "skip"] = "latest",
+        max_missed_schedules: int = 10,
+        scheduler: AdvancedTaskScheduler | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._zone = zone_of(timezone)
+        self._metrics_enabled = metrics_enabled
+        misfire = misfire_of(missed_schedule_handling, missed_threshold, max_missed_schedules)
+        self._defaults: Policies = {"queue": queue_name, **misfire}
+        own = (check_interval, lock_timeout, storage, instance_id, settings, clock)
+        if scheduler is not None and any(one is not None for one in own):
+            raise ConfigurationError(
+                "the scheduler that is given has its own check_interval, lock_timeout, storage, "
+                "instance_id, settings and clock; leave them out"
+            )
+        self._owned = scheduler is None
+        self.scheduler: Final = scheduler or AdvancedTaskScheduler(
+            store=storage,
+            settings=settings_of(settings, check_interval, lock_timeout),
+            clock=clock,
+            name=instance_id,
+        )
+        self._calls = AsyncCalls(self.scheduler)
+        self._errors = ScheduleErrors(self.scheduler.events)
+
+    def schedule(
+        self,
+        task: str | Callable[..., Any],
+        schedule: object = None,
+        *,
+        template: ScheduleTemplate | None = None,
+        replace: bool = False,
+        **options: Unpack[Options],
+    ) -> ScheduleId:
+        """Run ``task`` (registered: its id, function or dotted path) whenever ``schedule`` says.
+
+        ``schedule`` is one of this module, of ``advanced_scheduler.triggers`` or of APScheduler.
+        For the rest see ``Options`` and ``create_schedule``; what is not given is the template's.
+        """
+        if template is not None:
+            schedule = template.schedule if schedule is None else schedule
+            options = {**template.options, **options}
+        if schedule is None:
+            raise InvalidArguments("schedule=None: give a schedule, or a template that has one")
+        given = without_none(checked(options))
+        known = task_named(task, self.scheduler.task_definitions)
+        seed = seed_of(known if isinstance(known, str) else name_of(known), given)
+        policies: Policies = {**self._defaults, **policies_of(given)}
+        made = ScheduleId(
+            self.scheduler.create_schedule(
+                known,
+                trigger_of(schedule, given, zone=self._zone, seed=seed),
+                args=given.get("args") or (),
+                kwargs=given.get("kwargs"),
+                name=given.get("name"),
+                replace=replace,
+                **policies,
+            )
+        )
+        made.lint = self.scheduler.lint_schedule(made)
+        return made
+
+    async def update_schedule(
+        self,
+        schedule_id: str,
+        schedule: object = None,
+        *,
+        version: int | None = None,
+        changelog: str | None = None,
+        **options: Unpack[Options],
+    ) -> Schedule:
+        """Change what is named, and nothing else; answers the schedule with its new version.
+
+        Raises ``VersionConflict`` unless ``version``, if it is given, is the present one.
+        """
+        named = checked(options)
+        while True:
+            seen, trigger = await self.get_schedule(schedule_id), None
+            if schedule is not None or WINDOW.keys() & named.keys():
+                old = trigger_from_json(seen.trigger)
+                wanted = old if schedule is None else schedule
+                trigger = trigger_of(wanted, named, zone=self._zone, seed=schedule_id, old=old)
+            try:
+                return await self._calls.update_schedule(
+                    schedule_id,
+                    trigger=trigger,
+                    args=named.get("args"),
+                    kwargs=named.get("kwargs"),
+                    name=named.get("name"),
+                    version=seen.version if version is None else version,
+                    changelog=changelog,
+                    **policies_of(named, seen.retry),
+                )
+            except VersionConflict:
+                if version is not None:
+                    raise
+
+    async def start(self) -> None:
+        """Run on the caller's event loop."""
+        self._errors.loop = asyncio.get_running_loop()
+        await self.scheduler.start()
+
+    async def pause(self) -> None:
+        """Pause every schedule that there is now, on all nodes."""
+        for one in await self.list_schedules("active"):
+            with suppress(ScheduleNotFound):  # removed meanwhile
+                await self._calls.pause_schedule(one.schedule_id, changelog=PAUSED_WITH_ALL)
+
+    async def resume(self) -> None:
+        """Resume what ``pause`` paused, here or elsewhere, and nothing that was paused singly."""
+        for one in await self.list_schedules("paused"):
+            with suppress(ScheduleNotFound):
+                versions = await self._calls.schedule_versions(one.schedule_id)
+                pause = list(takewhile(attrgetter("paused"), reversed(versions)))
+                if pause and pause[-1].changelog == PAUSED_WITH_ALL:
+                    await self._calls.resume_schedule(one.schedule_id)
+
+    async def shutdown(self, wait: bool = True) -> None:
+        """Let running work end, or give it back at once; for good if the scheduler is its own."""
+        await self.scheduler.stop(wait)
+        if self._owned:
+            await self._calls.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.shutdown()
+
+    def serve_metrics(self, port: int = 9464, host: str = "127.0.0.1") -> Any:
+        """See ``AdvancedTaskScheduler``; raises ``SchedulerStateError`` if metrics are off."""
+        if not self._metrics_enabled:
+            raise SchedulerStateError("metrics_enabled=False: this scheduler collects no metrics")
+        return self.scheduler.serve_metrics(port, host)
+
+    def on_schedule_error(self, handler: Handler) -> Handler:
+        """Call ``handler(schedule_id, exception)`` when an execution has failed for good.
+
+        It is told by the node on which that came to pass: a plain function in a thread of its
+        own, a coroutine on the loop of ``start``. One that raises is logged.
+        """
+        self._errors.add(handler)
+        return handler
