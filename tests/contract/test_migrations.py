@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import psycopg
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from advanced_scheduler.errors import ConfigurationError, StoreError
@@ -25,102 +20,12 @@ from advanced_scheduler.models import ExecutionFilter, TaskStatus
 from advanced_scheduler.stores import sql_migration as migration
 from advanced_scheduler.stores.base import Revisions
 from advanced_scheduler.stores.sql import SqlStore
-from advanced_scheduler.stores.sql_schema import (
-    HEAD,
-    META,
-    READABLE_FROM,
-    metadata,
-    schedules,
-    version,
-)
+from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, schedules
 from tests.contract.rows import MINUTE, NOW, by, execution, firing, ids, one, schedule
+from tests.contract.sites import Site, new_engine, rows
 
-RELEASED: Final = Path(__file__).with_name("released")
 RELEASES: Final = ("0001", "0002")
-"""Revisions that users have; ``released`` keeps tables and rows as their code wrote them."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A database where tables may go; ``schema`` is None on SQLite."""
-
-    engine: sa.Engine
-    schema: str | None
-    url: str
-
-    def run(self, script: str) -> None:
-        """Run statements as they are."""
-        if self.schema is None:
-            with closing(sqlite3.connect(str(self.engine.url.database))) as file:
-                file.executescript(script)
-        else:
-            with psycopg.connect(self.url, autocommit=True) as client:
-                client.execute(f"SET search_path TO {self.schema};{script}".encode())
-
-    def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        """The rows of a statement."""
-        with self.engine.connect() as db:
-            return [tuple(row) for row in db.exec_driver_sql(statement.format(self.schema))]
-
-    def prepare(self, *, automatic: bool = True) -> None:
-        """What ``open`` does."""
-        with self.engine.begin() as db:
-            migration.prepare(db, schema=self.schema, shown="here", automatic=automatic)
-
-    def revisions(self) -> Revisions:
-        """Where the tables are."""
-        with self.engine.begin() as db:
-            return migration.revisions(db, schema=self.schema, shown="here")
-
-    def release(self, revision: str) -> None:
-        """Make what users of this revision have."""
-        if self.schema is None:
-            self.run((RELEASED / f"{revision}_sqlite.sql").read_text())
-        else:
-            self.migrate(None, revision)
-
-    def migrate(self, start: str | None, end: str) -> None:
-        """Run what ``db sql`` prints."""
-        dialect = self.engine.dialect.name
-        self.run(migration.upgrade_sql(dialect, schema=self.schema, start=start, end=end))
-
-    def tables(self) -> dict[str, Any]:
-        """All there is to say of the tables but the order of their columns."""
-        if self.schema is None:
-            names = [name for (name,) in self.ask("SELECT name FROM pragma_table_list")]
-            ours = [name for name in names if not name.startswith("sqlite_")]
-            columns = "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{}')"
-            kinds = "SELECT name, wr, strict FROM pragma_table_list"
-            indexes = "SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'view')"
-            found = {name: sorted(self.ask(columns.replace("{}", name))) for name in ours}
-            return {**found, "kinds": sorted(self.ask(kinds)), "indexes": sorted(self.ask(indexes))}
-        columns = (
-            "SELECT table_name, column_name, data_type, is_nullable, column_default, "
-            "character_maximum_length FROM information_schema.columns WHERE table_schema = '{0}'"
-        )
-        indexes = (
-            "SELECT indexname, replace(indexdef, '{0}', '') FROM pg_indexes "
-            "WHERE schemaname = '{0}'"
-        )
-        views = (
-            "SELECT viewname, replace(definition, '{0}', '') FROM pg_views WHERE schemaname = '{0}'"
-        )
-        asked = {"columns": columns, "indexes": indexes, "views": views}
-        return {name: sorted(self.ask(statement)) for name, statement in asked.items()}
-
-    def differences(self) -> list[Any]:
-        """What Alembic finds to do, to make the tables what ``sql_schema`` says."""
-        with self.engine.connect() as db:
-            if self.schema is not None:
-                db.exec_driver_sql(f"SET search_path TO {self.schema}")
-            options = {"version_table": version.name, "include_object": _comparable}
-            return list(compare_metadata(MigrationContext.configure(db, opts=options), metadata))
-
-
-def _comparable(_item: Any, name: str, kind: str, _reflected: bool, _other: Any) -> bool:
-    # SQLAlchemy cannot read an index over an expression from SQLite; ``tables`` compares it.
-    return not (kind == "index" and name == "executions_claim")
-
+"""Revisions that users have."""
 
 UNREAD_INDEX: Final = "ignore:.*expression-based index:Warning"
 
@@ -133,7 +38,7 @@ def new_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     def make() -> Site:
         if request.param == "sqlite":
             url = f"sqlite:///{tmp_path}/{len(made)}.db"
-            made.append(Site(_sqlite(url), None, url))
+            made.append(Site(new_engine(url), None, url))
         else:
             url = request.getfixturevalue("postgres_url")
             name = f"migrations_{len(made)}"
@@ -158,26 +63,11 @@ def site(new_site: Callable[[], Site]) -> Site:
     return new_site()
 
 
-def _sqlite(url: str) -> sa.Engine:
-    """SQLite as the store uses it: transactions are ours, and a writer locks at once."""
-    engine = sa.create_engine(url)
-
-    @sa.event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(db: sa.Connection) -> None:
-        db.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
 @pytest.fixture(params=RELEASES)
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A store on a released SQLite database with rows, upgraded by ``open``."""
     url = f"sqlite:///{tmp_path}/store.db"
-    with _sqlite(url).connect() as db:
+    with new_engine(url).connect() as db:
         old = Site(db.engine, None, url)
     old.release(request.param)
     old.run(rows(request.param))
@@ -186,11 +76,6 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]
     yield store
     store.close()
     old.engine.dispose()
-
-
-def rows(revision: str) -> str:
-    """Rows as nodes of this revision write them."""
-    return (RELEASED / f"{revision}_rows.sql").read_text()
 
 
 def test_the_revisions_form_one_line_up_to_the_tables_of_this_version() -> None:
@@ -332,7 +217,7 @@ def test_many_may_open_at_once(site: Site, start: str | None) -> None:
 
 def test_processes_may_upgrade_one_file_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
-    old = Site(_sqlite(url), None, url)
+    old = Site(new_engine(url), None, url)
     old.release("0001")
     program = (
         f"import sys; sys.path[:] = {sys.path!r}\n"

@@ -126,8 +126,8 @@ def _levels() -> sa.CTE:
     priority ends with a rank that is NULL.
     """
     highest = sa.select(_e.rank).where(claimable).order_by(_e.rank.desc()).limit(1)
-    constants = (sa.select(sa.literal_column(f"{one:d}").label("priority")) for one in TaskPriority)
-    given = sa.union_all(*constants).subquery("priorities").c
+    constants = (sa.literal_column(f"{one:d}", sa.SmallInteger) for one in TaskPriority)
+    given = sa.union_all(*(sa.select(one.label("priority")) for one in constants)).subquery().c
     first = highest.where(_e.priority == given.priority).scalar_subquery()
     levels = sa.select(given.priority, first.label("rank")).cte("levels", recursive=True)
     lower = highest.where(_e.priority == levels.c.priority, _e.rank < levels.c.rank)
