@@ -173,6 +173,10 @@ def test_only_a_store_that_can_send_signals_says_so(
 
 PLANS: dict[str, tuple[Any, str]] = {
     "claim": (statements.claim_unlocked(statements.Wanted()), "executions_claim"),
+    "claim from queues": (
+        statements.claim_unlocked(statements.Wanted(queues=True)),
+        "executions_claim",
+    ),
     "next due": (statements.NEXT_DUE, "executions_claim"),
     "expired": (statements.EXPIRED, "executions_status"),
     "stranded": (statements.STRANDED, "executions_blocked"),
@@ -194,7 +198,7 @@ def test_the_length_of_the_history_does_not_matter(postgres: PostgresStore, what
     with postgres._engine.connect() as db:
         given = {"now": 1, "limit": 1, "keep": 1, "older_than": 1, "new_node": "n"}
         sa.event.listen(db, "before_cursor_execute", explain, retval=True)
-        found = db.execute(statement, {**given, "new_lease_until": 1})
+        found = db.execute(statement, {**given, "new_lease_until": 1, "queues": ["q"]})
         plan = [line for (line,) in found.cursor.fetchall()]
     assert any(index in line for line in plan)
     assert [line for line in plan if "Seq Scan" in line] == []

@@ -240,6 +240,8 @@ DAMAGE = {
     "a count that is a text": "attempt = 'many'",
     "a fence that is a text": "fence = 'high'",
     "a time-out that is a text": "timeout = 'soon'",
+    "a rank that is a text": "rank = 'high'",
+    "extras that are no mapping": "extras = '7'",
     "an instant beyond all calendars": "created_time = 9000000000000000000",
 }
 
@@ -295,6 +297,18 @@ def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path)
         file.execute("UPDATE schedules SET trigger = '{' WHERE schedule_id = 'a'")
     assert [one.schedule_id for one in sqlite.due(NOW, 1)] == ["b"]
     assert [one.schedule_id for one in sqlite.schedules()] == ["b"]
+
+
+def test_an_unreadable_version_hides_no_other_and_not_the_schedule(
+    sqlite: SqlStore, tmp_path: Path
+) -> None:
+    sqlite.put(schedule(), expected=None)
+    edited = schedule(version=2)
+    sqlite.put(edited, expected=schedule())
+    with raw(tmp_path) as file:
+        file.execute("UPDATE schedule_versions SET trigger = '{' WHERE version = 1")
+    assert sqlite.versions("s") == sqlite.schedules() == [edited]
+    assert sqlite.unreadable() == []
 
 
 def test_an_unreadable_tick_hides_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
