@@ -1,0 +1,1 @@
+"""The interfaces of other documents, thin, over the one engine."""

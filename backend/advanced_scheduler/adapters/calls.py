@@ -1,0 +1,232 @@
+"""Owns tasks as document 000 has them: each is one call of some function, whichever it is."""
+
+from __future__ import annotations
+
+import inspect
+import reprlib
+import threading
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any, Final
+
+from ..engine.options import HIGHEST_RANK, MOST_LISTED
+from ..engine.views import status_of
+from ..errors import (
+    ExecutionNotFound,
+    InvalidArguments,
+    InvalidTask,
+    TaskAlreadyRegistered,
+)
+from ..forks import free_in_child
+from ..functions import name_of, path_of, signature_of
+from ..lifecycle import FINAL, OPEN
+from ..models import ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
+from ..registry import RESERVED_PARAMETERS, TASK_ID_LENGTH, definition_for
+from ..scheduler import AdvancedTaskScheduler
+from .background import Background
+
+Callback = Callable[[str, bool, Any], object]
+Tasks = dict[str, dict[str, Any]]
+"""What ``get_task_status`` answers, by task id; the newest first."""
+
+USUAL_PRIORITY: Final = 5
+HIGH_PRIORITY: Final = 10
+_OURS: Final = frozenset({"priority", "dependencies", "callback", "executor_id"})
+_BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class SchedulerManager:
+    """Tasks on a scheduler in memory, by the id of their execution; thread-safe.
+
+    ``get_scheduler_manager()`` answers the one that the process shares.
+    """
+
+    def __init__(self, max_concurrent_tasks: int = 10) -> None:
+        self.scheduler: Final = AdvancedTaskScheduler(None, max_concurrent_tasks, store="memory://")
+        self._background = Background(self.scheduler)
+        self._stopped = False
+        self._names = free_in_child(threading.Lock())  # who takes and gives back task ids
+
+    def schedule_task(
+        self,
+        func: Callable[..., Any],
+        /,
+        *args: Any,
+        priority: int = USUAL_PRIORITY,
+        dependencies: Collection[str] | None = None,
+        callback: Callback | None = None,
+        executor_id: str | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Call ``func(*args, **kwargs)`` once, soon; answers the id of the task.
+
+        ``priority`` is -1000 to 1000, and the higher goes first: from 10 on it is HIGH, below 5
+        LOW. ``dependencies`` are ids of tasks that must have ended first. ``callback(task_id,
+        success, result_or_error)`` is called when it has ended. ``executor_id`` is a process
+        pool, ``process`` or ``thread``. An argument may be ``result_of(task_id)``.
+
+        Starts the scheduler, unless it was stopped: then the task waits for the next start.
+        Raises ``ValueError`` before anything is stored, ``ExecutionNotFound`` for a dependency
+        that is unknown.
+        """
+        _check_names(func, kwargs)
+        if callback is not None and not callable(callback):
+            raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
+        level, rank = _level(priority)
+        options = ScheduleOptions(
+            priority=level, rank=rank, after=self._known(dependencies), executor=executor_id
+        )
+        with self._names:
+            task_id = self._named(func)
+            try:
+                one = self.scheduler.schedule_task(task_id, *args, options=options, **kwargs)
+            except BaseException:
+                self._forget(task_id)
+                raise
+        if callback is not None or not self._stays(task_id):
+            self.scheduler.on_end(one, lambda row: self._end(row, callback))
+        if not self._stopped:
+            self._background.start()
+        return one
+
+    def get_task_status(self, task_id: str) -> dict[str, Any] | None:
+        """The task as a dict: ``status``, ``result``, ``error`` and more; None if unknown."""
+        row = self.scheduler.get_execution(task_id)
+        return None if row is None else _shown(row)
+
+    def wait_for_task(self, task_id: str, timeout: float | None = None) -> Any:
+        """The result; None after ``timeout`` seconds, or if there is none as the task failed.
+
+        Raises ``ExecutionNotFound``.
+        """
+        return self.scheduler.wait_for_task(task_id, timeout)
+
+    def cancel_task(self, task_id: str) -> bool:
+        """Cancel it, and skip what waits for its result; False if it had ended or is unknown."""
+        return self.scheduler.cancel_task(task_id)
+
+    def get_all_tasks(self) -> Tasks:
+        """All tasks that are remembered: the latest 1,000 that have ended, and all others."""
+        return self._tasks(None)
+
+    def get_pending_tasks(self) -> Tasks:
+        """The tasks that have not begun."""
+        return self._tasks(OPEN - {TaskStatus.RUNNING})
+
+    def get_running_tasks(self) -> Tasks:
+        """The tasks that run now."""
+        return self._tasks({TaskStatus.RUNNING})
+
+    def get_completed_tasks(self) -> Tasks:
+        """The tasks that have ended, however: completed, failed, cancelled or skipped."""
+        return self._tasks(FINAL)
+
+    def clear_completed_tasks(self) -> int:
+        """Forget the tasks that have ended; answers how many."""
+        return self.scheduler.clear_history()
+
+    def start_scheduler(self) -> None:
+        """Run tasks from now on; does nothing if it runs."""
+        self._stopped = False
+        self._background.start()
+
+    def stop_scheduler(self) -> None:
+        """Begin no task any more; those that run have ``drain_seconds`` (30) to end."""
+        self._stopped = True
+        self._background.stop()
+
+    def create_process_pool(self, max_workers: int) -> str:
+        """Add a pool of so many processes; answers its id, for ``executor_id``."""
+        return self.scheduler.add_process_pool(max_workers)
+
+    def _known(self, dependencies: object) -> tuple[str, ...]:
+        """The ids, of tasks that there are."""
+        given = () if dependencies is None else dependencies
+        if isinstance(given, str) or not isinstance(given, Collection):
+            raise InvalidArguments(f"dependencies={reprlib.repr(given)} must be a list of task ids")
+        for one in given:
+            if self.scheduler.get_execution(one) is None:
+                raise ExecutionNotFound(
+                    f"dependencies={reprlib.repr(given)}: there is no task {one!r}; it never "
+                    "existed, or it was cleared"
+                )
+        return tuple(given)
+
+    def _named(self, func: Callable[..., Any]) -> str:
+        """The id under which this very function is registered: its name, or name#2 and so on."""
+        definition = definition_for(func)
+        name = definition.task_id[: TASK_ID_LENGTH - 10]
+        for number in count(1):
+            task_id = name if number == 1 else f"{name}#{number}"
+            with suppress(TaskAlreadyRegistered):
+                self.scheduler.register_task(replace(definition, task_id=task_id))
+                break
+            if self.scheduler.task_definitions[task_id].func_path == func:
+                break
+        return task_id
+
+    def _end(self, row: TaskExecution, callback: Callback | None) -> None:
+        with self._names:
+            self._forget(row.task_id)
+        if callback is not None:
+            success = row.status is TaskStatus.COMPLETED
+            outcome = row.result if success else row.error or row.reason or row.status.value
+            callback(row.execution_id, success, outcome)
+
+    def _stays(self, task_id: str) -> bool:
+        """Whether it is the one function of its name, which others may call by it as well."""
+        function = self.scheduler.task_definitions[task_id].func_path
+        return "#" not in task_id and callable(function) and path_of(function) is not None
+
+    def _forget(self, task_id: str) -> None:
+        """Let a function go that does not stay, once no call of it is left."""
+        if task_id not in self.scheduler.task_definitions or self._stays(task_id):
+            return
+        if not self.scheduler.executions(task_id=task_id, statuses=OPEN, limit=1):
+            self.scheduler.unregister_task(task_id)
+
+    def _tasks(self, statuses: Collection[TaskStatus] | None) -> Tasks:
+        found: Tasks = {}
+        cursor: str | None = None
+        while page := self.scheduler.executions(
+            statuses=statuses, limit=MOST_LISTED, cursor=cursor
+        ):
+            found |= {row.execution_id: _shown(row) for row in page}
+            cursor = page[-1].execution_id
+        return found
+
+
+def _check_names(func: object, kwargs: Mapping[str, Any]) -> None:
+    """Raise unless every argument of the function can be told from one of ours."""
+    if not callable(func):
+        raise InvalidArguments(f"func={reprlib.repr(func)} cannot be called; give a function")
+    signature = signature_of(func)
+    parameters = signature.parameters.values() if signature is not None else ()
+    taken = [one.name for one in parameters if one.kind in _BY_KEYWORD and one.name in _OURS]
+    if taken:
+        raise InvalidTask(
+            f"{name_of(func)} has a parameter {taken[0]!r}, a name that schedule_task() keeps for "
+            "itself; rename the parameter, or schedule a lambda that passes it on"
+        )
+    if reserved := sorted(RESERVED_PARAMETERS & kwargs.keys()):
+        raise InvalidArguments(f"{reserved[0]!r} cannot be the name of an argument; choose another")
+
+
+def _level(priority: object) -> tuple[TaskPriority, int]:
+    """The level, and the rank within it."""
+    if isinstance(priority, TaskPriority):
+        return priority, 0
+    if type(priority) is not int or abs(priority) > HIGHEST_RANK:
+        raise InvalidArguments(
+            f"priority={reprlib.repr(priority)} must be a whole number from -{HIGHEST_RANK} to "
+            f"{HIGHEST_RANK}; the higher goes first"
+        )
+    if priority < USUAL_PRIORITY:
+        return TaskPriority.LOW, priority
+    return TaskPriority.HIGH if priority >= HIGH_PRIORITY else TaskPriority.NORMAL, priority
+
+
+def _shown(row: TaskExecution) -> dict[str, Any]:
+    return {**status_of(row), "task_id": row.execution_id}
