@@ -1,0 +1,70 @@
+"""The functions that document 000 calls as tasks; processes of a pool import them from here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+Outcomes = list[tuple[str, bool, object]]
+"""What callbacks were told."""
+
+
+def prepare_file(file_path: str) -> str:
+    return f"Prepared {file_path}"
+
+
+def process_file(file_path: str) -> str:
+    return f"Processed {file_path}"
+
+
+def finalize_file(file_path: str) -> str:
+    return f"Finalized {file_path}"
+
+
+def extract_audio(video_path: str) -> str:
+    return video_path.replace(".mp4", ".mp3")
+
+
+def transcribe_audio(audio_path: str) -> str:
+    return audio_path.replace(".mp3", ".txt")
+
+
+def analyze_text(text_path: str) -> dict[str, object]:
+    return {"text": text_path, "sentiment": "positive", "confidence": 0.85}
+
+
+def fail(file_path: str) -> NoReturn:
+    raise OSError(f"cannot read {file_path}")
+
+
+def process_id(*_: object) -> int:
+    return os.getpid()
+
+
+def exit_at_once(code: int) -> NoReturn:
+    os._exit(code)
+
+
+def kill_oneself(number: int) -> NoReturn:
+    os.kill(os.getpid(), number)
+    raise AssertionError("still alive")
+
+
+def take_all_memory(megabytes: int) -> int:
+    """Dies as the kernel's out-of-memory killer has it: of SIGKILL, in the midst of work."""
+    hoard = bytearray(megabytes * 1024 * 1024)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return len(hoard)
+
+
+def hang_with_a_child(folder: str) -> NoReturn:
+    """Start a process, write down both ids, and wait for ever."""
+    child = subprocess.Popen(["sleep", "1000"])
+    partial = Path(folder) / "partial"
+    partial.write_text(f"{os.getpid()} {child.pid}", "ascii")
+    partial.rename(Path(folder) / "pids")
+    while True:
+        signal.pause()
