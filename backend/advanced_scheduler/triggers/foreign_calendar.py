@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, tzinfo
 from datetime import time as clock
-from typing import ClassVar, Final
+from typing import ClassVar, Final, get_args
 
 from ..errors import InvalidTrigger
+from .calendar import Short
 from .wall import Fold, Gap, WallTrigger
 from .zones import DAY
 
@@ -20,7 +22,8 @@ class ForeignCalendarTrigger(WallTrigger):
     """Runs when APScheduler's calendar interval trigger does: on one day of several.
 
     ``every`` is years, months, weeks and days; ``start`` and ``end`` are ISO dates. A date that
-    does not exist is passed over, and so is a time that a clock change skips. The other
+    does not exist is passed over ("skip"), or the last day of its month runs ("last", which goes
+    on with the day of ``start``); a time that a clock change skips is passed over. The other
     arguments are those of WallTrigger. Raises InvalidTrigger.
     """
 
@@ -33,6 +36,7 @@ class ForeignCalendarTrigger(WallTrigger):
         start: str,
         end: str | None = None,
         *,
+        short: Short = "skip",
         timezone: str | tzinfo = "UTC",
         gap: Gap | None = "skip",
         fold: Fold | None = None,
@@ -40,10 +44,12 @@ class ForeignCalendarTrigger(WallTrigger):
         jitter_seed: str | None = None,
     ) -> None:
         self._every = list(every)
+        if short not in get_args(Short):
+            raise InvalidTrigger(f"short={short!r} is unknown; use one of skip, last")
         try:
             hour, minute, second = time
             self._time = clock(hour, minute, second)
-            walls = _CalendarWalls(self._every, self._time, start, end)
+            walls = _CalendarWalls(self._every, self._time, start, end, last=short == "last")
         except (TypeError, ValueError) as error:
             raise InvalidTrigger(
                 f"every={every!r}, time={time!r}, start={start!r} and end={end!r} make no calendar "
@@ -51,7 +57,13 @@ class ForeignCalendarTrigger(WallTrigger):
             ) from error
         super().__init__(
             walls,
-            {"every": self._every, "time": list(time), "start": start, "end": end},
+            {
+                "every": self._every,
+                "time": list(time),
+                "start": start,
+                "end": end,
+                "short": None if short == "skip" else short,
+            },
             timezone=timezone,
             gap=gap,
             fold=fold,
@@ -69,7 +81,9 @@ class ForeignCalendarTrigger(WallTrigger):
 class _CalendarWalls:
     """One time of the days that are so many years, months, weeks and days apart."""
 
-    def __init__(self, every: Sequence[int], at: clock, start: str, end: str | None) -> None:
+    def __init__(
+        self, every: Sequence[int], at: clock, start: str, end: str | None, *, last: bool
+    ) -> None:
         years, months, weeks, days = every
         self._months = years * 12 + months
         self._days = weeks * 7 + days
@@ -77,7 +91,9 @@ class _CalendarWalls:
             raise ValueError("it must be a day or more")
         self._second = at.hour * 3600 + at.minute * 60 + at.second
         self._last = date.fromisoformat(end).toordinal() if end else date.max.toordinal()
-        self._ordinals = [date.fromisoformat(start).toordinal()]
+        first = date.fromisoformat(start)
+        self._ordinals = [first.toordinal()]
+        self._day = first.day if last else None
 
     def next_wall(self, wall: int) -> int | None:
         """The first wall time (seconds) that is named, from ``wall`` on; None: never again."""
@@ -96,11 +112,11 @@ class _CalendarWalls:
     def _following(self, day: date) -> int | None:
         month = day.year * 12 + day.month - 1
         while (month := month + self._months) < _LAST_YEAR * 12:
-            try:
-                found = date(month // 12, month % 12 + 1, day.day)
-            except ValueError:
-                continue  # the month has no such day
-            return found.toordinal() + self._days
+            of_month = (month // 12, month % 12 + 1)
+            length = monthrange(*of_month)[1]
+            wanted = day.day if self._day is None else min(self._day, length)
+            if wanted <= length:
+                return date(*of_month, wanted).toordinal() + self._days
         return None
 
     def _wall(self, ordinal: int) -> int | None:

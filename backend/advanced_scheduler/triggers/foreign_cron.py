@@ -35,7 +35,6 @@ class ForeignCronTrigger(RecurringTrigger):
         timezone: str | tzinfo = "UTC",
         start_time: Moment | None = None,
         end_time: Moment | None = None,
-        max_runs: int | None = None,
         jitter: float | None = None,
         jitter_seed: str | None = None,
     ) -> None:
@@ -45,7 +44,7 @@ class ForeignCronTrigger(RecurringTrigger):
             timezone=timezone,
             start_time=start_time,
             end_time=end_time,
-            max_runs=max_runs,
+            max_runs=None,
             jitter=jitter,
             jitter_seed=jitter_seed,
         )
@@ -54,17 +53,23 @@ class ForeignCronTrigger(RecurringTrigger):
         self._given = given
 
     def _following(self, after: int) -> int | None:
-        """What it answers after ``after``, or what it would have answered before a jump.
+        """The earliest of what it answers after ``after``, and if asked at a clock change.
 
-        It moves times that a jump skips to later ones, but only if it is asked before the jump.
+        It moves times that a jump skips to later ones, but only if it is asked before the jump,
+        and it passes over runs soon after a change, but only if it is asked before the change.
         """
         found = _next_run(self._cron, after, self._zone)
-        stretch = stretch_at(self._zone, after // SECOND + 1)
-        if after // SECOND + 1 - stretch.start < stretch.skipped:
-            moved = _next_run(self._cron, (stretch.start - 1) * SECOND - 1, self._zone)
-            if moved is not None and moved > after:
-                return moved if found is None else min(found, moved)
+        second = after // SECOND + 1
+        stretch = stretch_at(self._zone, second)
+        if second - stretch.start < stretch.skipped:
+            found = _earliest(found, self._asked_at(stretch.start - 1), after)
+        while found is not None and stretch.end * SECOND < found:
+            found = _earliest(found, self._asked_at(stretch.end), after)
+            stretch = stretch_at(self._zone, stretch.end)
         return found
+
+    def _asked_at(self, second: int) -> int | None:
+        return _next_run(self._cron, second * SECOND - 1, self._zone)
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={text!r}" for name, text in self._given.items())
@@ -113,6 +118,11 @@ def _cron(fields: Mapping[str, str], zone: tzinfo) -> _BoundedCron:
         raise InvalidTrigger(
             f"fields={fields!r} make no cron trigger of APScheduler: {error}"
         ) from error
+
+
+def _earliest(one: int | None, other: int | None, after: int) -> int | None:
+    """The earlier of two runs, each of which may be none or not after ``after``."""
+    return min((run for run in (one, other) if run is not None and run > after), default=None)
 
 
 def _next_run(cron: _BoundedCron, after: int, zone: tzinfo) -> int | None:

@@ -216,3 +216,10 @@ def test_what_is_no_trigger_is_refused(thing: object) -> None:
 def test_a_state_that_makes_no_such_trigger_is_refused(make: Any) -> None:
     with pytest.raises(InvalidTrigger):
         make()
+
+
+def test_a_run_that_it_passes_over_after_a_clock_change_is_found() -> None:
+    trigger = as_trigger(ForeignCron(hour=0, minute="0,30", timezone="America/New_York"))
+
+    runs = ["2024-03-10T05:00", "2024-03-10T05:30", "2024-03-11T04:00", "2024-03-11T04:30"]
+    assert upcoming_utc(trigger, "2024-03-10T05:00", 4) == runs
