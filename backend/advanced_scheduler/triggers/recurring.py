@@ -16,8 +16,6 @@ from .zones import EARLIEST, LATEST, Stretch, zone_of
 SECOND: Final = 1_000_000
 """Instants here and in the subclasses are microseconds since 1970-01-01 UTC."""
 
-MOST_COUNTED: Final = 10_000
-
 
 class WallTimes(Protocol):
     """What a clock on the wall shows when it is time; see ``zones`` for wall times."""
@@ -101,15 +99,8 @@ class RecurringTrigger(Trigger):
         return answer.replace(microsecond=rest) if rest else answer
 
     def nominal(self, after: int) -> int | None:
-        """The first instant of the window later than ``after``, as it is without jitter.
-
-        More than 10,000 runs are not counted, as that would take seconds: for them the window
-        alone decides.
-        """
-        if self._max_runs is None or self._max_runs <= MOST_COUNTED:
-            return self._within(after)
-        found = self._following(max(after, self._start - 1))
-        return found if found is not None and found <= self._end else None
+        """The first instant of the window later than ``after``, as it is without jitter."""
+        return self._within(after)
 
     def holds(self, instant: int) -> bool:
         """Whether ``instant`` is from the start to the end of the window."""
@@ -156,13 +147,32 @@ class RecurringTrigger(Trigger):
 
     def _spread(self, after: int) -> int | None:
         """The first delayed instant later than ``after``."""
-        nominal = self._within(after - self._jitter)
+        nominal = self._latest(after)
         while nominal is not None:
             delayed = min(nominal + self._delay(nominal), self._end)
             if delayed > after:
                 return delayed
             nominal = self._within(nominal)
         return None
+
+    def _latest(self, after: int) -> int | None:
+        """The last instant that may be delayed beyond ``after``, or else the first one after it.
+
+        No run is delayed past the next, so those before the last one up to ``after`` are over.
+        """
+        latest = self._within(max(after - self._jitter, self._start - 1))
+        following = None if latest is None else self._within(latest)
+        if latest is None or following is None or following > after:
+            return latest
+        latest, beyond = following, after
+        while beyond - latest > 1:  # after ``latest`` there may be more of them, not so after that
+            middle = (latest + beyond) // 2
+            found = self._within(middle)
+            if found is None or found > after:
+                beyond = middle
+            else:
+                latest = found
+        return latest
 
     def _delay(self, nominal: int) -> int:
         """Below the jitter and below the distance to the next instant, so that order stays."""

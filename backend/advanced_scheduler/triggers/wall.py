@@ -17,6 +17,9 @@ Gap = Literal["run_after", "skip"]
 Fold = Literal["first", "second", "both"]
 """At which pass times run that the clock shows twice."""
 
+MOST_RUNS: Final = 100_000
+"""Counting so many takes less than a second, once in each process."""
+
 _LONGEST_JUMP: Final = 3 * 3600
 _MARGIN: Final = 3 * DAY  # more than any change of a clock
 _PASSES: Final[dict[Fold, tuple[Pass, ...]]] = {
@@ -46,7 +49,7 @@ class WallTrigger(RecurringTrigger):
     the first pass; those that a jump of up to 3 hours skips run once, right after it. Times that
     follow the clock run in both passes of a repeated hour, and not in a skipped one. ``gap`` and
     ``fold`` choose otherwise (``run_after`` knows the same limit of 3 hours). The other arguments
-    are those of RecurringTrigger. Raises InvalidTrigger.
+    are those of RecurringTrigger; ``max_runs`` is at most 100,000. Raises InvalidTrigger.
     """
 
     walls: WallTimes
@@ -78,6 +81,11 @@ class WallTrigger(RecurringTrigger):
             jitter=jitter,
             jitter_seed=jitter_seed,
         )
+        if max_runs is not None and max_runs > MOST_RUNS:
+            raise InvalidTrigger(
+                f"max_runs={max_runs!r} must be at most {MOST_RUNS:,}: runs at wall times are "
+                "counted one by one; a schedule has a max_runs of its own, which is not"
+            )
         self.walls = walls
         self._catches_up = (gap or ("skip" if real_time else "run_after")) == "run_after"
         self._passes = _PASSES[fold or ("both" if real_time else "first")]

@@ -138,3 +138,30 @@ def test_jitter_does_not_reach_beyond_the_end() -> None:
     trigger = CronTrigger("* * * * *", jitter=59, end_time="2026-01-01T00:01")
 
     assert upcoming(trigger, NEW_YEAR, 9)[-1] == utc("2026-01-01T00:01")
+
+
+def test_a_jitter_of_any_length_is_found_at_once() -> None:
+    trigger = CronTrigger("* * * * * *", jitter=1e300, start_time="2020-01-01")
+
+    runs = upcoming(trigger, NEW_YEAR, 100)
+
+    assert all(earlier < later for earlier, later in pairwise(runs))
+    assert runs[-1] - runs[0] <= timedelta(seconds=100)
+
+
+@given(TRIGGERS, st.floats(0.001, 10**7), st.integers(0, 10**9))
+def test_delayed_runs_are_the_same_from_wherever_somebody_asks(
+    what: str | float, jitter: float, microseconds: int
+) -> None:
+    trigger = make(what, jitter=jitter)
+    runs = upcoming(trigger, NEW_YEAR, 4)
+    between = utc(NEW_YEAR) + timedelta(microseconds=microseconds)
+
+    for earlier, later in pairwise(runs):
+        asked = min(max(between, earlier + timedelta(microseconds=1)), later)
+        assert upcoming(trigger, asked, 1) == [later]
+
+
+def test_more_runs_than_can_be_counted_are_refused() -> None:
+    with pytest.raises(InvalidTrigger, match="max_runs=100001 must be at most 100,000"):
+        CronTrigger("* * * * *", start_time=NEW_YEAR, max_runs=100_001)
