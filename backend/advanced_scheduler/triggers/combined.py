@@ -39,7 +39,7 @@ class CombinedTrigger(Trigger):
     """
 
     def __init__(self, triggers: Sequence[Trigger | Mapping[str, Any]]) -> None:
-        if not 1 <= len(triggers) <= MOST_PARTS:
+        if type(triggers) not in (list, tuple) or not 1 <= len(triggers) <= MOST_PARTS:
             raise InvalidTrigger(
                 f"triggers={triggers!r} must be a list of 1 to {MOST_PARTS} triggers"
             )

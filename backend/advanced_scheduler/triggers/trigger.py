@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from reprlib import repr as brief
 from typing import Any, ClassVar, Final, Self
 
 from apscheduler.triggers.base import BaseTrigger
@@ -81,8 +82,10 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         arguments = {name: value for name, value in state.items() if name not in ("type", "v")}
         try:
             return cls(**arguments)
-        except TypeError as error:
-            raise InvalidTrigger(f"no {cls.kind} trigger can be made of {state!r}") from error
+        except InvalidTrigger:
+            raise
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise InvalidTrigger(f"no {cls.kind} trigger can be made of {brief(state)}") from error
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trigger):

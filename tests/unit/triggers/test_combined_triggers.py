@@ -131,6 +131,7 @@ def test_jitter_is_refused_in_parts_that_have_to_meet() -> None:
     ("parts", "problem"),
     [
         ([], "must be a list of 1 to 100"),
+        (DailyTrigger("09:00"), "must be a list of 1 to 100"),
         ([DailyTrigger("09:00")] * 101, "must be a list of 1 to 100"),
         (["0 9 * * *"], r"triggers\[0\]='0 9 \* \* \*' is not a trigger"),
         ([DailyTrigger("09:00"), EventTrigger("x")], r"triggers\[1\]=.* has no instants"),

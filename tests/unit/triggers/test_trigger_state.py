@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from advanced_scheduler.errors import InvalidTrigger
 from advanced_scheduler.triggers import (
@@ -128,6 +130,41 @@ def test_the_json_says_type_version_and_what_was_chosen() -> None:
 
 def test_the_repr_is_how_to_make_it() -> None:
     assert repr(IntervalTrigger(90)) == "IntervalTrigger(interval=90.0, timezone='UTC')"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda items: st.lists(items, max_size=3) | st.dictionaries(st.text(max_size=5), items),
+    max_leaves=5,
+)
+STATES = [trigger.to_json() for trigger in TRIGGERS]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(STATES), st.data())
+def test_a_damaged_state_is_refused_or_makes_a_trigger(
+    state: dict[str, Any], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from([*state, "gap", "fold", "max_runs", "jitter"]))
+    damaged = {**state, name: data.draw(JSON)}
+
+    try:
+        trigger = trigger_from_json(damaged)
+    except InvalidTrigger:
+        return
+    assert trigger_from_json(trigger.to_json()) == trigger
+    assert str(trigger)
+    if not isinstance(trigger, TimestampTrigger):
+        upcoming(trigger, "2026-01-01", 2)
+
+
+def test_a_state_that_is_too_deep_is_refused() -> None:
+    state: dict[str, Any] = DailyTrigger("09:00").to_json()
+    for _ in range(2000):
+        state = {"type": "or", "v": 1, "triggers": [state]}
+
+    with pytest.raises(InvalidTrigger, match="no or trigger can be made of"):
+        trigger_from_json(state)
 
 
 @pytest.mark.parametrize(
