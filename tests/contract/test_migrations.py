@@ -185,6 +185,7 @@ def test_a_version_that_an_old_node_put_beside_this_one_is_kept(
         db.execute(sa.update(schedules).values(version=2, task_id="old"))
     (seen,) = store.schedules()
     assert (seen.name, seen.run_count, seen.version) == ("nightly", 3, 2)
+    assert store.versions("s")[1:] == [seen]
     assert store.put(replace(seen, version=3, task_id="new"), expected=seen)
     assert [(one.version, one.task_id) for one in store.versions("s")] == [
         (1, "t"),

@@ -70,7 +70,11 @@ def test_a_claim_locks_no_row_that_it_does_not_take(
     postgres: PostgresStore, postgres_schema: str
 ) -> None:
     postgres.add(
-        [execution(f"{int(level)}{n}", priority=level) for level in TaskPriority for n in "ab"]
+        [
+            execution(f"{int(level)}{name}", priority=level, rank=rank)
+            for level in TaskPriority
+            for rank, name in ((1, "a"), (0, "b"))
+        ]
     )
     with another(postgres_schema) as other:
         rest = postgres._write(

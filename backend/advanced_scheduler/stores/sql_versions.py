@@ -14,11 +14,13 @@ from .sql_schema import schedules, versions
 
 _s, _v = schedules.c, versions.c
 _OURS: Final = _v.schedule_id == sa.bindparam("id")
-_ROWS: Final = sa.select(*(_v[name] for name in SCHEDULE.names)).where(_OURS).order_by(_v.version)
+# Missing among the versions where a node of an older release has put it.
 _CURRENT: Final = sa.select(*(_s[name] for name in SCHEDULE.names)).where(
     _s.schedule_id == sa.bindparam("id"),
     ~sa.exists().where(_v.schedule_id == _s.schedule_id, _v.version == _s.version),
 )
+_KEPT: Final = sa.select(*(_v[name] for name in SCHEDULE.names)).where(_OURS)
+_ALL: Final = sa.union_all(_KEPT, _CURRENT).order_by("version")
 _KEEP_CURRENT: Final = sa.insert(versions).from_select(SCHEDULE.names, _CURRENT)
 _FORGET: Final = sa.delete(versions).where(_OURS, _v.version == sa.bindparam("number"))
 _LATEST_TO_GO: Final = (
@@ -40,5 +42,5 @@ def keep(dialect: Dialect, db: Connection, row: Row) -> None:
 
 
 def read_versions(db: Connection, schedule_id: str) -> list[Fetched]:
-    """All versions that are kept of a schedule, oldest first."""
-    return [(row, {}) for row in db.execute(_ROWS, {"id": schedule_id})]
+    """All versions that are kept of a schedule, and the current one, oldest first."""
+    return [(row, {}) for row in db.execute(_ALL, {"id": schedule_id})]
