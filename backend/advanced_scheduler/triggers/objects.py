@@ -102,6 +102,8 @@ class ObjectTrigger(Trigger):
         since = after + 1 if first else after
         asked = before.said if before and before.found == since else since / 1_000_000
         said = self._said(asked, first)
+        if said is not None and math.ceil(said * 1_000_000) == after:
+            said = self._said(asked + 1e-6, first)  # it answers the next from there on, inclusive
         found = None if said is None else math.ceil(said * 1_000_000)
         if found is not None and not after < found < _LAST:
             raise self._refused(f"answered {said!r}, which is not after {asked!r}")

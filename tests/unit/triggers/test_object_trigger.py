@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -110,6 +111,12 @@ def test_a_run_may_be_right_now() -> None:
     trigger = as_trigger(Answering(START.timestamp()))
 
     assert trigger.get_next_fire_time(None, START) == START
+
+
+def test_an_object_may_count_the_time_it_is_asked_for() -> None:
+    trigger = as_trigger(Answering(lambda after: math.ceil(after / 10) * 10))
+
+    assert upcoming(trigger, START, 3) == [START, START + 10 * SECOND, START + 20 * SECOND]
 
 
 def test_an_aware_datetime_is_an_answer_too() -> None:
