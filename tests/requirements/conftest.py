@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
+from advanced_scheduler.adapters.schedules import Scheduler
+from tests.requirements.document_002 import START, Application, Hours
 from tests.requirements.document_003 import PATHS, Functions
+from tests.support.coroutines import pytest_pyfunc_call  # noqa: F401
 
 
 @pytest.fixture
@@ -46,3 +49,25 @@ def advanced(app: Functions, clock: ManualClock) -> Iterator[AdvancedTaskSchedul
     scheduler = AdvancedTaskScheduler(clock=clock)
     yield scheduler
     scheduler.close()
+
+
+@pytest.fixture
+def tasks() -> Application:
+    """Document 002's application."""
+    return Application()
+
+
+@pytest.fixture
+def hours(clock: ManualClock, tasks: Application) -> Hours:
+    """Lets time pass for document 002's scheduler."""
+    clock.set(START)
+    return Hours(clock, tasks)
+
+
+@pytest.fixture
+def timetable(clock: ManualClock, tasks: Application, hours: Hours) -> Iterator[Scheduler]:
+    """Document 002's scheduler with all tasks, on a clock that stands still."""
+    scheduler = Scheduler(clock=clock)
+    tasks.join(scheduler.scheduler)
+    yield scheduler
+    scheduler.scheduler.close()
