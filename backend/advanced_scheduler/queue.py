@@ -1,4 +1,4 @@
-"""Owns the order in which waiting executions are taken: priority, due time, arrival."""
+"""Owns the order in which waiting executions are taken: priority, rank, due time, arrival."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .forks import free_in_child
 from .models import TaskExecution, TaskPriority
 
 _DEAD_SLACK: Final = 64
-_Entry = tuple[datetime, int, TaskExecution]  # due, arrival
-_EXECUTION: Final = itemgetter(2)
+_Entry = tuple[int, datetime, int, TaskExecution]  # rank, negated; due, arrival
+_EXECUTION: Final = itemgetter(3)
 
 
 class PriorityTaskQueue:
-    """A thread-safe queue: strict priority, then the earlier ``due``, then the earlier arrival.
+    """A thread-safe queue: strict priority, then the higher rank, the earlier ``due``, arrival.
 
     An execution is in it once: enqueued again, it leaves its old place. Taking one out leaves a
     dead entry in its lane, so that every operation is O(log n), amortised; a lane is swept when
@@ -47,7 +47,7 @@ class PriorityTaskQueue:
         with self._lock:
             if one in self._live:
                 self.remove_execution(one)
-            self._live[one] = entry = (due, next(self._arrivals), execution)
+            self._live[one] = entry = (-execution.rank, due, next(self._arrivals), execution)
             self._by_task.setdefault(execution.task_id, set()).add(one)
             self._sizes[priority] += 1
             heappush(self._lanes[priority], entry)
@@ -58,7 +58,7 @@ class PriorityTaskQueue:
             lane = self._first_lane()
             if lane is None:
                 return None
-            execution = heappop(lane)[2]
+            execution = heappop(lane)[3]
             self._forget(execution)
             return execution
 
@@ -66,7 +66,7 @@ class PriorityTaskQueue:
         """The first execution, which stays; None if there is none."""
         with self._lock:
             lane = self._first_lane()
-            return None if lane is None else lane[0][2]
+            return None if lane is None else lane[0][3]
 
     def remove(self, task_id: str) -> bool:
         """Take out the execution with this id, or else all of the task with this id.
@@ -87,8 +87,9 @@ class PriorityTaskQueue:
             entry = self._live.get(execution_id)
             if entry is None:
                 return False
-            priority = entry[2].priority
-            self._forget(entry[2])
+            execution = entry[3]
+            priority = execution.priority
+            self._forget(execution)
             lane = self._lanes[priority]
             if len(lane) > 2 * self._sizes[priority] + _DEAD_SLACK:
                 lane[:] = [one for one in lane if self._is_live(one)]
@@ -131,7 +132,7 @@ class PriorityTaskQueue:
         return None
 
     def _is_live(self, entry: _Entry) -> bool:
-        return self._live.get(entry[2].execution_id) is entry
+        return self._live.get(entry[3].execution_id) is entry
 
     def _forget(self, execution: TaskExecution) -> None:
         one, task = execution.execution_id, execution.task_id

@@ -65,6 +65,16 @@ def test_priority_comes_before_due_time_and_due_time_before_arrival() -> None:
     assert drained(queue) == in_order
 
 
+def test_of_equal_priority_the_higher_rank_comes_first() -> None:
+    queue = queue_of(
+        waiting("early", due_time=NOW - SECOND),
+        waiting("last", rank=-1),
+        waiting("first", rank=1),
+        waiting("high", P.HIGH, rank=-9),
+    )
+    assert ids(queue.snapshot()) == drained(queue) == ["high", "first", "early", "last"]
+
+
 def test_the_due_time_of_a_retry_counts_not_its_scheduled_time() -> None:
     queue = queue_of(
         waiting("again", status=TaskStatus.RETRYING, due_time=NOW + 2 * SECOND),
