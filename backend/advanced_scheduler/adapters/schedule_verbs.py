@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from ..aio import AsyncCalls
-from ..engine.schedules import DEFINITION
 from ..errors import InvalidArguments, ScheduleNotFound
-from ..models import Schedule
+from ..models import DEFINITION, Schedule
 
 _STATES: Final = ("active", "paused", "ended")
 

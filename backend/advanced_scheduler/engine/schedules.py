@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from ..errors import (
@@ -17,37 +16,18 @@ from ..errors import (
     VersionConflict,
 )
 from ..faults import is_storable
-from ..models import Schedule, ScheduleFilter, Tick, TickOutcome
+from ..models import DEFINITION, Schedule, ScheduleFilter
 from ..registry import RegisteredTask
 from ..stores.base import Firing, Signal
 from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
+from .schedule_edits import INSTANT, id_of, is_same, not_run, seeded, shifted, with_trigger
 from .schedule_fields import checked_name, checked_policies
 from .steps import Wish
 
-_INSTANT: Final = timedelta(microseconds=1)
 _AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
 _MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
-DEFINITION: Final = (
-    "task_id",
-    "args",
-    "kwargs",
-    "name",
-    "priority",
-    "misfire",
-    "max_catch_up",
-    "grace_seconds",
-    "overlap",
-    "tags",
-    "queue",
-    "timeout",
-    "retry",
-    "metadata",
-    "max_runs",
-    "pause_on_failure",
-)
-"""The fields that a user decides, beside the trigger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +65,10 @@ class Schedules:
         waits = isinstance(trigger, EventTrigger)
         args, kwargs = self._packed(task, wanted.args or (), wanted.kwargs or {}, waits)
         name = None if wanted.name is None else checked_name(wanted.name)
+        schedule_id = schedule_id or id_of(task, trigger, args, kwargs, name)
+        trigger = self._fitting(trigger, schedule_id)
         asked = Schedule(
-            schedule_id=schedule_id or _id_of(task, trigger, args, kwargs, name),
+            schedule_id=schedule_id,
             task_id=task.definition.task_id,
             trigger=trigger.to_json(),
             args=args,
@@ -104,7 +86,7 @@ class Schedules:
             if not replacing or not named:
                 raise
             there = named[0]
-        if _is_same(there, asked) or replacing:
+        if is_same(there, asked) or replacing:
             return self._redefine(there, asked, chosen, trigger)
         raise ScheduleExists(
             f"schedule {there.schedule_id!r} exists already, with another task, trigger, arguments "
@@ -134,12 +116,12 @@ class Schedules:
             self._catch_up(seen)
 
         def apply(seen: Schedule) -> Schedule:
-            if edit.trigger is None:
-                return replace(seen, **chosen)
-            if isinstance(edit.trigger, Trigger):
-                return self._with_trigger(replace(seen, **chosen), edit.trigger)
-            made = trigger_from_json({**seen.trigger, **edit.trigger})
-            return self._with_trigger(replace(seen, **chosen), made)
+            edited, made = replace(seen, **chosen), edit.trigger
+            if made is None:
+                return edited
+            if not isinstance(made, Trigger):
+                made = trigger_from_json({**seen.trigger, **made})
+            return with_trigger(edited, self._fitting(made, schedule_id), self._parts.clock.now())
 
         return self._replace(schedule_id, apply, edit.version, edit.changelog)
 
@@ -156,7 +138,7 @@ class Schedules:
         self._catch_up(self.get(schedule_id))
 
         def edit(seen: Schedule) -> Schedule:
-            return self._with_trigger(replace(seen, **old), trigger)
+            return with_trigger(replace(seen, **old), trigger, self._parts.clock.now())
 
         why = changelog or f"rolled back to version {version}"
         return self._replace(schedule_id, edit, changelog=why)
@@ -177,10 +159,10 @@ class Schedules:
         def edit(seen: Schedule) -> Schedule:
             if not seen.paused:
                 return seen
-            shifted = self._shifted(seen)
-            missed_none = catch_up or shifted is not seen
-            since = None if missed_none else self._parts.clock.now()
-            return replace(shifted, paused=False, resumed_time=since)
+            now = self._parts.clock.now()
+            later = shifted(seen, now)
+            missed_none = catch_up or later is not seen
+            return replace(later, paused=False, resumed_time=None if missed_none else now)
 
         return self._replace(schedule_id, edit, changelog="resumed")
 
@@ -227,6 +209,15 @@ class Schedules:
             raise InvalidArguments(f"kwargs={kwargs!r} must be a dict of keyword arguments")
         return self._parts.arguments.pack(task, tuple(args), {**kwargs}, partly=waits)
 
+    def _fitting(self, trigger: Trigger, schedule_id: str) -> Trigger:
+        """What the store can keep of it; raises ``InvalidTrigger``."""
+        if self._parts.store.durable and not trigger.durable:
+            raise InvalidTrigger(
+                f"{trigger!r} is an object of this process, and this store outlives it; use one "
+                "of advanced_scheduler's triggers, or the store memory://"
+            )
+        return seeded(trigger, schedule_id)
+
     def _put_new(self, asked: Schedule, trigger: Trigger) -> Schedule | None:
         """Store it, and answer None; or the one that has its id already."""
         if not self._parts.store.schedules([asked.schedule_id]):
@@ -246,7 +237,7 @@ class Schedules:
         first = min(now, next_instant(trigger.starting(now), None, now) or now)
         recorded = self._parts.store.ticks(one, first, now + _AHEAD, _MOST_AHEAD)
         last = recorded[-1].instant if recorded else None
-        made = self._with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger)
+        made = with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger, now)
         return replace(made, created_time=now, changed_time=now)
 
     def _redefine(
@@ -257,38 +248,9 @@ class Schedules:
         said = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
 
         def edit(seen: Schedule) -> Schedule:
-            return self._with_trigger(replace(seen, **said, **chosen), trigger)
+            return with_trigger(replace(seen, **said, **chosen), trigger, self._parts.clock.now())
 
         return self._replace(there.schedule_id, edit, changelog=asked.changelog)
-
-    def _with_trigger(self, seen: Schedule, trigger: Trigger) -> Schedule:
-        """The schedule with this trigger, due from now on; as it is, if it has that trigger."""
-        state = trigger.to_json()
-        if state == seen.trigger:
-            return seen
-        now = self._parts.clock.now()
-        begun = trigger.starting(now)
-        event = begun.event_name if isinstance(begun, EventTrigger) else None
-        first = _first(begun, seen.last_fire_time, now)
-        if first is None and event is None:
-            raise InvalidTrigger(f"{trigger!r} never fires from now on")
-        return replace(
-            seen, trigger=begun.to_json(), event=event, next_fire_time=first, ledger_from=first
-        )
-
-    def _shifted(self, seen: Schedule) -> Schedule:
-        """After a pause, what counts the time of the job goes on where it stopped."""
-        try:
-            trigger = trigger_from_json(seen.trigger)
-        except InvalidTrigger:  # of a newer release, which will see to it
-            return seen
-        now = self._parts.clock.now()
-        since = seen.changed_time or now
-        later = trigger.after_pause(since, now)
-        if later.to_json() == seen.trigger or seen.next_fire_time is None:
-            return seen
-        first = next_instant(later, None, seen.next_fire_time + (now - since))
-        return replace(seen, trigger=later.to_json(), next_fire_time=first, ledger_from=first)
 
     def _replace(
         self,
@@ -309,7 +271,7 @@ class Schedules:
             if edited == seen:
                 return seen
             if seen.paused and edited.paused:  # its time of change moves: count the pause so far
-                edited = self._shifted(edited)
+                edited = shifted(edited, self._parts.clock.now())
             edited = replace(
                 edited,
                 version=seen.version + 1,
@@ -333,7 +295,7 @@ class Schedules:
         except InvalidTrigger:
             return
         while seen.next_fire_time is not None and seen.next_fire_time <= now:
-            instants = instants_between(trigger, seen.next_fire_time, now + _INSTANT, STRETCH)
+            instants = instants_between(trigger, seen.next_fire_time, now + INSTANT, STRETCH)
             following = next_instant(trigger, instants[-1], instants[-1])
             step = Firing(
                 schedule_id=seen.schedule_id,
@@ -341,55 +303,9 @@ class Schedules:
                 expected=seen.next_fire_time,
                 last=seen.last_fire_time,
                 next_fire_time=following,
-                ticks=[_not_run(seen, one, now) for one in instants],
+                ticks=[not_run(seen, one, now) for one in instants],
                 executions=(),
             )
             if self._parts.store.fire([step]) != [True]:
                 return  # another node is faster
             seen = replace(seen, next_fire_time=following, last_fire_time=instants[-1])
-
-
-def _first(trigger: Trigger, last: datetime | None, now: datetime) -> datetime | None:
-    """The first instant from now on, and after ``last``, which has its record already."""
-    if last is None:
-        return next_instant(trigger, None, now)
-    first = next_instant(trigger, None, max(now, last + _INSTANT))
-    ran = first is not None and first <= last  # what happens once answers that at any time
-    return next_instant(trigger, last, now) if ran else first
-
-
-def _is_same(there: Schedule, asked: Schedule) -> bool:
-    return all(
-        getattr(there, name) == getattr(asked, name)
-        for name in ("task_id", "trigger", "args", "kwargs", "name")
-    )
-
-
-def _not_run(schedule: Schedule, instant: datetime, now: datetime) -> Tick:
-    outcome, reason = TickOutcome.PAUSED, "the schedule was paused"
-    if not schedule.paused:
-        outcome = TickOutcome.MISFIRED
-        reason = "the schedule was edited before a node that knows its task could run it"
-    return Tick(
-        schedule_id=schedule.schedule_id,
-        instant=instant,
-        version=schedule.version,
-        outcome=outcome,
-        reason=reason,
-        recorded_time=now,
-    )
-
-
-def _id_of(
-    task: RegisteredTask,
-    trigger: Trigger,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    name: str | None,
-) -> str:
-    """The same for the same schedule, so that saying it again after a restart changes nothing."""
-    state: list[Any] = sorted(trigger.to_json().items())
-    if args or kwargs or name is not None:
-        state = [state, list(args), sorted(kwargs.items()), name]
-    digest = hashlib.sha256(repr(state).encode()).hexdigest()[:12]
-    return f"{task.definition.task_id}@{digest}"

@@ -9,6 +9,7 @@ from .executions import (
     TaskExecution,
 )
 from .schedules import (
+    DEFINITION,
     Audit,
     Explanation,
     MisfirePolicy,
@@ -41,6 +42,7 @@ from .tasks import (
 
 __all__ = [
     "DEFAULT_QUEUE",
+    "DEFINITION",
     "DEPENDENCY_TYPES",
     "EXECUTION_FIELDS",
     "LONGEST",

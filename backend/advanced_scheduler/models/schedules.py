@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from .tasks import TaskPriority, TaskStatus
 
@@ -101,6 +101,27 @@ class Schedule:
         """Whether it will never fire again by itself."""
         spent = self.max_runs is not None and self.run_count >= self.max_runs
         return spent or (self.next_fire_time is None and self.event is None)
+
+
+DEFINITION: Final = (
+    "task_id",
+    "args",
+    "kwargs",
+    "name",
+    "priority",
+    "misfire",
+    "max_catch_up",
+    "grace_seconds",
+    "overlap",
+    "tags",
+    "queue",
+    "timeout",
+    "retry",
+    "metadata",
+    "max_runs",
+    "pause_on_failure",
+)
+"""The fields that a user decides, beside the trigger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
