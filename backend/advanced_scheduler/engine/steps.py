@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..lifecycle import OPEN
@@ -25,10 +25,11 @@ from ..stores.base import Firing, Store
 from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
 from .intake import Intake, Request
-from .plan import Decision, Plan, Standing, plan, without_overlap
+from .plan import Decision, Plan, Standing, next_instant, plan, without_overlap
 
 REMEMBERED: Final = 10_000  # triggers that need not be built anew
 LOOKED_AT: Final = 100  # executions of one schedule that have not ended
+_INSTANT: Final = timedelta(microseconds=1)
 _BEGUN: Final = OPEN - {TaskStatus.PENDING}
 _IN_TURN: Final = frozenset(
     {OverlapPolicy.QUEUE_ONE, OverlapPolicy.QUEUE_ALL, OverlapPolicy.CANCEL_RUNNING}
@@ -84,13 +85,13 @@ class Steps:
         rows = _in_turn(schedule, self._intake.prepare(requests, now), there)
         return _step(schedule, planned, rows, there, now)
 
-    def wanted(self, schedule: Schedule, instant: datetime, wish: Wish) -> Step:
-        """The step that runs it at ``instant``, beside its trigger; the overlap policy holds.
+    def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:
+        """The step that runs it now, beside its trigger; the overlap policy holds.
 
         Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
         """
         task = self._registry.get(schedule.task_id)
-        there = self.not_ended(schedule)
+        instant, there = self._free_instant(schedule, now), self.not_ended(schedule)
         decision = Decision(instant, TickOutcome.FIRED, wish.reason)
         if schedule.paused and not wish.by_hand:
             why = f"{wish.reason}, while the schedule was paused"
@@ -121,6 +122,19 @@ class Steps:
             for statuses in (OPEN, _BEGUN)
         )
         return list({row.execution_id: row for rows in found for row in rows}.values())
+
+    def _free_instant(self, schedule: Schedule, now: datetime) -> datetime:
+        """Now, or right after: without a record, and not one that the trigger has still to fire.
+
+        A second record of that instant would be refused, and the schedule stay due for ever.
+        """
+        last, due = schedule.last_fire_time, schedule.next_fire_time
+        at = now if last is None or last < now else last + _INSTANT
+        if due is not None and due <= at:
+            trigger = self._trigger(schedule)
+            while next_instant(trigger, at - _INSTANT, at) == at:
+                at += _INSTANT
+        return at
 
     def _request_of(
         self, task: RegisteredTask, schedule: Schedule, instant: datetime, wish: Wish

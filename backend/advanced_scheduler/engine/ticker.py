@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 500  # schedules in one round trip
 ATTEMPTS: Final = 100  # while other nodes fire or edit the same schedules
 _JUDGED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
-_INSTANT: Final = timedelta(microseconds=1)
 _EVER: Final = timedelta(days=36500)
 
 
@@ -79,7 +78,7 @@ class Ticker:
             if not left:
                 return [one for one in ids.values() if one is not None]
             now = self._clock.now()
-            steps = [self._steps.wanted(one, _free_instant(one, now), wish) for one in left]
+            steps = [self._steps.wanted(one, now, wish) for one in left]
             ids |= {
                 step.firing.schedule_id: _id_of(step) or self._standing_in(schedule, step)
                 for schedule, step, won in zip(left, steps, self._take(steps, now), strict=True)
@@ -188,12 +187,6 @@ class Ticker:
 def _spent(schedule: Schedule, wish: Wish) -> bool:
     """Whether no event runs it any more; somebody still may."""
     return schedule.ended and not wish.by_hand
-
-
-def _free_instant(schedule: Schedule, now: datetime) -> datetime:
-    """Now, or right after the last instant that has its record."""
-    last = schedule.last_fire_time
-    return now if last is None or last < now else last + _INSTANT
 
 
 def _id_of(step: Step) -> str | None:
