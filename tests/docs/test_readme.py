@@ -7,54 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from advanced_scheduler.stores import open_store
+from tests.docs.pages import ROOT, Block, blocks_of, commands_of, targets_of, text_of
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block; ``output`` is the text block that follows it, if one does."""
-
-    language: str
-    text: str
-    line: int
-    output: str | None = None
-
-    def __str__(self) -> str:
-        return f"line {self.line}"
-
-
-def blocks() -> list[Block]:
-    found: list[Block] = []
-    for fence in re.finditer(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
-        line = README[: fence.start()].count("\n") + 1
-        found.append(Block(fence[1], fence[2], line))
-    return [
-        Block(one.language, one.text, one.line, _output(one, after))
-        for one, after in zip(found, [*found[1:], None], strict=True)
-    ]
-
-
-def _output(block: Block, after: Block | None) -> str | None:
-    prints = block.language == "python" and after is not None and after.language == "text"
-    return after.text if prints and after is not None else None
-
-
-BLOCKS = blocks()
+README = text_of("README.md")
+BLOCKS = blocks_of(README)
 PROGRAMS = [block for block in BLOCKS if block.language == "python"]
-COMMANDS = [
-    line.removeprefix("$ ").partition("#")[0].strip()
-    for block in BLOCKS
-    if block.language == "console"
-    for line in block.text.splitlines()
-]
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
@@ -112,7 +74,7 @@ def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder
     return done.returncode
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands_of(BLOCKS))
 def test_a_command_is_one_that_works(
     command: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -171,7 +133,7 @@ def test_the_table_of_settings_gives_the_true_defaults() -> None:
 
 
 def test_links_into_the_repository_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    targets = targets_of(README)
     assert targets
     for target in targets:
         assert (ROOT / target).exists(), target
