@@ -66,6 +66,15 @@ class Executor(Protocol):
         ...
 
 
+def answer_of(value: Any) -> Any:
+    """What it comes to that a function returned ``value``: its ``task_result()``, if it has one.
+
+    So a value of a class of its own may say what is kept of it, or raise what went wrong.
+    """
+    ask = getattr(type(value), "task_result", None)
+    return value if ask is None else ask(value)
+
+
 def perform(call: Call) -> Outcome:
     """Call the function in this thread and context; a coroutine gets an event loop of its own.
 
@@ -75,6 +84,6 @@ def perform(call: Call) -> Outcome:
     CURRENT.set(call.context)
     try:
         value = call.function(*call.args, **call.kwargs)
-        return Outcome(asyncio.run(value) if inspect.iscoroutine(value) else value)
+        return Outcome(answer_of(asyncio.run(value) if inspect.iscoroutine(value) else value))
     except BaseException as error:
         return Outcome(error=error)

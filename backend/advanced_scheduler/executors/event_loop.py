@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from ..context import CURRENT
-from .base import Call, Outcome
+from .base import Call, Outcome, answer_of
 
 
 class LoopExecutor:
@@ -27,7 +27,7 @@ class LoopExecutor:
         """Await the coroutine; a cancellation from outside goes to it, and then to the caller."""
         token = CURRENT.set(call.context)
         try:
-            return Outcome(await call.function(*call.args, **call.kwargs))
+            return Outcome(answer_of(await call.function(*call.args, **call.kwargs)))
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 call.context.cancelled.set()

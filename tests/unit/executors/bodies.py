@@ -156,3 +156,21 @@ async def later(value: int) -> int:
 
 
 nameless: Callable[[], None] = lambda: None  # noqa: E731
+
+
+class Verdict:
+    """A value that says itself what it comes to."""
+
+    def __init__(self, score: int) -> None:
+        self.score = score
+
+    def task_result(self) -> int:
+        """The score; raises ``LookupError`` if there is none."""
+        if self.score < 0:
+            raise LookupError(f"a score of {self.score}")
+        return self.score
+
+
+def judge(score: int) -> Verdict:
+    """A value that may be a failure."""
+    return Verdict(score)

@@ -67,6 +67,13 @@ def test_a_coroutine_function_runs_anywhere(place: Place) -> None:
     assert value_of(place.executor, bodies.later, 5) == 5
 
 
+def test_a_value_may_say_itself_what_it_comes_to(place: Place) -> None:
+    assert place.value(bodies.judge, 3) == 3
+    error = place.error(bodies.judge, -1)
+    assert isinstance(error, LookupError)
+    assert "a score of -1" in str(error)
+
+
 def test_the_function_knows_which_execution_it_belongs_to(place: Place) -> None:
     assert place.value(bodies.who_am_i) == ["run-1", "job", 2, 3, "node-1", {}]
     assert CURRENT.get() is None
