@@ -96,3 +96,30 @@ class Settings(BaseSettings):
     def renewal(self) -> float:
         """Seconds between two renewals of a lease."""
         return self.renewal_seconds or self.lease_seconds / 3
+
+
+class ServiceSettings(BaseSettings):
+    """Document 001's settings, from keywords or from ``CORE_SCHEDULER_*``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CORE_SCHEDULER_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    max_concurrent_tasks: int = Field(
+        default=10, ge=1, le=10_000, description="Most tasks that run at the same time"
+    )
+    cleanup_interval: int = Field(
+        default=3600, ge=1, description="Seconds from one clean-up to the next"
+    )
+    execution_timeout: int = Field(
+        default=300, ge=1, description="Seconds that a task may run, if it does not say so itself"
+    )
+    keep_execution_history: int = Field(
+        default=30, ge=1, le=36500, description="Days that ended executions are kept"
+    )
+    timezone: str = Field(
+        default="UTC", description="Where times without a zone, days, weeks and months are meant"
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from advanced_scheduler.config import Settings
+from advanced_scheduler.config import ServiceSettings, Settings
 
 OWN = "ADVANCED_SCHEDULER_"
 
@@ -145,3 +145,13 @@ def test_settings_do_not_change() -> None:
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.store = "sqlite:///x.db"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ServiceSettings.model_fields)
+def test_document_001_has_settings_of_its_own_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"CORE_SCHEDULER_{name.upper()}", "17")
+    assert str(getattr(ServiceSettings(), name)) == "17"
+    monkeypatch.setenv(f"CORE_SCHEDULER_{name.upper()}", "")
+    assert str(getattr(ServiceSettings(), name)) != "17"
