@@ -153,7 +153,7 @@ def _events(words: _Words, place: str) -> str:
     return f"""
 SELECT
     schedule_id AS id,
-    coalesce(name, schedule_id) AS name,
+    coalesce({text("facts", "name")}, name, schedule_id) AS name,
     {text("facts", "description")} AS description,
     coalesce({text("facts", "module_id")}, {words.module}) AS module_id,
     coalesce({text("facts", "function_name")}, {words.function}) AS function_name,
