@@ -211,6 +211,7 @@ def test_what_is_no_trigger_is_refused(thing: object) -> None:
         lambda: ForeignCalendarTrigger([0, 0, 1], [9, 0, 0], "2026-01-01"),
         lambda: ForeignCalendarTrigger([0, 0, 0, 1], [25, 0, 0], "2026-01-01"),
         lambda: ForeignCalendarTrigger([0, 0, 0, 1], [9, 0, 0], "soon"),
+        lambda: ForeignCalendarTrigger([0, 1, 0, 0], [9, 0, 0], "2026-01-31", short="first"),  # type: ignore[arg-type]
     ],
 )
 def test_a_state_that_makes_no_such_trigger_is_refused(make: Any) -> None:
@@ -223,3 +224,12 @@ def test_a_run_that_it_passes_over_after_a_clock_change_is_found() -> None:
 
     runs = ["2024-03-10T05:00", "2024-03-10T05:30", "2024-03-11T04:00", "2024-03-11T04:30"]
     assert upcoming_utc(trigger, "2024-03-10T05:00", 4) == runs
+
+
+def test_a_month_that_is_too_short_may_run_on_its_last_day() -> None:
+    state = ForeignCalendarTrigger([0, 5, 0, 0], [9, 0, 0], "2025-10-30", short="last").to_json()
+    runs = ["2025-10-30T09:00", "2026-03-30T09:00", "2026-08-30T09:00", "2027-01-30T09:00"]
+    assert upcoming_utc(trigger_from_json(state), "2025-10-01T00:00", 4) == runs
+    monthly = ForeignCalendarTrigger([0, 1, 0, 0], [9, 0, 0], "2024-01-31", short="last")
+    runs = ["2024-01-31T09:00", "2024-02-29T09:00", "2024-03-31T09:00", "2024-04-30T09:00"]
+    assert upcoming_utc(monthly, "2024-01-01T00:00", 4) == runs
