@@ -1,0 +1,149 @@
+"""Document 004, what it leaves to expect: bad input, many threads, processes, a database."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advanced_scheduler import ManualClock
+from advanced_scheduler.adapters.jobs import (
+    IntervalTrigger,
+    Scheduler,
+)
+from tests.requirements.document_004 import (
+    PATIENCE,
+    Days,
+    automated_task,
+    nothing,
+)
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Scheduler]:
+    """As the document makes it: it runs in real time."""
+    with Scheduler() as scheduler:
+        yield scheduler
+
+
+@pytest.fixture
+def days(clock: ManualClock) -> Iterator[Days]:
+    with Days(clock) as days:
+        yield days
+
+
+# --- Bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("job_id", "trigger", "func", "message"),
+    [
+        ("", IntervalTrigger(1), nothing, "must be a text that is not empty"),
+        (7, IntervalTrigger(1), nothing, "must be a text that is not empty"),
+        ("job", 5, nothing, "5 is not a trigger"),
+        ("job", IntervalTrigger, nothing, "is not a trigger"),
+        ("job", IntervalTrigger(1), 7, "must be a dotted path or a callable"),
+        ("job", IntervalTrigger(1, max_runs=0), nothing, "max_runs=0"),
+        ("job", IntervalTrigger(1, max_runs=True), nothing, "max_runs=True"),
+        ("job", IntervalTrigger(1), len, "cannot take these arguments"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_and_leaves_nothing(
+    days: Days, job_id: Any, trigger: Any, func: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        days.jobs.add_job(job_id, trigger, func)
+    assert days.jobs.list_jobs() == []
+    assert not days.scheduler.task_definitions
+
+
+@pytest.mark.parametrize("job_id", [None, 7, "", "\0", "x" * 10_000])
+def test_questions_about_ids_that_cannot_be_answer_no(days: Days, job_id: Any) -> None:
+    assert days.jobs.get_job_status(job_id) is None
+    assert not days.jobs.pause_job(job_id)
+    assert not days.jobs.resume_job(job_id)
+    assert not days.jobs.remove_job(job_id)
+
+
+# --- Many threads ---------------------------------------------------------------------------------
+
+
+def test_an_id_is_given_once_to_many_threads(scheduler: Scheduler) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            added = threads.map(
+                lambda _, job_id=f"job{number}": scheduler.add_interval_job(job_id, 60, nothing),
+                range(8),
+            )
+            assert sorted(added) == [False] * 7 + [True]
+
+
+def test_threads_that_add_pause_and_remove_leave_what_they_say(scheduler: Scheduler) -> None:
+    counts = [0] * 8
+
+    def work(thread: int) -> list[str]:
+        dice = random.Random(thread)
+        mine: dict[str, bool] = {}
+        for step in range(40):
+            job_id = f"{thread}-{step}"
+            assert scheduler.add_timestamp_job(job_id, [0, 1, 2], count, thread)
+            mine[job_id] = True
+            other = dice.choice(list(mine))
+            scheduler.pause_job(other)
+            scheduler.resume_job(other)
+            if dice.random() < 0.5:
+                assert scheduler.remove_job(other)
+                assert not scheduler.remove_job(other)
+                del mine[other]
+            assert scheduler.get_job_status(job_id) is not None or job_id not in mine
+        return list(mine)
+
+    def count(thread: int) -> None:
+        counts[thread] += 1
+
+    with ThreadPoolExecutor(8) as threads:
+        kept = [job_id for ids in threads.map(work, range(8)) for job_id in ids]
+    assert scheduler.list_jobs() == sorted(kept)
+    assert sorted(scheduler.scheduler.task_definitions) == sorted(kept)
+    eventually(lambda: all(one["is_finished"] for one in scheduler.get_all_statuses().values()))
+    assert all(one["execution_count"] == 3 for one in scheduler.get_all_statuses().values())
+    assert sum(counts) >= 3 * len(kept)
+
+
+# --- Processes and databases ----------------------------------------------------------------------
+
+
+def test_a_program_that_shuts_nothing_down_ends_all_the_same() -> None:
+    program = (
+        "import threading\n"
+        "from advanced_scheduler.adapters.jobs import Scheduler\n"
+        "ran = threading.Event()\n"
+        "Scheduler().add_interval_job('job', 0.01, ran.set)\n"
+        "print(ran.wait(20))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+async def test_jobs_on_a_database_go_on_after_a_restart(tmp_path: Path, clock: ManualClock) -> None:
+    store = f"sqlite:///{tmp_path}/jobs.db"
+    with Days(clock, store) as days:
+        assert days.jobs.add_interval_job("job", 10, automated_task)
+        await days.go_by(seconds=10)
+    with Days(clock, store) as days:
+        assert not days.jobs.add_interval_job("job", 10, automated_task)
+        await days.go_by(seconds=30)
+        assert days.status("job")["execution_count"] == 4
