@@ -1,15 +1,43 @@
-"""The functions that document 000 calls as tasks; processes of a pool import them from here."""
+"""What document 000 calls as tasks, where processes of a pool can import it; a fresh manager."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
+
+import pytest
+
+from advanced_scheduler.adapters import manager
+from advanced_scheduler.adapters.background import Shared
+
+PATIENCE: Final = 30.0  # seconds
 
 Outcomes = list[tuple[str, bool, object]]
 """What callbacks were told."""
+
+
+@contextmanager
+def fresh_manager() -> Iterator[None]:
+    """The process has another manager within the block; what still runs then is cancelled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manager, "_shared", Shared(manager.SchedulerManager))
+        yield
+        for task_id in manager.get_running_tasks():
+            manager.cancel_task(task_id)
+        manager.stop_scheduler()
+        manager.get_scheduler_manager().scheduler.close()
+
+
+def status_of(task_id: str) -> str:
+    """The status of a task that there is."""
+    status = manager.get_task_status(task_id)
+    assert status is not None
+    return str(status["status"])
 
 
 def prepare_file(file_path: str) -> str:
