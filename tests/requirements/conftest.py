@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.adapters.schedules import Scheduler
+from tests.requirements import document_001
+from tests.requirements.document_001 import Framework
 from tests.requirements.document_002 import START, Application, Hours
 from tests.requirements.document_003 import PATHS, Functions
 from tests.support.coroutines import pytest_pyfunc_call  # noqa: F401
@@ -71,3 +75,18 @@ def timetable(clock: ManualClock, tasks: Application, hours: Hours) -> Iterator[
     tasks.join(scheduler.scheduler)
     yield scheduler
     scheduler.scheduler.close()
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """The address of a store that is not there yet."""
+    return f"sqlite:///{tmp_path / 'framework.db'}"
+
+
+@pytest.fixture
+def framework(clock: ManualClock, store_url: str) -> Iterator[Framework]:
+    """Document 001's framework, on a clock that stands still."""
+    clock.set(document_001.START)
+    made = Framework(clock, store_url)
+    with closing(made.scheduler):
+        yield made
