@@ -13,6 +13,7 @@ from ..errors import (
     InvalidTrigger,
     ScheduleExists,
     ScheduleNotFound,
+    StoreError,
     VersionConflict,
 )
 from ..faults import is_storable
@@ -25,6 +26,7 @@ from .plan import STRETCH, instants_between, next_instant
 from .schedule_edits import INSTANT, id_of, is_same, not_run, seeded, shifted, with_trigger
 from .schedule_fields import checked_name, checked_policies
 from .steps import Wish
+from .ticker import ATTEMPTS
 
 _AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
 _MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
@@ -112,8 +114,6 @@ class Schedules:
             given = edit.args if edit.args is not None else old[0]
             named = edit.kwargs if edit.kwargs is not None else old[1]
             chosen["args"], chosen["kwargs"] = self._packed(task, given, named, waits)
-        if edit.trigger is not None:
-            self._catch_up(seen)
 
         def apply(seen: Schedule) -> Schedule:
             edited, made = replace(seen, **chosen), edit.trigger
@@ -135,7 +135,6 @@ class Schedules:
             )
         old = {name: getattr(kept[version], name) for name in DEFINITION}
         trigger = trigger_from_json(kept[version].trigger)
-        self._catch_up(self.get(schedule_id))
 
         def edit(seen: Schedule) -> Schedule:
             return with_trigger(replace(seen, **old), trigger, self._parts.clock.now())
@@ -243,8 +242,6 @@ class Schedules:
     def _redefine(
         self, there: Schedule, asked: Schedule, chosen: Mapping[str, Any], trigger: Trigger
     ) -> Schedule:
-        if there.trigger != asked.trigger:
-            self._catch_up(there)
         said = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
 
         def edit(seen: Schedule) -> Schedule:
@@ -259,8 +256,11 @@ class Schedules:
         version: int | None = None,
         changelog: str | None = None,
     ) -> Schedule:
-        """Compare and set, again and again while other nodes fire it or edit it."""
-        while True:
+        """Compare and set, again and again while other nodes fire it or edit it.
+
+        A trigger goes only once the ledger has all of its instants up to now.
+        """
+        for _ in range(ATTEMPTS):
             seen = self.get(schedule_id)
             if version is not None and version != seen.version:
                 raise VersionConflict(
@@ -270,6 +270,9 @@ class Schedules:
             edited = edit(seen)
             if edited == seen:
                 return seen
+            replaced = edited.trigger != seen.trigger and edited.paused == seen.paused
+            if replaced and self._catch_up(seen):  # a resume only moves its trigger on
+                continue
             if seen.paused and edited.paused:  # its time of change moves: count the pause so far
                 edited = shifted(edited, self._parts.clock.now())
             edited = replace(
@@ -281,31 +284,35 @@ class Schedules:
             if self._parts.store.put(edited, expected=seen):
                 self._parts.signals.tell(Signal.SCHEDULES)
                 return edited
+        raise StoreError(f"schedule {schedule_id!r} was changed {ATTEMPTS} times meanwhile")
 
-    def _catch_up(self, seen: Schedule) -> None:
-        """Record what the old trigger still owes the ledger before it goes."""
-        now = self._parts.clock.now()
-        if seen.next_fire_time is None or seen.next_fire_time > now:
-            return
+    def _catch_up(self, seen: Schedule) -> bool:
+        """Record what the trigger owes the ledger; whether it did: then it may owe some yet."""
+        ticker, now, due = self._parts.ticker, self._parts.clock.now(), seen.next_fire_time
+        if due is None or due > now:
+            return False
         if not seen.paused:
-            self._parts.ticker.tick()
-            (seen,) = self._parts.store.schedules([seen.schedule_id]) or (seen,)
+            ticker.tick()
+            if seen.schedule_id not in ticker.parked:
+                return True
         try:
             trigger = trigger_from_json(seen.trigger)
-        except InvalidTrigger:
-            return
-        while seen.next_fire_time is not None and seen.next_fire_time <= now:
-            instants = instants_between(trigger, seen.next_fire_time, now + INSTANT, STRETCH)
+        except InvalidTrigger:  # of a newer release: nobody here can tell what it owes
+            return False
+        last = seen.last_fire_time
+        while due is not None and due <= now:
+            instants = instants_between(trigger, due, now + INSTANT, STRETCH)
             following = next_instant(trigger, instants[-1], instants[-1])
             step = Firing(
                 schedule_id=seen.schedule_id,
                 version=seen.version,
-                expected=seen.next_fire_time,
-                last=seen.last_fire_time,
+                expected=due,
+                last=last,
                 next_fire_time=following,
                 ticks=[not_run(seen, one, now) for one in instants],
                 executions=(),
             )
             if self._parts.store.fire([step]) != [True]:
-                return  # another node is faster
-            seen = replace(seen, next_fire_time=following, last_fire_time=instants[-1])
+                break  # another node is faster
+            due, last = following, instants[-1]
+        return True
