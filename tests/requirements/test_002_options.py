@@ -153,14 +153,24 @@ def test_metrics_are_served_unless_they_are_off(clock: ManualClock) -> None:
         {"missed_threshold": -1},
         {"missed_schedule_handling": "ignore"},
         {"max_missed_schedules": 0},
+        {"queue_name": 7},
         {"storage": "schedules.db"},
     ],
 )
 def test_a_setting_that_cannot_work_is_named(option: dict[str, Any]) -> None:
     ((name, value),) = option.items()
-    shown = "store" if name == "storage" else name
+    shown = {"storage": "store", "queue_name": "queue"}.get(name, name)
     with pytest.raises(ValueError, match=f"{shown}=.*{str(value)[:4]}"):
         Scheduler(**option)
+
+
+async def test_saying_a_schedule_again_leaves_alone_what_it_does_not_say(
+    scheduler: Scheduler,
+) -> None:
+    schedule_id = scheduler.schedule(TASK, HOURLY)
+    edited = await scheduler.update_schedule(schedule_id, queue="other", misfire="skip")
+    assert scheduler.schedule(TASK, HOURLY) == schedule_id
+    assert await scheduler.get_schedule(schedule_id) == edited
 
 
 def test_a_scheduler_that_is_given_keeps_its_own_settings(clock: ManualClock) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from hashlib import blake2b
 from typing import Any, Final, TypeGuard, cast
 
 from ..config import Settings
-from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies
+from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies, checked_policies
 from ..errors import ConfigurationError, InvalidArguments
 from ..functions import path_of
 from ..models import LONGEST, MisfirePolicy, RetryConfig, RetryStrategy, TaskDefinition
@@ -41,13 +39,13 @@ _HANDLING: Final = {
 
 
 def trigger_of(
-    schedule: object, options: Options, *, zone: str | tzinfo, seed: str, old: Trigger | None = None
+    schedule: object, options: Options, *, zone: str | tzinfo, old: Trigger | None = None
 ) -> Trigger:
     """The trigger for a schedule of this module, of ours or of APScheduler, with its options.
 
     One of this module runs in ``zone``, or in the zone and window of ``old``, unless the options
-    say otherwise; the others have their own. ``seed`` tells its jitter from that of others.
-    Raises InvalidTrigger, and InvalidArguments for an option that means nothing to it.
+    say otherwise; the others have their own. Raises InvalidTrigger, and InvalidArguments for an
+    option that means nothing to it.
     """
     given: dict[str, Any] = {WINDOW[key]: value for key, value in options.items() if key in WINDOW}
     if given.get("timezone", zone) is None:
@@ -64,8 +62,6 @@ def trigger_of(
     for name, key in WINDOW.items():
         if given.get(key) is not None and key not in fitting:
             raise InvalidArguments(f"{name}={given[key]!r} means nothing to what runs {trigger}")
-    if given.get("jitter") is not None:
-        given["jitter_seed"] = seed
     changes = {key: value for key, value in {**kept, **given}.items() if key in fitting}
     return type(trigger).from_json({**trigger.to_json(), **changes}) if changes else trigger
 
@@ -113,13 +109,6 @@ def is_seconds(value: object) -> TypeGuard[float]:
     return type(value) in (int, float) and 0 <= cast(float, value) <= LONGEST
 
 
-def seed_of(task: str, options: Options) -> str:
-    """What tells one schedule from another, the same wherever the program runs."""
-    told = [task, *(options.get(key) for key in ("name", "args", "kwargs"))]
-    text = json.dumps(told, default=lambda value: type(value).__name__, skipkeys=True)
-    return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
 def without_none(options: Options) -> Options:
     """The options that say something."""
     said = {name: value for name, value in options.items() if value is not None}
@@ -139,9 +128,12 @@ def task_named(
     return task
 
 
-def misfire_of(handling: object, threshold: object, most: object) -> Policies:
-    """What becomes of missed instants; raises ConfigurationError."""
-    if not isinstance(handling, str) or handling not in _HANDLING:
+def defaults_of(queue: object, handling: object, threshold: object, most: object) -> Policies:
+    """The policies that the scheduler's options ask for; raises ConfigurationError.
+
+    What is None is left to the facade: whoever says a schedule again changes no policy by it.
+    """
+    if handling is not None and (not isinstance(handling, str) or handling not in _HANDLING):
         raise ConfigurationError(
             f"missed_schedule_handling={handling!r} must be one of {', '.join(_HANDLING)}"
         )
@@ -149,11 +141,18 @@ def misfire_of(handling: object, threshold: object, most: object) -> Policies:
         raise ConfigurationError(
             f"missed_threshold={threshold!r} must be a number of seconds, 0 or more, or None"
         )
-    if type(most) is not int or not 1 <= most <= MOST_CAUGHT_UP:
+    if most is not None and (type(most) is not int or not 1 <= most <= MOST_CAUGHT_UP):
         raise ConfigurationError(
             f"max_missed_schedules={most!r} must be a whole number, 1 to {MOST_CAUGHT_UP}"
         )
-    return {"misfire": _HANDLING[handling], "max_catch_up": most, "grace_seconds": threshold}
+    asked = {
+        "queue": queue,
+        "misfire": None if handling is None else _HANDLING[handling],
+        "grace_seconds": threshold,
+        "max_catch_up": most,
+    }
+    told = {name: value for name, value in asked.items() if value is not None}
+    return cast(Policies, checked_policies(told))
 
 
 def settings_of(

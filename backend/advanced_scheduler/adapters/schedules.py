@@ -21,7 +21,6 @@ from ..errors import (
     SchedulerStateError,
     VersionConflict,
 )
-from ..functions import name_of
 from ..models import Schedule
 from ..scheduler import AdvancedTaskScheduler
 from ..stores.base import Store
@@ -31,9 +30,8 @@ from ..triggers.zones import zone_of
 from .schedule_errors import ScheduleErrors
 from .schedule_options import (
     WINDOW,
-    misfire_of,
+    defaults_of,
     policies_of,
-    seed_of,
     settings_of,
     task_named,
     trigger_of,
@@ -77,12 +75,12 @@ class Scheduler(ScheduleVerbs):
     ``queue_name`` and ``timezone`` are those of schedules that name none. ``check_interval``
     (seconds, 60 at most) is how often the store is asked for what no signal told of; what is due
     runs on time all the same. ``missed_schedule_handling`` says what becomes of instants that
-    passed by while no scheduler ran: ``trigger`` runs them, the latest ``max_missed_schedules``;
-    ``latest``, the default, runs the last one; ``skip`` runs none, unless the last one is not
+    passed by while no scheduler ran: ``trigger`` runs the latest ``max_missed_schedules`` (10);
+    ``latest``, the default, the last one; ``skip`` none, unless the last one is no more than
     ``missed_threshold`` seconds ago (None: half the time to the next). ``lock_timeout`` (seconds)
     is for how long a node that died keeps its work; ``instance_id`` is the name of this one.
-    ``storage`` is a URL or a store. With ``metrics_enabled=False`` none are collected, and
-    ``serve_metrics`` raises. Raises ``ValueError`` for what cannot work.
+    ``storage`` is a URL or a store. Metrics are collected from ``serve_metrics`` on, which
+    ``metrics_enabled=False`` forbids. Raises ``ValueError`` for what cannot work.
     """
 
     def __init__(
@@ -96,16 +94,17 @@ class Scheduler(ScheduleVerbs):
         metrics_enabled: bool = True,
         storage: str | Store | None = None,
         instance_id: str | None = None,
-        missed_schedule_handling: Literal["trigger", "latest", "skip"] = "latest",
-        max_missed_schedules: int = 10,
+        missed_schedule_handling: Literal["trigger", "latest", "skip"] | None = None,
+        max_missed_schedules: int | None = None,
         scheduler: AdvancedTaskScheduler | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._zone = zone_of(timezone)
         self._metrics_enabled = metrics_enabled
-        misfire = misfire_of(missed_schedule_handling, missed_threshold, max_missed_schedules)
-        self._defaults: Policies = {"queue": queue_name, **misfire}
+        self._defaults = defaults_of(
+            queue_name, missed_schedule_handling, missed_threshold, max_missed_schedules
+        )
         own = (check_interval, lock_timeout, storage, instance_id, settings, clock)
         if scheduler is not None and any(one is not None for one in own):
             raise ConfigurationError(
@@ -135,6 +134,7 @@ class Scheduler(ScheduleVerbs):
 
         ``schedule`` is one of this module, of ``advanced_scheduler.triggers`` or of APScheduler.
         For the rest see ``Options`` and ``create_schedule``; what is not given is the template's.
+        It is stored when this returns, awaited or not.
         """
         if template is not None:
             schedule = template.schedule if schedule is None else schedule
@@ -142,13 +142,11 @@ class Scheduler(ScheduleVerbs):
         if schedule is None:
             raise InvalidArguments("schedule=None: give a schedule, or a template that has one")
         given = without_none(checked(options))
-        known = task_named(task, self.scheduler.task_definitions)
-        seed = seed_of(known if isinstance(known, str) else name_of(known), given)
         policies: Policies = {**self._defaults, **policies_of(given)}
         made = ScheduleId(
             self.scheduler.create_schedule(
-                known,
-                trigger_of(schedule, given, zone=self._zone, seed=seed),
+                task_named(task, self.scheduler.task_definitions),
+                trigger_of(schedule, given, zone=self._zone),
                 args=given.get("args") or (),
                 kwargs=given.get("kwargs"),
                 name=given.get("name"),
@@ -178,7 +176,7 @@ class Scheduler(ScheduleVerbs):
             if schedule is not None or WINDOW.keys() & named.keys():
                 old = trigger_from_json(seen.trigger)
                 wanted = old if schedule is None else schedule
-                trigger = trigger_of(wanted, named, zone=self._zone, seed=schedule_id, old=old)
+                trigger = trigger_of(wanted, named, zone=self._zone, old=old)
             try:
                 return await self._calls.update_schedule(
                     schedule_id,
