@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,57 @@ def scheduler() -> Iterator[Scheduler]:
 def days(clock: ManualClock) -> Iterator[Days]:
     with Days(clock) as days:
         yield days
+
+
+# --- Any function -------------------------------------------------------------------------------
+
+
+class Note:
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def take(self, number: int) -> None:
+        self.numbers.append(number)
+
+    async def take_on_the_loop(self, number: int) -> None:
+        self.numbers.append(number)
+
+
+async def test_anything_that_can_be_called_is_a_job(days: Days) -> None:
+    note = Note()
+    days.jobs.add_timestamp_job("method", [0], note.take, 1)
+    days.jobs.add_timestamp_job("coroutine", [0], note.take_on_the_loop, 2)
+    days.jobs.add_timestamp_job("lambda", [0], lambda: note.take(3))
+    days.jobs.add_timestamp_job("partial", [0], partial(note.take, 4))
+    days.jobs.add_timestamp_job("builtin", [0], note.numbers.append, 5)
+    await days.go_by()
+    assert sorted(note.numbers) == [1, 2, 3, 4, 5]
+
+
+def test_a_job_may_add_jobs(scheduler: Scheduler) -> None:
+    ran: list[int] = []
+
+    def add_another(number: int) -> None:
+        ran.append(number)
+        if number < 5:
+            scheduler.add_timestamp_job(f"job{number}", [0], add_another, number + 1)
+
+    scheduler.add_timestamp_job("first", [0], add_another, 0)
+    eventually(lambda: ran == [0, 1, 2, 3, 4, 5])
+
+
+def test_a_job_may_shut_the_scheduler_down(scheduler: Scheduler) -> None:
+    ended: list[bool] = []
+
+    def last_job() -> None:
+        scheduler.shutdown()
+        ended.append(True)
+
+    scheduler.add_timestamp_job("last", [0], last_job)
+    eventually(lambda: ended)
+    eventually(lambda: not [one for one in threading.enumerate() if "ticker" in one.name])
+    (execution,) = scheduler.scheduler.executions()
+    assert execution.status == "completed"
 
 
 # --- Bad input ------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, Generic, TypeVar
 
+from ..context import CURRENT
 from ..forks import free_in_child, renew_in_child
 from ..scheduler import AdvancedTaskScheduler
 
@@ -38,16 +39,26 @@ class Background:
                 self._hosting = hosting
                 _running.add(self)
 
-    def stop(self) -> None:
-        """Let running work end within ``drain_seconds``; does nothing if it does not run."""
+    def stop(self, *, close: bool = False) -> None:
+        """Let running work end within ``drain_seconds``; with ``close`` release the store then.
+
+        Called by a task it returns at once, since that task has to end first.
+        """
+        if CURRENT.get() is None:
+            self._stop(close)
+        else:
+            threading.Thread(target=self._stop, args=(close,), daemon=True).start()
+
+    def _stop(self, close: bool) -> None:
         with self._lock:
-            if self._hosting is None:
-                return
             try:
-                self._hosting.close()
+                if self._hosting is not None:
+                    self._hosting.close()
             finally:
                 self._hosting = None
                 _running.discard(self)
+            if close:
+                self.scheduler.close()
 
     def _leave_to_parent(self) -> None:
         self._of_parent.append(self._hosting)  # to free its loop closes it for the parent

@@ -180,8 +180,7 @@ class Scheduler:
         """Start no job any more, and let those that run end within ``drain_seconds`` (30)."""
         self._shut_down = True
         if self._background is not None:
-            self._background.stop()
-            self.scheduler.close()
+            self._background.stop(close=True)
 
     def __enter__(self) -> Self:
         return self
