@@ -165,6 +165,21 @@ async def test_a_pause_costs_none_of_the_runs_of_a_job_with_a_limit(days: Days) 
     assert len(ran) == 5
 
 
+async def test_a_frame_that_was_due_when_its_job_was_paused_runs_after_the_pause(
+    days: Days,
+) -> None:
+    ran: list[int] = []
+    days.jobs.add_timestamp_job("my_job", [0, 1000, 2000], ran.append, frame_number_placeholder)
+    days.clock.advance(seconds=1.5)
+    days.jobs.pause_job("my_job")
+    days.clock.advance(seconds=10)
+    days.jobs.resume_job("my_job")
+    await days.go_by(seconds=0.25)
+    assert ran == [0, 1]
+    await days.go_by(seconds=0.25)
+    assert ran == [0, 1, 2]
+
+
 async def test_a_one_time_job_runs_when_it_is_resumed_after_its_time(days: Days) -> None:
     ran: list[float] = []
     run_at = days.clock.now() + timedelta(seconds=10)
