@@ -24,6 +24,7 @@ from advanced_scheduler.adapters.schedules import (
     Scheduler,
 )
 from tests.requirements.document_002 import Application, Call, Hours, executions
+from tests.support.waiting import eventually_async
 
 TASK: Final = "reports.generate_report"
 MINUTELY: Final = IntervalSchedule(timedelta(minutes=1))
@@ -215,3 +216,20 @@ def test_schedulers_on_redis_make_no_duplicate_jobs(
         assert len(tasks.calls) == number + 1
     for one in many:
         one.scheduler.close()
+
+
+async def test_a_coroutine_that_handles_errors_runs_on_the_loop_of_the_scheduler(
+    tasks: Application,
+) -> None:
+    scheduler, loops = Scheduler(), list[asyncio.AbstractEventLoop]()
+    tasks.join(scheduler.scheduler)
+    tasks.bodies[TASK] = lambda: 1 / 0
+
+    @scheduler.on_schedule_error
+    async def handle_schedule_error(schedule_id: str, exception: Exception) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    async with scheduler:
+        await scheduler.trigger_now(scheduler.schedule(TASK, MINUTELY, max_retries=0))
+        await eventually_async(lambda: loops)
+    assert {*loops} == {asyncio.get_running_loop()}
