@@ -106,7 +106,8 @@ class SchedulerService:
         """Stop, and close the store if the service has opened it. Code: STOP_FAILED."""
         if not (stopped := await self.stop_background_processing()):
             return stopped
-        return await self._calls.answer(self._calls.close, code="STOP_FAILED")
+        closed = await self._calls.answer(self._calls.close, code="STOP_FAILED")
+        return stopped if closed else closed
 
     async def schedule_task(self, task_config: Mapping[str, Any]) -> Result:
         """Schedule a task; the data is {"task_id": ..., "status": "scheduled"}.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from ..cleanup import MOST_ROWS, checked_directory, delete_files, delete_rows, parse_interval
-from ..errors import ConfigurationError, InvalidArguments
+from ..errors import ConfigurationError, InvalidArguments, ScheduleNotFound
 from ..lifecycle import OPEN
 from ..models import LONGEST
 from ..triggers import IntervalTrigger
@@ -165,6 +165,8 @@ class Housekeeper:
             return {**said, **self._calls.run(task_id, wait)}
         except Refused as refused:  # one that failed must not keep the others from running
             return {**said, **refused.result.details, "error": refused.result.message}
+        except ScheduleNotFound as error:  # cancelled a moment ago
+            return {**said, "task_id": task_id, "error": str(error)}
 
     def _url(self) -> Any:
         """The database that was given, or that of the store."""
