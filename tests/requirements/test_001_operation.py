@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from advanced_scheduler import ManualClock
-from advanced_scheduler.adapters.service import SCHEDULER_SETTINGS, SchedulerService
+from advanced_scheduler.adapters.service import SCHEDULER_SETTINGS, Result, SchedulerService
 from advanced_scheduler.models import TaskDefinition, TaskStatus
 from tests.requirements.document_001 import AppContext, Framework, rows
 
@@ -100,6 +100,45 @@ async def test_plain_sql_finds_tasks_and_executions_under_the_names_of_the_docum
     assert {row["event_id"] for row in executions} == {row["id"] for row in events}
     assert {row["trace_session_id"] for row in executions} == {"session-456"}
     assert [bool(row["success"]) for row in executions] == [True, True]
+
+
+async def test_plain_sql_finds_what_is_due_and_what_failed(
+    framework: Framework, store_url: str
+) -> None:
+    framework.register("m.broken", lambda parameters: Result.error("BROKEN", "no data"))
+    broken = framework.recurring("hours", 1, module_id="m", function_name="broken")
+    task_id = await framework.scheduled(broken)
+    await framework.scheduled(framework.one_time())
+    await framework.passes(minutes=1)
+    framework.clock.advance(minutes=58)
+
+    query = """
+        SELECT * FROM scheduler_events
+        WHERE status = 'pending'
+        AND next_execution <= ?
+        ORDER BY next_execution ASC
+        LIMIT 100
+    """
+    with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db:
+        assert db.execute(query, [framework.now().isoformat(" ", "microseconds")]).fetchall() == []
+        framework.clock.advance(minutes=1)
+        due = db.execute(query, [framework.now().isoformat(" ", "microseconds")]).fetchall()
+        assert len(due) == 2
+        last = "SELECT last_error, last_execution FROM scheduler_events WHERE id = ?"
+        ((error, at),) = db.execute(last, [task_id]).fetchall()
+        runs = "SELECT success, error, end_time >= start_time FROM scheduler_executions"
+        ((success, told, in_order),) = db.execute(runs).fetchall()
+    assert "BROKEN: no data" in error
+    assert at.startswith("2025-07-16 10:00:00")
+    assert (success, told, in_order) == (0, error, 1)
+
+
+async def test_no_more_tasks_run_at_once_than_the_settings_say() -> None:
+    service = SchedulerService(settings={"max_concurrent_tasks": 2, "keep_execution_history": 7})
+    await service.initialize()
+    assert service.scheduler.max_concurrent_tasks == 2
+    assert service.scheduler.settings.history_days == 7
+    await service.shutdown()
 
 
 async def test_a_module_registers_its_clean_ups_and_what_they_removed_is_recorded(

@@ -130,6 +130,35 @@ async def test_a_function_that_raises_or_answers_a_plain_value_is_understood_too
     assert (bad.status, "ZeroDivisionError" in (bad.error or "")) == (TaskStatus.FAILED, True)
 
 
+@pytest.mark.parametrize("path", ["/tmp/data.csv", None])
+async def test_a_long_task_closes_its_resources_however_it_ends(
+    framework: Framework, path: str | None
+) -> None:
+    closed: list[str] = []
+
+    async def long_running_task(parameters: dict[str, Any]) -> Result:
+        resources: list[str] = []
+        try:
+            resources.append("connection")
+            resources.append("file at " + parameters["file_path"])
+            return Result.success(data={"used": len(resources)})
+        except Exception as e:
+            return Result.error(code="PROCESSING_FAILED", message=str(e))
+        finally:
+            closed.extend(resources)
+
+    framework.register("m.long", long_running_task)
+    config = framework.one_time(module_id="m", function_name="long", parameters={"file_path": path})
+    task_id = await framework.scheduled(config)
+    await framework.passes(hours=1)
+    (row,) = await framework.ended(task_id)
+    if path is None:
+        assert (row.status, closed) == (TaskStatus.FAILED, ["connection"])
+        assert "PROCESSING_FAILED" in (row.error or "")
+    else:
+        assert (row.result, closed) == ({"used": 2}, ["connection", "file at /tmp/data.csv"])
+
+
 def test_a_result_is_made_and_asked_by_the_same_words() -> None:
     good, bad = Result.success(data=[1]), Result.error("CODE", "what went wrong", {"field": "x"})
     assert (good.success, good.data, good.error, good.code, bool(good)) == (

@@ -73,6 +73,11 @@ class SchedulerService:
         if callable(register):
             register(SERVICE_NAME, self)
 
+    @property
+    def scheduler(self) -> AdvancedTaskScheduler:
+        """The one scheduler below; opens its store, in this thread, unless that is open."""
+        return self._calls.scheduler()
+
     async def initialize(self) -> Result:
         """Open the store; nothing runs yet. Safe to repeat. Code: INITIALIZATION_FAILED."""
         return await self._calls.answer(self._initialized, code="INITIALIZATION_FAILED")
@@ -85,7 +90,7 @@ class SchedulerService:
         if not (opened := await self.initialize()):
             return opened
         try:
-            await self._calls.scheduler().start()
+            await self.scheduler.start()
         except Exception as error:
             return Result.error(code="START_FAILED", message=str(error))
         return Result.success(data={"status": "running"})
@@ -97,7 +102,7 @@ class SchedulerService:
         """
         try:
             if self._calls.is_open():
-                await self._calls.scheduler().stop()
+                await self.scheduler.stop()
         except Exception as error:
             return Result.error(code="STOP_FAILED", message=str(error))
         return Result.success(data={"status": "stopped"})
@@ -152,4 +157,4 @@ class SchedulerService:
         return await self.housekeeper.register_cleanup_task(module_id, cleanup_type, config)
 
     def _initialized(self) -> Any:
-        return {"store": type(self._calls.scheduler().store).__name__}
+        return {"store": type(self.scheduler.store).__name__}
