@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ from advanced_scheduler import (
     InvalidArguments,
     InvalidTask,
 )
+from advanced_scheduler.adapters import manager
 from advanced_scheduler.adapters.manager import (
+    SchedulerManager,
     clear_completed_tasks,
     get_all_tasks,
     get_scheduler_manager,
@@ -156,3 +159,14 @@ def test_a_function_with_a_parameter_of_our_name_is_refused(name: str) -> None:
 def test_what_cannot_be_called_is_refused(function: Any) -> None:
     with pytest.raises(InvalidArguments, match="cannot be called; give a function"):
         schedule_task(function)
+
+
+# --- Functions and methods ------------------------------------------------------------------------
+
+
+def test_the_functions_are_the_methods_of_the_manager() -> None:
+    methods = vars(SchedulerManager).keys() & set(manager.__all__)
+    assert len(methods) == 11
+    for name in methods:
+        of_method = inspect.signature(getattr(get_scheduler_manager(), name))
+        assert inspect.signature(getattr(manager, name)) == of_method

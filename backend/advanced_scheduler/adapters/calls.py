@@ -85,7 +85,8 @@ class SchedulerManager:
             except BaseException:
                 self._forget(task_id)
                 raise
-        if callback is not None or not self._stays(task_id):
+            stays = self._stays(task_id)
+        if callback is not None or not stays:
             self.scheduler.on_end(one, lambda row: self._end(row, callback))
         if not self._stopped:
             self._background.start()
