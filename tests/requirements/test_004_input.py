@@ -98,8 +98,9 @@ def test_a_job_may_shut_the_scheduler_down(scheduler: Scheduler) -> None:
 @pytest.mark.parametrize(
     ("job_id", "trigger", "func", "message"),
     [
-        ("", IntervalTrigger(1), nothing, "must be a text that is not empty"),
-        (7, IntervalTrigger(1), nothing, "must be a text that is not empty"),
+        ("", IntervalTrigger(1), nothing, "job_id='' must be a text that is not empty"),
+        (7, IntervalTrigger(1), nothing, "job_id=7 must be a text that is not empty"),
+        ("x" * 201, IntervalTrigger(1), nothing, "has 201 characters; 200 are allowed"),
         ("job", 5, nothing, "5 is not a trigger"),
         ("job", IntervalTrigger, nothing, "is not a trigger"),
         ("job", IntervalTrigger(1), 7, "must be a dotted path or a callable"),

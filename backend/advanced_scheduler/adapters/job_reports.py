@@ -54,14 +54,14 @@ def report_of(
     """The report of a job with these versions, of which these executions have not ended."""
     status = status_of(job, unfinished)
     waiting = sum(row.status is TaskStatus.PENDING for row in unfinished)
-    going = status is JobStatus.RUNNING and job.next_fire_time is not None
+    following = job.next_fire_time if status is JobStatus.RUNNING else None
     return JobReport(
         job_id=job.schedule_id,
         status=status.value,
         trigger_type=type_of(job.trigger["type"]).value,
         execution_count=max(job.run_count - waiting, 0),
         elapsed_time_ms=_elapsed(job, versions, now) // timedelta(milliseconds=1),
-        next_run_time=job.next_fire_time.timestamp() if going and job.next_fire_time else None,
+        next_run_time=None if following is None else following.timestamp(),
         is_finished=status is JobStatus.COMPLETED,
     )
 

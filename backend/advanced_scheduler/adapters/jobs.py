@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeVar
 
 from ..engine.schedule_fields import MOST_CAUGHT_UP
 from ..errors import (
+    InvalidArguments,
     ScheduleExists,
     ScheduleNotFound,
     SchedulerStateError,
@@ -75,6 +76,8 @@ class Scheduler:
         """
         if self._shut_down:
             raise SchedulerStateError(f"job {job_id!r} comes after shutdown(); make a Scheduler()")
+        if not isinstance(job_id, str) or not job_id.strip():
+            raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
         try:
             self.scheduler.register_task(TaskDefinition(job_id, job_id, func))
         except TaskAlreadyRegistered:
