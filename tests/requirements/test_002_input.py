@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any, Final
 
@@ -188,3 +190,22 @@ async def test_saying_the_same_again_makes_no_second_schedule(scheduler: Schedul
     first, again = (scheduler.schedule(TASK, DAILY, **options) for _ in range(2))
     assert first == again
     assert len(await scheduler.list_schedules()) == 1
+
+
+# --- Without the extra ----------------------------------------------------------------------
+
+
+def test_no_client_of_redis_is_needed_without_redis() -> None:
+    program = """
+import sys
+sys.modules["redis"] = None  # as if it were not installed
+from advanced_scheduler.adapters import schedules
+schedules.Scheduler().scheduler.close()
+try:
+    schedules.RedisStorage
+except ValueError as error:
+    print(error)
+"""
+    asked = [sys.executable, "-c", program]
+    answer = subprocess.run(asked, capture_output=True, check=True, text=True)
+    assert "pip install 'advanced-scheduler[redis]'" in answer.stdout

@@ -7,6 +7,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..errors import InvalidArguments, TaskFailed
 from ..events import Event, EventBus, EventType
@@ -15,14 +16,19 @@ from ..models import TaskStatus
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[str, Exception], object]
+H = TypeVar("H", bound=Handler)
 
 
 class ScheduleErrors:
-    """Calls each handler in a thread of its own; coroutines on ``loop``, while that runs."""
+    """Calls each handler in a thread of its own; coroutines on the loop of ``run_here``."""
 
     def __init__(self, events: EventBus) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._events = events
+
+    def run_here(self) -> None:
+        """Run coroutines on the loop that runs now, as long as it does."""
+        self._loop = asyncio.get_running_loop()
 
     def add(self, handler: Handler) -> None:
         """Call it for every failure from now on; raises ``InvalidArguments``."""
@@ -44,8 +50,8 @@ class ScheduleErrors:
             answer = handler(schedule_id, error)
             if not inspect.iscoroutine(answer):
                 return
-            if self.loop is not None and self.loop.is_running():
-                asyncio.run_coroutine_threadsafe(answer, self.loop).result()
+            if self._loop is not None and self._loop.is_running():
+                asyncio.run_coroutine_threadsafe(answer, self._loop).result()
             else:
                 asyncio.run(answer)
         except Exception:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import tzinfo
+from importlib import import_module
 from itertools import takewhile
 from operator import attrgetter
-from typing import Any, Final, Literal, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
 
 from ..aio import AsyncCalls
 from ..clock import Clock
@@ -24,10 +24,9 @@ from ..errors import (
 from ..models import Schedule
 from ..scheduler import AdvancedTaskScheduler
 from ..stores.base import Store
-from ..stores.redis import RedisStorage
 from ..triggers import EventTrigger, trigger_from_json
 from ..triggers.zones import zone_of
-from .schedule_errors import ScheduleErrors
+from .schedule_errors import H, ScheduleErrors
 from .schedule_options import (
     WINDOW,
     defaults_of,
@@ -64,7 +63,16 @@ __all__ = [
     "WeeklySchedule",
 ]
 
-Handler = TypeVar("Handler", bound=Callable[[str, Exception], object])
+if TYPE_CHECKING:
+    from ..stores.redis import RedisStorage
+else:
+
+    def __getattr__(name: str) -> Any:
+        """``RedisStorage``, at its first use: the client of Redis is an extra."""
+        if name == "RedisStorage":
+            return import_module("advanced_scheduler.stores.redis").RedisStorage
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 PAUSED_WITH_ALL: Final = "paused with all schedules"
 
@@ -74,13 +82,13 @@ class Scheduler(ScheduleVerbs):
 
     ``queue_name`` and ``timezone`` are those of schedules that name none. ``check_interval``
     (seconds, 60 at most) is how often the store is asked for what no signal told of; what is due
-    runs on time all the same. ``missed_schedule_handling`` says what becomes of instants that
-    passed by while no scheduler ran: ``trigger`` runs the latest ``max_missed_schedules`` (10);
-    ``latest``, the default, the last one; ``skip`` none, unless the last one is no more than
-    ``missed_threshold`` seconds ago (None: half the time to the next). ``lock_timeout`` (seconds)
-    is for how long a node that died keeps its work; ``instance_id`` is the name of this one.
-    ``storage`` is a URL or a store. Metrics are collected from ``serve_metrics`` on, which
-    ``metrics_enabled=False`` forbids. Raises ``ValueError`` for what cannot work.
+    is on time all the same. ``missed_schedule_handling`` is what becomes of instants that passed
+    while no scheduler ran: ``trigger`` runs the latest ``max_missed_schedules`` (10); ``latest``,
+    the default, the last one; ``skip`` none, unless the last one is no more than
+    ``missed_threshold`` seconds ago (None: half the time to the next). For ``lock_timeout``
+    seconds a node that died keeps its work; ``instance_id`` names this one. ``storage`` is a URL
+    or a store. Metrics are collected from ``serve_metrics`` on, which ``metrics_enabled=False``
+    forbids. Raises ``ValueError`` for what cannot work.
     """
 
     def __init__(
@@ -108,7 +116,7 @@ class Scheduler(ScheduleVerbs):
         own = (check_interval, lock_timeout, storage, instance_id, settings, clock)
         if scheduler is not None and any(one is not None for one in own):
             raise ConfigurationError(
-                "the scheduler that is given has its own check_interval, lock_timeout, storage, "
+                "a scheduler that is given has its own check_interval, lock_timeout, storage, "
                 "instance_id, settings and clock; leave them out"
             )
         self._owned = scheduler is None
@@ -194,7 +202,7 @@ class Scheduler(ScheduleVerbs):
 
     async def start(self) -> None:
         """Run on the caller's event loop."""
-        self._errors.loop = asyncio.get_running_loop()
+        self._errors.run_here()
         await self.scheduler.start()
 
     async def pause(self) -> None:
@@ -222,7 +230,7 @@ class Scheduler(ScheduleVerbs):
         await self.start()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.shutdown()
 
     def serve_metrics(self, port: int = 9464, host: str = "127.0.0.1") -> Any:
@@ -231,7 +239,7 @@ class Scheduler(ScheduleVerbs):
             raise SchedulerStateError("metrics_enabled=False: this scheduler collects no metrics")
         return self.scheduler.serve_metrics(port, host)
 
-    def on_schedule_error(self, handler: Handler) -> Handler:
+    def on_schedule_error(self, handler: H) -> H:
         """Call ``handler(schedule_id, exception)`` when an execution has failed for good.
 
         It is told by the node on which that came to pass: a plain function in a thread of its
