@@ -77,6 +77,18 @@ async def test_what_is_no_dict_is_refused(framework: Framework, config: Any) -> 
     assert (await framework.service.schedule_task(config)).code == "TASK_SCHEDULING_FAILED"
 
 
+@pytest.mark.parametrize(
+    ("function_name", "info"),
+    [("export", {}), ("m.export", {}), (7, {"schedule_time": "2030-01-01"}), ("m.export", None)],
+)
+async def test_a_job_that_is_wrong_is_refused(
+    framework: Framework, function_name: Any, info: Any
+) -> None:
+    result = await framework.service.job_manager.create_job("job", function_name, {}, info)
+    assert result.code == "TASK_SCHEDULING_FAILED"
+    assert framework.scheduler.get_schedules() == []
+
+
 async def test_parameters_that_cannot_be_stored_are_refused(framework: Framework) -> None:
     config = framework.one_time(parameters={"handle": object()})
     result = await framework.service.schedule_task(config)

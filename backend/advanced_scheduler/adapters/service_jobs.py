@@ -34,13 +34,10 @@ class JobManager:
 
         Without a ``module_id`` among them, ``function_name`` is "module.function".
         """
-        config = {"name": name, "function_name": function_name, "parameters": parameters}
-        if not isinstance(schedule_info, Mapping):
-            return await self.schedule({**config, "schedule_info": schedule_info})
-        if "module_id" not in schedule_info and isinstance(function_name, str):
-            module_id, _, function_name = function_name.rpartition(".")
-            config |= {"module_id": module_id, "function_name": function_name}
-        return await self.schedule({**config, **schedule_info})
+        given = {"name": name, "function_name": function_name, "parameters": parameters}
+        return await self._calls.answer(
+            self._create, given, schedule_info, code="TASK_SCHEDULING_FAILED", details=given
+        )
 
     async def schedule(self, config: Mapping[str, Any]) -> Result:
         """See ``SchedulerService.schedule_task``."""
@@ -97,6 +94,12 @@ class JobManager:
         """
         days = self._calls.settings.keep_execution_history
         return await self._calls.answer(clear_ended, self._calls, days)
+
+    def _create(self, given: dict[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+        if "module_id" not in info:
+            module_id, _, function_name = str(given["function_name"]).rpartition(".")
+            given = {**given, "module_id": module_id, "function_name": function_name}
+        return self._schedule({**given, **info})
 
     def _schedule(self, config: object) -> dict[str, Any]:
         calls = self._calls
