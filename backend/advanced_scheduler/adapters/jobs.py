@@ -16,6 +16,7 @@ from ..errors import (
     TaskAlreadyRegistered,
     TaskNotRegistered,
 )
+from ..faults import is_storable
 from ..lifecycle import OPEN
 from ..models import Placeholder, Schedule, TaskDefinition, TaskExecution
 from ..scheduler import AdvancedTaskScheduler
@@ -76,7 +77,7 @@ class Scheduler:
         """
         if self._shut_down:
             raise SchedulerStateError(f"job {job_id!r} comes after shutdown(); make a Scheduler()")
-        if not isinstance(job_id, str) or not job_id.strip():
+        if not is_storable(job_id) or not job_id.strip():
             raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
         try:
             self.scheduler.register_task(TaskDefinition(job_id, job_id, func))
