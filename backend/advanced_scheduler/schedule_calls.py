@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Unpack
+from typing import Any, Final, Literal, Unpack
 
 from .engine.commands import Commands
 from .engine.parked import parked
@@ -12,7 +12,6 @@ from .engine.parts import Parts
 from .engine.schedule_fields import Policies
 from .engine.schedule_report import state_of, statistics, status_of_schedule
 from .engine.schedules import Edit, Schedules
-from .engine.steps import Wish
 from .errors import InvalidArguments
 from .faults import is_storable
 from .models import (
@@ -33,6 +32,9 @@ from .triggers import (
     next_runs,
     trigger_from_json,
 )
+
+_STATES: Final = ("active", "paused", "ended")
+_MOST_RUNS: Final = 10_000
 
 
 class ScheduleCalls:
@@ -178,19 +180,17 @@ class ScheduleCalls:
         overlap policy lets nothing run, the id is that of the execution that has not ended.
         Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
         """
-        given = None if args is None else tuple(args)
-        wish = Wish(reason="run by hand", args=given, kwargs={**(kwargs or {})}, by_hand=True)
-        return self._schedules.run(schedule_id, wish)
+        return self._schedules.run(schedule_id, args, kwargs)
 
     def trigger_event(self, name: str, payload: Mapping[str, Any] | None = None) -> list[str]:
         """Run every schedule whose trigger is ``EventTrigger(name)``; answers the execution ids.
 
         The executions are stored when this returns, and run as soon as a node is up. What of
-        ``payload`` the function has parameters for is passed by name; all of it is kept in the
-        execution's ``extras["metadata"]``. Raises ``TaskNotRegistered`` and ``InvalidArguments``
-        before anything is stored.
+        ``payload`` (JSON) the function has parameters for is passed by name; all of it is kept
+        in the execution's ``extras["metadata"]``. Raises ``TaskNotRegistered`` and
+        ``InvalidArguments`` before anything is stored.
         """
-        return self._schedules.trigger_event(name, payload or {})
+        return self._schedules.trigger_event(name, {} if payload is None else payload)
 
     def get_schedules(self) -> list[Schedule]:
         """All schedules of the store, by id."""
@@ -209,12 +209,19 @@ class ScheduleCalls:
         tags: Collection[str] = (),
         status: Literal["active", "paused", "ended"] | None = None,
     ) -> list[Schedule]:
-        """The schedules for which all of this holds, by id; ``tags`` are those it must have."""
+        """The schedules for which all of this holds, by id; ``tags`` are those it must have.
+
+        Raises ``InvalidArguments``.
+        """
         found = self._parts.store.find_schedules(
             ScheduleFilter(name=name, event=event, task_id=task_id)
         )
         if isinstance(tags, str):
             raise InvalidArguments(f"tags={tags!r} must be a list of texts")
+        if status not in (None, *_STATES):
+            raise InvalidArguments(
+                f"status={status!r} must be one of {', '.join(_STATES)}, or None"
+            )
         return [
             one for one in found if set(tags) <= set(one.tags) and status in (None, state_of(one))
         ]
@@ -226,8 +233,10 @@ class ScheduleCalls:
     def next_runs(self, schedule_id: str, count: int = 5) -> list[NextRun]:
         """The next instants, as if it were not paused; a note marks what a clock change moves.
 
-        Raises ``ScheduleNotFound``.
+        Raises ``ScheduleNotFound``, and ``InvalidArguments`` for a ``count`` beyond 10,000.
         """
+        if type(count) is not int or not 0 <= count <= _MOST_RUNS:
+            raise InvalidArguments(f"count={count!r} must be a whole number, 0 to {_MOST_RUNS:,}")
         seen = self._schedules.get(schedule_id)
         start = seen.next_fire_time
         if start is None:

@@ -62,7 +62,7 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
         priority=_priority(options.priority),
         after=_texts("after", options.after),
         tags=_texts("tags", options.tags),
-        metadata=_metadata(options.metadata, metadata_bytes),
+        metadata=plain_json("metadata", options.metadata, metadata_bytes),
     )
 
 
@@ -170,22 +170,22 @@ def _check_retry(retry: object) -> None:
             )
 
 
-def _metadata(metadata: object, limit_bytes: int) -> Mapping[str, Any]:
-    if not isinstance(metadata, Mapping):
-        raise _bad("metadata", metadata, "a dict with texts as keys")
-    if not metadata:
+def plain_json(name: str, value: object, limit_bytes: int = METADATA_BYTES) -> Mapping[str, Any]:
+    """A dict of plain JSON that is ours alone; raises ``InvalidArguments`` for anything else."""
+    if not isinstance(value, Mapping):
+        raise _bad(name, value, "a dict with texts as keys")
+    if not value:
         return {}
     try:
-        plain, size = pack_plain(dict(metadata))
+        plain, size = pack_plain(dict(value))
     except NotStorable as error:
         raise InvalidArguments(
-            f"metadata={_SHOW.repr(metadata)} cannot be stored: {error}; pass plain JSON, with "
-            "texts as keys"
+            f"{name}={_SHOW.repr(value)} cannot be stored: {error}; pass plain JSON, with texts "
+            "as keys"
         ) from error
     if size > limit_bytes:
         raise InvalidArguments(
-            f"metadata={_SHOW.repr(metadata)} takes {size:,} bytes of JSON; {limit_bytes:,} are "
-            "allowed"
+            f"{name}={_SHOW.repr(value)} takes {size:,} bytes of JSON; {limit_bytes:,} are allowed"
         )
     return cast(Mapping[str, Any], plain)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from ..errors import InvalidArguments
+from ..faults import is_storable
 from ..models import (
     LONGEST,
     MisfirePolicy,
@@ -19,6 +20,7 @@ from .options import checked, retry_fields
 
 MOST_CAUGHT_UP: Final = 1000
 NAME_LENGTH: Final = 200
+TEXT_LENGTH: Final = 10_000
 
 
 class Policies(TypedDict, total=False):
@@ -64,15 +66,38 @@ def checked_policies(policies: Mapping[str, Any]) -> dict[str, Any]:
     return fields | {name: check(name, policies[name]) for name, check in checks.items()}
 
 
-def checked_name(name: object) -> str:
-    """A name for a schedule; raises ``InvalidArguments``."""
+def checked_name(name: object, what: str = "name") -> str:
+    """A name or an id for a schedule; raises ``InvalidArguments``."""
     printable = isinstance(name, str) and name.isprintable() and name.strip() == name
     if printable and isinstance(name, str) and 0 < len(name) <= NAME_LENGTH:
         return name
     raise InvalidArguments(
-        f"name={reprlib.repr(name)} must be a text of 1 to {NAME_LENGTH} printable characters, "
+        f"{what}={reprlib.repr(name)} must be a text of 1 to {NAME_LENGTH} printable characters, "
         "without blanks at its ends"
     )
+
+
+def checked_changelog(changelog: object) -> str | None:
+    """What an edit is for; raises ``InvalidArguments``."""
+    if changelog is None or (
+        is_storable(changelog) and isinstance(changelog, str) and len(changelog) <= TEXT_LENGTH
+    ):
+        return changelog
+    raise InvalidArguments(
+        f"changelog={reprlib.repr(changelog)} must be a text of at most {TEXT_LENGTH:,} "
+        "characters that every store takes, or None"
+    )
+
+
+def checked_call(
+    args: object, kwargs: object
+) -> tuple[tuple[Any, ...] | None, dict[str, Any] | None]:
+    """Arguments in the shape of arguments, or None; raises ``InvalidArguments``."""
+    if args is not None and (isinstance(args, str | bytes) or not isinstance(args, Sequence)):
+        raise InvalidArguments(f"args={reprlib.repr(args)} must be a list of positional arguments")
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise InvalidArguments(f"kwargs={reprlib.repr(kwargs)} must be a dict of keyword arguments")
+    return None if args is None else tuple(args), None if kwargs is None else {**kwargs}
 
 
 def _one_of(kind: type[MisfirePolicy] | type[OverlapPolicy]) -> Callable[[str, Any], Any]:

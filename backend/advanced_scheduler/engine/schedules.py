@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
 from ..errors import (
-    InvalidArguments,
     InvalidTrigger,
     ScheduleExists,
     ScheduleNotFound,
@@ -21,10 +19,11 @@ from ..models import DEFINITION, Schedule, ScheduleFilter
 from ..registry import RegisteredTask
 from ..stores.base import Firing, Signal
 from ..triggers import EventTrigger, Trigger, trigger_from_json
+from .options import plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
 from .schedule_edits import INSTANT, id_of, is_same, not_run, seeded, shifted, with_trigger
-from .schedule_fields import checked_name, checked_policies
+from .schedule_fields import checked_call, checked_changelog, checked_name, checked_policies
 from .steps import Wish
 from .ticker import ATTEMPTS
 
@@ -65,9 +64,12 @@ class Schedules:
         assert isinstance(wanted.trigger, Trigger)
         trigger, chosen = wanted.trigger, checked_policies(wanted.policies)
         waits = isinstance(trigger, EventTrigger)
-        args, kwargs = self._packed(task, wanted.args or (), wanted.kwargs or {}, waits)
+        args, kwargs = self._packed(task, wanted.args, wanted.kwargs, waits)
         name = None if wanted.name is None else checked_name(wanted.name)
-        schedule_id = schedule_id or id_of(task, trigger, args, kwargs, name)
+        if schedule_id is None:
+            schedule_id = id_of(task, trigger, args, kwargs, name)
+        else:
+            checked_name(schedule_id, "schedule_id")
         trigger = self._fitting(trigger, schedule_id)
         asked = Schedule(
             schedule_id=schedule_id,
@@ -76,7 +78,7 @@ class Schedules:
             args=args,
             kwargs=kwargs,
             name=name,
-            changelog=wanted.changelog,
+            changelog=checked_changelog(wanted.changelog),
             **chosen,
         )
         try:
@@ -181,8 +183,10 @@ class Schedules:
         kept = self._parts.store.versions(schedule_id)
         return kept or [seen]  # stored by a release that kept no versions
 
-    def run(self, schedule_id: str, wish: Wish) -> str:
+    def run(self, schedule_id: str, args: object, kwargs: object) -> str:
         """Run it once, now; answers the id of the execution, or of the one that has not ended."""
+        given, named = checked_call(args, kwargs)
+        wish = Wish(reason="run by hand", args=given, kwargs=named or {}, by_hand=True)
         while True:
             ids = self._parts.ticker.run(lambda: [self.get(schedule_id)], wish)
             if ids:  # else what stood in its way has just ended
@@ -191,22 +195,16 @@ class Schedules:
     def trigger_event(self, name: str, payload: object) -> list[str]:
         """Run what waits for this event; answers the ids of the executions."""
         query = ScheduleFilter(event=EventTrigger(name).event_name)
-        if not isinstance(payload, Mapping) or not all(isinstance(key, str) for key in payload):
-            raise InvalidArguments(
-                f"payload={reprlib.repr(payload)} must be a dict with texts as keys"
-            )
-        wish = Wish(reason=f"event {name!r}", kwargs={}, payload=payload)
+        brought = plain_json("payload", payload)
+        wish = Wish(reason=f"event {name!r}", kwargs={}, payload=brought)
         return self._parts.ticker.run(lambda: self._parts.store.find_schedules(query), wish)
 
     def _packed(
         self, task: RegisteredTask, args: object, kwargs: object, waits: bool
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """``waits``: for an event, which may bring what the function needs beside these."""
-        if isinstance(args, str | bytes) or not isinstance(args, Sequence):
-            raise InvalidArguments(f"args={args!r} must be a list of positional arguments")
-        if not isinstance(kwargs, Mapping):
-            raise InvalidArguments(f"kwargs={kwargs!r} must be a dict of keyword arguments")
-        return self._parts.arguments.pack(task, tuple(args), {**kwargs}, partly=waits)
+        given, named = checked_call(args, kwargs)
+        return self._parts.arguments.pack(task, given or (), named or {}, partly=waits)
 
     def _fitting(self, trigger: Trigger, schedule_id: str) -> Trigger:
         """What the store can keep of it; raises ``InvalidTrigger``."""
@@ -260,6 +258,7 @@ class Schedules:
 
         A trigger goes only once the ledger has all of its instants up to now.
         """
+        changelog = checked_changelog(changelog)
         for _ in range(ATTEMPTS):
             seen = self.get(schedule_id)
             if version is not None and version != seen.version:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from ..errors import InvalidTrigger
+from ..faults import is_storable
 from .trigger import Trigger
 
 LONGEST_NAME: Final = 200
@@ -20,7 +21,7 @@ class EventTrigger(Trigger):
     kind: ClassVar[str] = "event"
 
     def __init__(self, name: str) -> None:
-        if type(name) is not str or not 1 <= len(name) <= LONGEST_NAME:
+        if not (type(name) is str and is_storable(name) and 1 <= len(name) <= LONGEST_NAME):
             raise InvalidTrigger(
                 f"name={name!r} is not the name of an event: a text of 1 to {LONGEST_NAME} "
                 "characters"

@@ -289,6 +289,44 @@ def test_an_event_that_one_listener_cannot_take_runs_none(
     assert scheduler.store.find(ExecutionFilter()) == []
 
 
+ODD = object()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s, one: s.create_schedule("job", every_second(), schedule_id=5), "schedule_id=5"),
+        (lambda s, one: s.create_schedule("job", every_second(), schedule_id=""), "schedule_id=''"),
+        (lambda s, one: s.create_schedule("job", every_second(), schedule_id="a\0"), "schedule_id"),
+        (lambda s, one: s.create_schedule("job", every_second(), changelog=ODD), "changelog=<obj"),
+        (lambda s, one: s.update_schedule(one, args=[1], changelog=5), "changelog=5"),
+        (lambda s, one: s.update_schedule(one, args=[1], changelog="a\0"), "changelog='a"),
+        (lambda s, one: s.pause_schedule(one, changelog="\ud800"), "changelog="),
+        (lambda s, one: s.run_schedule_now(one, args="ab"), "args='ab' must be a list"),
+        (lambda s, one: s.run_schedule_now(one, args=5), "args=5 must be a list"),
+        (lambda s, one: s.run_schedule_now(one, kwargs=["a"]), r"kwargs=\['a'\] must be a dict"),
+        (lambda s, one: s.trigger_event("e", {"a": ODD}), "payload={'a': <obj"),
+        (lambda s, one: s.trigger_event("e", []), "payload=.* must be a dict"),
+        (lambda s, one: s.trigger_event("e\0"), "name='e.x00' is not the name of an event"),
+        (lambda s, one: s.find_schedules(status="over"), "status='over' must be one of active"),
+        (lambda s, one: s.next_runs(one, -1), "count=-1 must be a whole number"),
+        (lambda s, one: s.next_runs(one, 10**9), "count=1000000000"),
+    ],
+)
+def test_a_bad_wish_is_refused_and_nothing_is_stored(
+    scheduler: AdvancedTaskScheduler,
+    call: Callable[[AdvancedTaskScheduler, str], object],
+    message: str,
+) -> None:
+    ready(scheduler)
+    one = scheduler.create_schedule("job", EventTrigger("e"))
+    before = scheduler.get_schedules()
+    with pytest.raises(ValueError, match=message):
+        call(scheduler, one)
+    assert scheduler.get_schedules() == before
+    assert scheduler.executions() == []
+
+
 def test_events_from_many_threads_are_all_run(scheduler: AdvancedTaskScheduler) -> None:
     ready(scheduler)
     scheduler.create_schedule("job", EventTrigger("e"))
