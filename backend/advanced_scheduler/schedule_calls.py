@@ -162,8 +162,8 @@ class ScheduleCalls:
     def resume_schedule(self, schedule_id: str, *, catch_up: bool = False) -> Schedule:
         """Go on; raises ``ScheduleNotFound``.
 
-        The instants of the pause are recorded as paused; with ``catch_up`` they are treated as
-        missed ones, by the misfire policy.
+        The instants of the pause, and one that was due and not fired when it began, are recorded
+        as paused; with ``catch_up`` they are treated as missed ones, by the misfire policy.
         """
         return self._schedules.resume(schedule_id, catch_up=catch_up)
 
