@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -137,7 +137,11 @@ def test_a_handler_that_cannot_be_called_is_refused(scheduler: Scheduler) -> Non
 
 async def test_a_new_schedule_keeps_the_zone_and_the_window(scheduler: Scheduler) -> None:
     schedule_id = scheduler.schedule(
-        TASK, DAILY, timezone="Asia/Tokyo", start_date="2023-05-01", end_date="2023-05-02T12:00"
+        TASK,
+        DAILY,
+        timezone="Asia/Tokyo",
+        start_date=datetime(2023, 5, 1, 9, 30),  # noqa: DTZ001  # in Tokyo
+        end_date="2023-05-02T12:00",
     )
     await scheduler.update_schedule(schedule_id, DailySchedule(["10:00"]))
     assert await scheduler.get_next_run_times(schedule_id) == [

@@ -233,10 +233,9 @@ async def test_the_last_retry_is_the_last(
 ) -> None:
     tasks.bodies[TASK] = lambda: 1 / 0
     end = START + timedelta(hours=1, minutes=30)
-    schedule_id = scheduler.schedule(TASK, HOURLY, max_retries=1, retry_delay=60, end_date=end)
-    for minutes in (60, 1, 1, 120):
-        await hours.passing(scheduler, minutes=minutes)
-    assert len(tasks.calls) == 2
+    schedule_id = scheduler.schedule(TASK, HOURLY, max_retries=1, retry_delay=30, end_date=end)
+    ran = [len(await hours.passing(scheduler, seconds=each)) for each in (3600, 29, 1, 60, 3600)]
+    assert ran == [1, 0, 1, 0, 0]
     assert executions(scheduler, schedule_id)[0].status is TaskStatus.FAILED
 
 
