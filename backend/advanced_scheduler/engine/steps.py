@@ -97,13 +97,13 @@ class Steps:
             why = f"{wish.reason}, while the schedule was paused"
             decision = Decision(instant, TickOutcome.PAUSED, why)
         (decision,) = without_overlap(schedule.overlap, [decision], _standing(there))
-        rows: list[TaskExecution] = []
         request = self._request_of(task, schedule, instant, wish)
-        prepared = self._intake.prepare([request], instant)  # also where it does not run
-        if decision.outcome is TickOutcome.FIRED:
-            rows = _in_turn(schedule, prepared, there)
+        (row,) = self._intake.prepare([request], now)  # also where it does not run
+        rows: list[TaskExecution] = []
+        if decision.outcome is TickOutcome.FIRED:  # at once, though its instant may be later
+            rows = _in_turn(schedule, [row.with_changes({"due_time": now})], there)
         planned = Plan([decision], schedule.next_fire_time)
-        return _step(schedule, planned, rows, there, instant, by_hand=wish.by_hand)
+        return _step(schedule, planned, rows, there, now, by_hand=wish.by_hand)
 
     def not_ended(self, schedule: Schedule) -> list[TaskExecution]:
         """The executions that the overlap policy looks at: what has begun, and the latest others.
