@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -141,22 +142,29 @@ async def test_no_more_tasks_run_at_once_than_the_settings_say() -> None:
     await service.shutdown()
 
 
+def fill_sessions(store_url: str, times: Sequence[datetime]) -> None:
+    """A table of the application, in the database of the store."""
+    with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db, db:
+        db.execute("CREATE TABLE user_sessions (id INTEGER PRIMARY KEY, expires_at DATETIME)")
+        rows = [[str(time)] for time in times]
+        db.executemany("INSERT INTO user_sessions (expires_at) VALUES (?)", rows)
+
+
+def fill_uploads(folder: Path, now: datetime, ages: Mapping[str, int]) -> None:
+    """Files of these ages, in hours."""
+    folder.mkdir()
+    for name, hours in ages.items():
+        (folder / name).write_text("five!")
+        then = now.timestamp() - hours * 3600
+        os.utime(folder / name, (then, then))
+
+
 async def test_a_module_registers_its_clean_ups_and_what_they_removed_is_recorded(
     framework: Framework, store_url: str, tmp_path: Path
 ) -> None:
-    with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db, db:
-        db.execute("CREATE TABLE user_sessions (id INTEGER PRIMARY KEY, expires_at DATETIME)")
-        times = [framework.now() + timedelta(minutes=n) for n in (-1, 5, 65)]
-        db.executemany(
-            "INSERT INTO user_sessions (expires_at) VALUES (?)", [[str(t)] for t in times]
-        )
+    fill_sessions(store_url, [framework.now() + timedelta(minutes=n) for n in (-1, 5, 65)])
     uploads = tmp_path / "uploads"
-    for name, age in (("old", 25), ("new", 1)):
-        uploads.mkdir(exist_ok=True)
-        (uploads / name).write_text("five!")
-        then = framework.clock.now().timestamp() - age * 3600
-        os.utime(uploads / name, (then, then))
-
+    fill_uploads(uploads, framework.clock.now(), {"old": 25, "new": 1})
     scheduler = framework.context.get_service("core.scheduler.service")
     sessions = await scheduler.register_cleanup_task(
         module_id="standard.user_auth",
