@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import threading
@@ -131,6 +132,11 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
     def task_definitions(self) -> Mapping[str, TaskDefinition]:
         """The registered definitions by task id: live, and read-only."""
         return self._parts.registry.definitions
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started in this process, and not stopped since."""
+        return self._node is not None and not self._node.ending
 
     @property
     def running_tasks(self) -> int:
@@ -281,14 +287,13 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
             raise
 
     async def stop(self, wait: bool = True) -> None:
-        """Claim no more; let running work end within ``drain_seconds``, or give it back at once."""
-        if (node := self._node) is None:
-            return
-        try:
-            await node.stop(wait=wait)
-        finally:
-            if node.stopped and self._node is node:
-                self._node = None
+        """Claim no more; let running work end within ``drain_seconds``, or give it back at once.
+
+        Who waits lets the callbacks of what has ended return as well, for 5 seconds at most.
+        """
+        await self._stop_node(wait)
+        if wait:
+            await asyncio.to_thread(self._callbacks.drain)
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -302,8 +307,9 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
     @contextmanager
     def running(self) -> Iterator[AdvancedTaskScheduler]:
         """Host the engine in a thread, for programs that have no event loop."""
-        with hosted(self.start, self.stop):
+        with hosted(self.start, self._stop_node):
             yield self
+        self._callbacks.drain()  # in this thread: it may be theirs
 
     async def run_due(self) -> int:
         """Fire due schedules, then claim, run and settle once; answers how many executions ran.
@@ -327,6 +333,15 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
         self._servers.clear()
         self._callbacks.close()
         self._parts.close()
+
+    async def _stop_node(self, wait: bool = True) -> None:
+        if (node := self._node) is None:
+            return
+        try:
+            await node.stop(wait=wait)
+        finally:
+            if node.stopped and self._node is node:
+                self._node = None
 
     def _new_node(self) -> Node:
         return Node(

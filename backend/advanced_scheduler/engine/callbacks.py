@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 Callback = Callable[[TaskExecution], object]
 
 PAGE: Final = 500  # executions to ask for in one call
-CLOSING_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 5.0
 
 
 class Callbacks:
@@ -39,6 +39,7 @@ class Callbacks:
         self._lock = free_in_child(threading.Lock())
         self._waiting: dict[str, list[Callback]] = {}
         self._ended: deque[TaskExecution] = deque()
+        self._drains: list[threading.Event] = []
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         events.subscribe(self._hear, [EventType.FINISHED])
@@ -64,14 +65,26 @@ class Callbacks:
             self._ended.append(row)
             self._woken.set()
 
+    def drain(self) -> None:
+        """Return once whoever waited for what has ended was called; after 5 seconds in any case.
+
+        A callback does not wait for itself.
+        """
+        drained = threading.Event()
+        with self._lock:
+            if self._thread in (None, threading.current_thread()):
+                return
+            self._drains.append(drained)
+        self._woken.set()
+        if not drained.wait(DRAIN_SECONDS):
+            logger.warning("callbacks are not done after %.0f s, and left alone", DRAIN_SECONDS)
+
     def close(self) -> None:
-        """Call nobody any more; waits a moment for a callback that is under way."""
+        """Drain, and call nobody any more."""
+        self.drain()
         with self._lock:
             self._waiting.clear()
-            thread = self._thread
         self._woken.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(CLOSING_SECONDS)
 
     def _look(self, execution_id: str) -> TaskExecution:
         for row in self._store.get([execution_id]) if is_storable(execution_id) else ():
@@ -96,12 +109,16 @@ class Callbacks:
         while True:
             heard = self._woken.wait(self._poll)
             self._woken.clear()
-            if not heard:
+            with self._lock:
+                drains, self._drains = self._drains, []
+            if drains or not heard:
                 self._ask()
             while self._ended:
                 self._call(self._ended.popleft())
+            for drained in drains:
+                drained.set()
             with self._lock:
-                if not self._waiting:
+                if not self._waiting and not self._drains:
                     self._thread = None
                     return
 
@@ -134,4 +151,5 @@ class Callbacks:
         """In a forked process: whoever waits does so in the parent."""
         self._waiting.clear()
         self._ended.clear()
+        self._drains.clear()
         self._woken, self._thread = threading.Event(), None

@@ -164,8 +164,46 @@ def test_what_is_trimmed_unseen_is_no_longer_waited_for(
 def test_nobody_is_called_after_the_close(office: Office) -> None:
     office.callbacks.add("e", office.note)
     office.callbacks.close()
+    eventually(lambda: office.callbacks._thread is None)
     office.end_here("e")
-    assert (office.callbacks._thread, office.heard) == (None, [])
+    assert office.heard == []
+
+
+def test_a_close_calls_first_who_waits_for_what_has_ended(office: Office) -> None:
+    office.callbacks.add("e", office.note)
+    office.callbacks.add("f", office.note)
+    office.end_elsewhere("e")
+    office.callbacks.close()
+    assert office.heard == [("e", 7)]
+
+
+def test_a_drain_leaves_who_waits_for_what_goes_on(office: Office) -> None:
+    office.callbacks.drain()
+    office.callbacks.add("e", office.note)
+    office.callbacks.drain()
+    assert office.heard == []
+    office.end_here("e")
+    office.callbacks.drain()
+    assert office.heard == [("e", 7)]
+
+
+def test_a_callback_that_goes_on_for_too_long_is_left_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("advanced_scheduler.engine.callbacks.DRAIN_SECONDS", 0.01)
+    gate = threading.Event()
+    office.callbacks.add("e", lambda _: gate.wait(10))
+    office.end_here("e")
+    office.callbacks.drain()
+    assert "callbacks are not done after" in caplog.text
+    gate.set()
+
+
+def test_a_callback_may_drain_the_others(office: Office) -> None:
+    office.callbacks.add("e", lambda _: office.callbacks.close())
+    office.callbacks.add("e", office.note)
+    office.end_here("e")
+    eventually(lambda: office.heard == [("e", 7)])
 
 
 def test_a_forked_process_leaves_the_callbacks_to_its_parent(office: Office) -> None:
