@@ -7,7 +7,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_READY := .venv-bench/.ready
+BENCH_READY := .venv-bench/.ready .venv-bench-3.12/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lint types env lock clean
@@ -24,7 +24,7 @@ test: $(READY) ## run the tests, scenarios included; ARGS="-k cron" goes to pyte
 check: ## run everything that CI runs
 	.ci/run
 
-bench: $(READY) $(BENCH_READY) ## measure speed, side by side with the peers
+bench: $(READY) $(BENCH_READY) ## measure speed beside the peers; ARGS: --goals, --full, --repeats 1
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks $(ARGS)
 
 lint: $(READY) ## check style and layers
@@ -57,10 +57,20 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # APScheduler 4 and 3 are one package to pip, so the peers of the benchmark live apart.
-$(BENCH_READY): tests/benchmarks/peers.txt
+.venv-bench/.ready: tests/benchmarks/peers.txt
 	$(call venv,.venv-bench)
-	@$(call pip,.venv-bench) install --requirement tests/benchmarks/peers.txt
+	@$(call pip,.venv-bench) install --requirement $<
 	@touch $@
+
+# A peer needs Python 3.12, and is left out where there is none.
+.venv-bench-3.12/.ready: PYTHON = $(shell \
+	for one in python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python; do \
+	"$$one" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>&- && echo "$$one"; done \
+	| head -n 1)
+.venv-bench-3.12/.ready: tests/benchmarks/peers-3.12.txt
+	$(if $(PYTHON),$(call venv,.venv-bench-3.12),@echo "no Python 3.12, so no ardiq")
+	$(if $(PYTHON),@$(call pip,.venv-bench-3.12) install --requirement $<)
+	$(if $(PYTHON),@touch $@)
 
 # Debian's python3 has no ensurepip: there the venv is made without pip, and filled from outside.
 define venv

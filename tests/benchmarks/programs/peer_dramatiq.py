@@ -12,7 +12,7 @@ from typing import Any
 from dramatiq import Middleware, Worker, actor
 from dramatiq.brokers.redis import RedisBroker
 
-from tests.benchmarks.programs.clockwork import order, say
+from tests.benchmarks.programs.clockwork import order, rates, say
 
 
 def noop(value: int) -> None:
@@ -34,7 +34,7 @@ class Acknowledged(Middleware):  # type: ignore[misc]
                 self.done.set()
 
 
-def main(url: str, n: int, concurrency: int, _: int) -> None:
+def main(url: str, n: int, concurrency: int) -> None:
     broker = RedisBroker(url=url)
     acknowledged = Acknowledged(n)
     broker.add_middleware(acknowledged)
@@ -49,7 +49,7 @@ def main(url: str, n: int, concurrency: int, _: int) -> None:
     ended = time.perf_counter()
     worker.stop()
     broker.close()
-    say(enqueue=n / (full - begun), per_second=n / (ended - full))
+    say(**rates(n, begun, full, ended))
 
 
 main(*order())

@@ -11,7 +11,7 @@ from typing import Any
 
 from saq import Queue, Worker
 
-from tests.benchmarks.programs.clockwork import Counter, order, say
+from tests.benchmarks.programs.clockwork import Counter, order, rates, say
 
 COUNTER = Counter()
 
@@ -24,7 +24,7 @@ async def recorded(_: Any) -> None:
     COUNTER.hit()
 
 
-async def main(url: str, n: int, concurrency: int, _: int) -> None:
+async def main(url: str, n: int, concurrency: int) -> None:
     queue = Queue.from_url(url)
     await queue.connect()
     begun = time.perf_counter()
@@ -41,7 +41,7 @@ async def main(url: str, n: int, concurrency: int, _: int) -> None:
     left = await queue.count("incomplete")
     assert left == 0, left
     await queue.disconnect()
-    say(enqueue=n / (full - begun), per_second=n / (ended - full))
+    say(**rates(n, begun, full, ended))
 
 
 asyncio.run(main(*order()))

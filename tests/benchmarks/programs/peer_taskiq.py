@@ -1,4 +1,7 @@
-"""taskiq's InMemoryBroker: n no-op tasks, from the first kiq to the last call."""
+"""taskiq's InMemoryBroker: n no-op tasks, from the first kiq to the last call.
+
+It has no queue to fill first: a task that was sent is a coroutine that waits for its turn.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import time
 
 from taskiq import InMemoryBroker
 
-from tests.benchmarks.programs.clockwork import Counter, say, size
+from tests.benchmarks.programs.clockwork import Counter, order, say
 
 COUNTER = Counter()
 
@@ -16,17 +19,17 @@ async def noop(_: int) -> None:
     COUNTER.hit()
 
 
-async def main(n: int) -> None:
-    broker = InMemoryBroker(max_async_tasks=10)
+async def main(_: str, n: int, concurrency: int) -> None:
+    broker = InMemoryBroker(max_async_tasks=concurrency)
     task = broker.task(noop)
     await broker.startup()
     COUNTER.reset(n)
     begun = time.perf_counter()
-    for _ in range(n):
-        await task.kiq(0)
+    for number in range(n):
+        await task.kiq(number)
     await COUNTER.done.wait()
-    say(per_second=n / (time.perf_counter() - begun))
+    say(total=n / (time.perf_counter() - begun))
     await broker.shutdown()
 
 
-asyncio.run(main(size()))
+asyncio.run(main(*order()))
