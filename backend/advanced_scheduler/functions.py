@@ -90,6 +90,12 @@ def path_of(function: Callable[..., Any]) -> str | None:
     return f"{module}:{name}"
 
 
+def home_of(function: Callable[..., Any]) -> str:
+    """The module's name; of the script that was started, in its worker processes too."""
+    module: str = getattr(function, "__module__", None) or type(function).__module__
+    return "__main__" if module == "__mp_main__" else module
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """The path, or what else tells a reader which function is meant."""
     if path := path_of(function):

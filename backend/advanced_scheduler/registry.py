@@ -19,6 +19,7 @@ from .functions import (
     arity_of,
     body_of,
     did_you_mean,
+    home_of,
     import_function,
     name_of,
     path_of,
@@ -186,9 +187,9 @@ def definition_for(function: Callable[..., Any]) -> TaskDefinition:
         raise InvalidTask(f"{reprlib.repr(function)} is neither a task id nor a callable")
     named = function if hasattr(function, "__qualname__") else body_of(function)
     name = getattr(named, "__qualname__", type(function).__qualname__)
-    module = getattr(named, "__module__", None) or type(function).__module__
+    home = home_of(named if getattr(named, "__module__", None) else function)
     return TaskDefinition(
-        task_id=f"{module}.{name}", task_name=name.rpartition(".")[2], func_path=function
+        task_id=f"{home}.{name}", task_name=name.rpartition(".")[2], func_path=function
     )
 
 

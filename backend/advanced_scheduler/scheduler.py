@@ -41,6 +41,7 @@ from .errors import ConfigurationError, SchedulerStateError
 from .events import EventBus
 from .execution_calls import ExecutionCalls
 from .forks import free_in_child, renew_in_child
+from .functions import home_of
 from .health import HealthFacts, SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
@@ -181,7 +182,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
 
         def register(function: Callable[P, R]) -> TaskHandle[P, R]:
             definition = TaskDefinition(
-                task_id=task_id or f"{function.__module__}.{function.__qualname__}",
+                task_id=task_id or f"{home_of(function)}.{function.__qualname__}",
                 task_name=name or function.__name__,
                 func_path=function,
                 priority=priority,

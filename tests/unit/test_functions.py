@@ -14,7 +14,7 @@ import pytest
 from advanced_scheduler.errors import (
     InvalidTask,
 )
-from advanced_scheduler.functions import arity_of, path_of
+from advanced_scheduler.functions import arity_of, home_of, path_of
 from advanced_scheduler.registry import TaskRegistry
 from tests.support.definitions import define, fetch, nothing, register, write_module
 
@@ -227,3 +227,11 @@ def test_the_arity_says_with_how_many_positional_arguments_a_call_is_right(
 
 def test_the_arity_of_a_function_without_a_signature_promises_nothing() -> None:
     assert len(arity_of(None)) == 0
+
+
+def test_a_worker_calls_the_script_what_the_process_calls_it_that_was_started() -> None:
+    def task() -> None: ...
+
+    assert home_of(task) == __name__
+    task.__module__ = "__mp_main__"
+    assert home_of(task) == "__main__"
