@@ -25,7 +25,7 @@ from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .probe import PATIENCE, Probe
-from .rehearsal import or_rehearsed
+from .rehearsal import or_rehearsed, staged
 from .settler import Settler
 from .signals import Signals
 from .steps import Steps
@@ -128,6 +128,7 @@ def _opened(store: str | Store, settings: Settings) -> Store:
         raise ConfigurationError(
             f"store={store!r} is neither a URL, such as sqlite:///jobs.db, nor a store"
         )
+    store = staged(store)
     store.open()
     return store
 

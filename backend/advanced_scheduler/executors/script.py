@@ -67,6 +67,11 @@ def importing(path: str) -> Iterator[None]:
         _imports.pop()
 
 
+def is_importing() -> bool:
+    """Whether all this runs because a worker imports a task."""
+    return bool(_imports)
+
+
 def refuse_while_importing() -> None:
     """Raise ``SchedulerStateError`` if all this runs because a worker imports a task.
 
