@@ -316,6 +316,31 @@ def test_a_stopped_scheduler_keeps_tasks_for_the_next_start() -> None:
     assert status_of(done) == "completed"
 
 
+def test_callbacks_of_what_has_ended_return_before_the_stop_does() -> None:
+    told = []
+
+    def slow_callback(task_id: str, success: bool, result_or_error: Any) -> None:
+        threading.Event().wait(0.05)
+        told.append(result_or_error)
+
+    task_ids = [schedule_task(len, "x" * n, callback=slow_callback) for n in range(3)]
+    for task_id in task_ids:
+        wait_for_task(task_id, PATIENCE)
+    stop_scheduler()
+    assert sorted(told) == [0, 1, 2]
+
+
+def test_a_callback_may_stop_the_scheduler(
+    told: Outcomes, task_callback: Callable[[str, bool, Any], None]
+) -> None:
+    def stop(task_id: str, success: bool, result_or_error: Any) -> None:
+        stop_scheduler()
+        task_callback(task_id, success, result_or_error)
+
+    task_id = schedule_task(len, "abc", callback=stop)
+    eventually(lambda: told == [(task_id, True, 3)])
+
+
 def test_a_program_that_stops_nothing_ends_all_the_same() -> None:
     program = (
         "from advanced_scheduler.adapters.manager import schedule_task, wait_for_task\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from advanced_scheduler import ManualClock, SchedulerStateError
+from advanced_scheduler import AdvancedTaskScheduler, ManualClock, SchedulerStateError
 from advanced_scheduler.adapters.jobs import (
     IntervalTrigger,
     JobStatus,
@@ -307,6 +309,21 @@ def test_all_jobs_are_listed(days: Days) -> None:
 def test_the_states_of_a_job_are_those_of_the_document() -> None:
     assert [status.name for status in JobStatus] == ["RUNNING", "PAUSED", "COMPLETED", "REMOVED"]
     assert [str(status) for status in JobStatus] == ["running", "paused", "completed", "removed"]
+
+
+def test_a_scheduler_that_nobody_has_started_runs_within_the_block(tmp_path: Path) -> None:
+    with closing(AdvancedTaskScheduler(store=f"sqlite:///{tmp_path}/jobs.db")) as engine:
+        with Scheduler(engine) as scheduler:
+            assert scheduler.add_interval_job("tick", 0.02, nothing, max_runs=1)
+            eventually(lambda: is_finished(scheduler, "tick"))
+        assert not engine.started
+
+
+def test_a_scheduler_that_the_application_has_started_goes_on_after_the_block() -> None:
+    with closing(AdvancedTaskScheduler()) as engine, engine.running():
+        with Scheduler(engine):
+            pass
+        assert engine.started
 
 
 def test_nothing_runs_after_shutdown(scheduler: Scheduler) -> None:

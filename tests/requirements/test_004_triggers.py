@@ -63,6 +63,15 @@ async def test_an_interval_starts_late_and_ends_after_so_many_runs(days: Days) -
     assert ran == [10 + 5 * n for n in range(10)]
 
 
+async def test_an_interval_may_be_a_timedelta(days: Days) -> None:
+    ran: list[float] = []
+    days.jobs.add_interval_job("tick", timedelta(minutes=5), lambda: ran.append(1), max_runs=2)
+    await days.go_by(minutes=20, step=60)
+    assert ran == [1, 1]
+    with pytest.raises(ValueError, match=r"interval=-1\.0|-1\.0"):
+        IntervalTrigger(timedelta(seconds=-1))
+
+
 async def test_a_one_time_job_runs_in_thirty_seconds(days: Days) -> None:
     ran: list[float] = []
     trigger = OneTimeTrigger(days.clock.now().timestamp() + 30)

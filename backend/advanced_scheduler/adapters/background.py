@@ -17,6 +17,8 @@ T = TypeVar("T")
 class Background:
     """Starts and stops ``scheduler``, from any thread, as often as wanted.
 
+    One that the application has started itself is left to run as it does.
+
     What runs goes on though nobody refers to it any more, and does not keep the interpreter from
     ending. In a forked process nothing runs until it is started there.
     """
@@ -33,7 +35,7 @@ class Background:
         if self._hosting is not None:
             return
         with self._lock:
-            if self._hosting is None:
+            if not self.scheduler.started:
                 hosting = ExitStack()
                 hosting.enter_context(self.scheduler.running())
                 self._hosting = hosting

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..engine.options import HIGHEST_RANK, MOST_LISTED
 from ..engine.views import status_of
 from ..errors import (
+    ConfigurationError,
     ExecutionNotFound,
     InvalidArguments,
     InvalidTask,
@@ -38,15 +39,34 @@ _BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter
 
 
 class SchedulerManager:
-    """Tasks on a scheduler in memory, by the id of their execution; thread-safe.
+    """Tasks by the id of their execution; thread-safe.
 
-    ``get_scheduler_manager()`` answers the one that the process shares.
+    They run on a scheduler in memory, from the first task on, or on the ``scheduler`` that is
+    given, such as one on a database. That one runs from when the application starts it, or
+    ``start_scheduler`` does; ``stop_scheduler`` stops it only in the second case. All executions
+    of its store are tasks. ``get_scheduler_manager()`` answers the one that the process shares,
+    which is in memory. Raises ``ConfigurationError``.
     """
 
-    def __init__(self, max_concurrent_tasks: int = 10) -> None:
-        self.scheduler: Final = AdvancedTaskScheduler(None, max_concurrent_tasks, store="memory://")
-        self._background = Background(self.scheduler)
-        self._stopped = False
+    def __init__(
+        self,
+        max_concurrent_tasks: int | None = None,
+        *,
+        scheduler: AdvancedTaskScheduler | None = None,
+    ) -> None:
+        if scheduler is None:
+            slots = 10 if max_concurrent_tasks is None else max_concurrent_tasks
+            scheduler = AdvancedTaskScheduler(None, slots, store="memory://")
+            self._at_rest = False
+        elif max_concurrent_tasks is None:
+            self._at_rest = True
+        else:
+            raise ConfigurationError(
+                f"max_concurrent_tasks={max_concurrent_tasks!r}: the scheduler that is given has "
+                "its own; leave it out"
+            )
+        self.scheduler: Final = scheduler
+        self._background = Background(scheduler)
         self._names = free_in_child(threading.Lock())  # who takes and gives back task ids
 
     def schedule_task(
@@ -67,7 +87,7 @@ class SchedulerManager:
         success, result_or_error)`` is called when it has ended. ``executor_id`` is a process
         pool, ``process`` or ``thread``. An argument may be ``result_of(task_id)``.
 
-        Starts the scheduler, unless it was stopped: then the task waits for the next start.
+        Starts the scheduler, unless it was given, or stopped: then the task waits for a start.
         Raises ``ValueError`` before anything is stored, ``ExecutionNotFound`` for a dependency
         that is unknown.
         """
@@ -88,7 +108,7 @@ class SchedulerManager:
             stays = self._stays(task_id)
         if callback is not None or not stays:
             self.scheduler.on_end(one, lambda row: self._end(row, callback))
-        if not self._stopped:
+        if not self._at_rest:
             self._background.start()
         return one
 
@@ -130,12 +150,15 @@ class SchedulerManager:
 
     def start_scheduler(self) -> None:
         """Run tasks from now on; does nothing if it runs."""
-        self._stopped = False
+        self._at_rest = False
         self._background.start()
 
     def stop_scheduler(self) -> None:
-        """Begin no task any more; those that run have ``drain_seconds`` (30) to end."""
-        self._stopped = True
+        """Begin no task any more; those that run have ``drain_seconds`` (30) to end.
+
+        Callbacks of tasks that have ended return first, within 5 seconds.
+        """
+        self._at_rest = True
         self._background.stop()
 
     def create_process_pool(self, max_workers: int) -> str:

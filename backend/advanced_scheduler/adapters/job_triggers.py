@@ -84,14 +84,19 @@ class TimestampTrigger(StandardTrigger):
 
 
 class IntervalTrigger(StandardTrigger):
-    """Runs every ``interval_seconds``: the first time at ``start_time``, or else after one."""
+    """Runs every ``interval_seconds``: the first time at ``start_time``, or else after one.
+
+    A ``timedelta`` will do as well.
+    """
 
     def __init__(
         self,
-        interval_seconds: float,
+        interval_seconds: float | timedelta,
         max_runs: int | None = None,
         start_time: Moment | None = None,
     ) -> None:
+        if isinstance(interval_seconds, timedelta):
+            interval_seconds = interval_seconds.total_seconds()
         triggers.IntervalTrigger(interval_seconds)  # it says what is wrong with the number
         if interval_seconds > LONGEST:
             raise InvalidTrigger(f"interval_seconds={interval_seconds!r} is more than 100 years")

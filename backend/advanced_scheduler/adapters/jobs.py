@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
@@ -17,6 +19,7 @@ from ..errors import (
     TaskNotRegistered,
 )
 from ..faults import is_storable
+from ..forks import free_in_child
 from ..lifecycle import OPEN
 from ..models import Placeholder, Schedule, TaskDefinition, TaskExecution
 from ..scheduler import AdvancedTaskScheduler
@@ -62,13 +65,16 @@ class Scheduler:
 
     Works in memory, in threads of its own from the first job on. ``scheduler`` is another one to
     use, such as one on a database: its schedules are the jobs, and the application starts and
-    stops it. No run is dropped because it is late; the runs of one job follow one another.
+    stops it; or ``with`` does, if nobody has started it before. No run is dropped because it is
+    late; the runs of one job follow one another.
     """
 
     def __init__(self, scheduler: AdvancedTaskScheduler | None = None) -> None:
         self.scheduler = scheduler or AdvancedTaskScheduler(None, AT_ONCE, store="memory://")
-        self._background = None if scheduler else Background(self.scheduler)
+        self._owned = scheduler is None
+        self._background = Background(self.scheduler)
         self._shut_down = False
+        self._changes = free_in_child(threading.RLock())  # who adds and removes jobs
 
     def add_job(self, job_id: str, trigger: Any, func: Func, *args: Any, **kwargs: Any) -> bool:
         """Run ``func(*args, **kwargs)`` whenever ``trigger`` says so; False if the id is taken.
@@ -79,22 +85,10 @@ class Scheduler:
             raise SchedulerStateError(f"job {job_id!r} comes after shutdown(); make a Scheduler()")
         if not is_storable(job_id) or not job_id.strip():
             raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
-        try:
-            self.scheduler.register_task(TaskDefinition(job_id, job_id, func))
-        except TaskAlreadyRegistered:
-            return False
-        if self._background is not None:
+        if self._owned:
             self._background.start()
-        try:
-            if self._find(job_id) is None:
-                self._create(job_id, trigger, args, kwargs)
-                return True
-        except ScheduleExists:  # another node has just added it
-            pass
-        except BaseException:
-            self.scheduler.unregister_task(job_id)
-            raise
-        return False  # a stored one; this process has its function now
+        with self._changes:
+            return self._add(job_id, trigger, func, args, kwargs)
 
     def add_timestamp_job(
         self, job_id: str, timestamps: Sequence[float], func: Func, *args: Any, **kwargs: Any
@@ -105,7 +99,7 @@ class Scheduler:
     def add_interval_job(
         self,
         job_id: str,
-        interval_seconds: float,
+        interval_seconds: float | timedelta,
         func: Func,
         *args: Any,
         max_runs: int | None = None,
@@ -159,12 +153,12 @@ class Scheduler:
 
     def remove_job(self, job_id: str) -> bool:
         """Forget it, and cancel what waits or runs; False if there is no such job."""
-        if not self.scheduler.remove_schedule(job_id):
-            return False
-        for row in self._open(job_id):  # the latest first: else its end would start the next one
-            self.scheduler.cancel_task(row.execution_id)
-        with suppress(TaskNotRegistered):
-            self.scheduler.unregister_task(job_id)
+        with self._changes:
+            if not self.scheduler.remove_schedule(job_id):
+                return False
+            for row in self._open(job_id):  # the latest first: else its end would start the next
+                self.scheduler.cancel_task(row.execution_id)
+            self._forget(job_id)
         return True
 
     def get_job_status(self, job_id: str) -> JobReport | None:
@@ -181,12 +175,15 @@ class Scheduler:
         return {job.schedule_id: self._report(job) for job in self.scheduler.get_schedules()}
 
     def shutdown(self) -> None:
-        """Start no job any more, and let those that run end within ``drain_seconds`` (30)."""
+        """Start no job any more, and let those that run end within ``drain_seconds`` (30).
+
+        A scheduler that the application has started goes on with the jobs that it has.
+        """
         self._shut_down = True
-        if self._background is not None:
-            self._background.stop(close=True)
+        self._background.stop(close=self._owned)
 
     def __enter__(self) -> Self:
+        self._background.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,6 +197,34 @@ class Scheduler:
 
     def _open(self, job_id: str) -> list[TaskExecution]:
         return self.scheduler.executions(schedule_id=job_id, statuses=OPEN, limit=10_000)
+
+    def _add(
+        self,
+        job_id: str,
+        trigger: Any,
+        func: Func,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> bool:
+        try:
+            self.scheduler.register_task(TaskDefinition(job_id, job_id, func))
+        except TaskAlreadyRegistered:
+            return False
+        try:
+            while self._find(job_id) is None:
+                with suppress(ScheduleNotFound):  # another node has added it, and removed it
+                    self._create(job_id, trigger, args, kwargs)
+                    return True
+        except ScheduleExists:  # another node has just added it
+            pass
+        except BaseException:
+            self._forget(job_id)
+            raise
+        return False  # a stored one; this process has its function now
+
+    def _forget(self, job_id: str) -> None:
+        with suppress(TaskNotRegistered):
+            self.scheduler.unregister_task(job_id)
 
     def _create(
         self, job_id: str, trigger: Any, args: Sequence[Any], kwargs: Mapping[str, Any]

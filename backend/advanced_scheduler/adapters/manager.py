@@ -31,7 +31,7 @@ _shared: Final = Shared(SchedulerManager)
 
 
 def get_scheduler_manager() -> SchedulerManager:
-    """What the functions of this module work on; made at the first call."""
+    """What the functions of this module work on, in memory; made at the first call."""
     return _shared.get()
 
 
@@ -114,5 +114,8 @@ def start_scheduler() -> None:
 
 
 def stop_scheduler() -> None:
-    """Begin no task any more; those that run have ``drain_seconds`` (30) to end."""
+    """Begin no task any more; those that run have ``drain_seconds`` (30) to end.
+
+    Callbacks of tasks that have ended return first, within 5 seconds.
+    """
     _shared.get().stop_scheduler()
