@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import reprlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -83,13 +84,20 @@ class Calls:
         code: str = "TASK_OPERATION_FAILED",
         details: Mapping[str, Any] | None = None,
     ) -> Result:
-        """The result of ``work`` in a thread; whatever it raises is an error of this ``code``."""
+        """The result of ``work`` in a thread; whatever it raises is an error of this ``code``.
+
+        The first of ``args`` is the id of the task, where the work is to find one.
+        """
         try:
             return Result.success(data=await asyncio.to_thread(work, *args))
         except Refused as refused:
             return refused.result
-        except ScheduleNotFound as error:
-            return Result.error(code="TASK_NOT_FOUND", message=str(error))
+        except ScheduleNotFound:
+            return Result.error(
+                code="TASK_NOT_FOUND",
+                message=f"no task {reprlib.repr(args[0])}: it never existed, or it was cancelled; "
+                "schedule_task() answers the task_id",
+            )
         except Exception as error:
             more = {"error": type(error).__name__, **(details or {})}
             return Result.error(code=code, message=describe_error(error), details=more)

@@ -171,7 +171,12 @@ def allowed_function(
         raise wrong(_CODE, task, {"function_name": str(error)}) from error
     home = getattr(function, "__module__", None)
     if not inspect.isroutine(function) or not _is_below(str(home), allowed_modules):
-        raise Refused("TASK_NOT_ALLOWED", f"task {task!r} is no function of an allowed module")
+        raise Refused(
+            "TASK_NOT_ALLOWED",
+            f"task {task!r} is not defined there but in module {home!r}, which is not allowed, or "
+            "is no plain function; register it, or name that module in allowed_modules",
+            {"module_id": module_id, "allowed_modules": list(allowed_modules)},
+        )
     return function
 
 
