@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
@@ -34,7 +36,20 @@ def as_trigger(trigger: object) -> Trigger:
         return trigger
     if convert := _CONVERSIONS.get(type(trigger)):
         return convert(trigger)
+    if meant := _meant(trigger):
+        raise InvalidTrigger(f"{reprlib.repr(trigger)} is not a trigger; give {meant}")
     return ObjectTrigger(trigger)
+
+
+def _meant(given: object) -> str | None:
+    """The trigger that somebody may have had in mind who gives its argument alone."""
+    if isinstance(given, str):
+        return f"CronTrigger({reprlib.repr(given)}) for a cron text"
+    if isinstance(given, timedelta | int | float):
+        return f"IntervalTrigger({given!r}) for an interval"
+    if isinstance(given, datetime):
+        return f"OneTimeTrigger({given!r}) for a single time"
+    return None
 
 
 def _from_cron(trigger: Any) -> Trigger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -198,6 +199,20 @@ def test_a_zone_without_a_name_is_refused() -> None:
 @pytest.mark.parametrize("thing", [None, 5, "0 9 * * *", object(), ForeignCron, {"hour": 9}])
 def test_what_is_no_trigger_is_refused(thing: object) -> None:
     with pytest.raises(InvalidTrigger, match="is not a trigger"):
+        as_trigger(thing)
+
+
+@pytest.mark.parametrize(
+    ("thing", "meant"),
+    [
+        ("0 9 * * *", "give CronTrigger('0 9 * * *') for a cron text"),
+        (timedelta(minutes=5), "give IntervalTrigger(datetime.timedelta(seconds=300))"),
+        (300, "give IntervalTrigger(300)"),
+        (datetime(2030, 1, 1, tzinfo=UTC), "give OneTimeTrigger(datetime.datetime(2030, 1, 1"),
+    ],
+)
+def test_an_argument_of_a_trigger_is_told_which_trigger_takes_it(thing: object, meant: str) -> None:
+    with pytest.raises(InvalidTrigger, match=re.escape(meant)):
         as_trigger(thing)
 
 
