@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from advanced_scheduler import ManualClock
+from advanced_scheduler import ManualClock, ScheduleNotFound
 from advanced_scheduler.adapters.jobs import (
     IntervalTrigger,
     Scheduler,
+    Trigger,
 )
 from tests.requirements.document_004 import (
     PATIENCE,
@@ -169,6 +170,43 @@ def test_threads_that_add_pause_and_remove_leave_what_they_say(scheduler: Schedu
     eventually(lambda: all(one["is_finished"] for one in scheduler.get_all_statuses().values()))
     assert all(one["execution_count"] == 3 for one in scheduler.get_all_statuses().values())
     assert sum(counts) >= 3 * len(kept)
+
+
+def test_threads_that_add_and_remove_one_job_are_all_answered(days: Days) -> None:
+    def work(_: int) -> None:
+        for _ in range(100):
+            assert days.jobs.add_timestamp_job("job", [0], nothing) in (True, False)
+            assert days.jobs.remove_job("job") in (True, False)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    days.jobs.remove_job("job")
+    assert not days.scheduler.task_definitions
+
+
+def test_a_job_that_another_node_adds_and_removes_meanwhile_is_added(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(*_: Any, **__: Any) -> str:
+        monkeypatch.undo()
+        raise ScheduleNotFound("it was there a moment ago")
+
+    monkeypatch.setattr(days.scheduler, "create_schedule", removed)
+    assert days.jobs.add_interval_job("job", 1, nothing)
+    assert days.jobs.list_jobs() == ["job"]
+
+
+def test_what_was_wrong_with_a_job_is_told_though_its_function_is_gone_by_then(days: Days) -> None:
+    class Rude(Trigger):
+        def get_next_run_time(self, after_time: float | None = None) -> float | None:
+            days.scheduler.unregister_task("job")
+            raise ValueError("no time for this")
+
+        def is_finished(self) -> bool:
+            return False
+
+    with pytest.raises(ValueError, match="no time for this"):
+        days.jobs.add_job("job", Rude(), nothing)
 
 
 # --- Processes and databases ----------------------------------------------------------------------
