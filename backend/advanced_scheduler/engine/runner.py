@@ -55,6 +55,14 @@ class Run:
     timed_out: bool = False
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
+    starter: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task, repr=False)
+    """Waits for the end of the run, unless the event loop is torn down, which cancels all."""
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the event loop ends, and so nobody is left to store what became of it."""
+        starter = self.starter
+        return starter is not None and (starter.done() or starter.cancelling() > 0)
 
     def interrupt(self, why: Stop) -> bool:
         """Tell the body, and cancel its coroutine, abandon its thread or kill its process.
@@ -223,6 +231,16 @@ class Runner:
 
     def interrupted(self, run: Run) -> Transition | None:
         """What a cancelled run comes to; None if the execution is no longer this node's."""
+        if run.stop is None and run.cut_off:
+            then = "fails, as it runs at most once," if run.row.at_most_once else "is run again"
+            logger.warning(
+                "execution %s of task %s was interrupted: the event loop ended, and the scheduler "
+                "was not stopped before; it %s when its lease has run out",
+                run.row.execution_id,
+                run.row.task_id,
+                then,
+            )
+            return None
         if run.stop is None:
             return self.after_failure(run, asyncio.CancelledError("the task cancelled itself"))
         if run.stop in (Stop.CANCELLED, Stop.LEASE_LOST):

@@ -188,6 +188,33 @@ def test_a_loop_that_ends_without_a_stop_leaves_leases_to_run_out_and_a_start_th
     assert status_of(target, execution_id) is TaskStatus.PENDING
 
 
+@pytest.mark.parametrize(
+    ("at_most_once", "then"), [(False, "is run again"), (True, "fails, as it runs at most once,")]
+)
+def test_what_the_end_of_a_loop_interrupts_has_not_failed(
+    at_most_once: bool, then: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = scheduler()
+    add_task(target, asyncio.Event().wait, "coroutine", at_most_once=at_most_once)
+    add_task(target, asyncio.Event().wait, "other", at_most_once=at_most_once)
+
+    async def forget_to_stop() -> list[str]:
+        await target.start()
+        ids = [target.schedule_task(one) for one in ("coroutine", "other")]
+        await eventually_async(lambda: target.running_tasks == 2)
+        return ids
+
+    ids = asyncio.run(forget_to_stop())
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert sorted(told) == [
+        f"execution {one} of task {task} was interrupted: the event loop ended, and the scheduler "
+        f"was not stopped before; it {then} when its lease has run out"
+        for one, task in zip(ids, ("coroutine", "other"), strict=True)
+    ]
+    assert {status_of(target, one) for one in ids} == {TaskStatus.RUNNING}
+    asyncio.run(target.stop())
+
+
 def test_a_loop_that_ends_without_a_stop_can_be_stopped_from_the_next() -> None:
     target = scheduler()
     asyncio.run(target.start())
