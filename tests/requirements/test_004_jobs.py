@@ -79,6 +79,23 @@ async def test_a_job_gets_its_arguments(days: Days) -> None:
     assert got == [((1, "two"), {"key1": "value1"})]
 
 
+async def test_an_argument_may_have_any_name_that_the_call_does_not_keep(days: Days) -> None:
+    got: list[Any] = []
+    names: dict[str, Any] = {"self": 1, "job_id": 2, "func": 3, "trigger": 4}
+
+    def my_function(*_: Any, **kwargs: Any) -> None:
+        got.append(kwargs)
+
+    days.jobs.add_job("job", IntervalTrigger(5), my_function, **names)
+    days.jobs.add_timestamp_job("timestamp", [0], my_function, **names, timestamps=5)
+    days.jobs.add_interval_job("interval", 5, my_function, **names, interval_seconds=5)
+    days.jobs.add_one_time_job("one_time", days.clock.now(), my_function, **names, run_at=5)
+    days.jobs.add_cron_job("cron", "5 * * * * *", my_function, **names, cron_expression=5)
+    await days.go_by(seconds=5)
+    assert len(got) == 5
+    assert all(names.items() <= kwargs.items() for kwargs in got)
+
+
 def test_a_job_id_that_is_taken_is_not_taken_again(days: Days) -> None:
     assert days.jobs.add_interval_job("my_job", 5, nothing)
     assert not days.jobs.add_interval_job("my_job", 5, nothing)

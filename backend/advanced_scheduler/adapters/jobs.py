@@ -76,10 +76,11 @@ class Scheduler:
         self._shut_down = False
         self._changes = free_in_child(threading.RLock())  # who adds and removes jobs
 
-    def add_job(self, job_id: str, trigger: Any, func: Func, *args: Any, **kwargs: Any) -> bool:
+    def add_job(self, job_id: str, trigger: Any, func: Func, /, *args: Any, **kwargs: Any) -> bool:
         """Run ``func(*args, **kwargs)`` whenever ``trigger`` says so; False if the id is taken.
 
         ``trigger`` is a ``Trigger``, or one of ``advanced_scheduler.triggers``, or APScheduler's.
+        The first three go by position, so that an argument of ``func`` may have their names.
         """
         if self._shut_down:
             raise SchedulerStateError(f"job {job_id!r} comes after shutdown(); make a Scheduler()")
@@ -91,7 +92,7 @@ class Scheduler:
             return self._add(job_id, trigger, func, args, kwargs)
 
     def add_timestamp_job(
-        self, job_id: str, timestamps: Sequence[float], func: Func, *args: Any, **kwargs: Any
+        self, job_id: str, timestamps: Sequence[float], func: Func, /, *args: Any, **kwargs: Any
     ) -> bool:
         """``add_job`` with a ``TimestampTrigger``."""
         return self.add_job(job_id, TimestampTrigger(timestamps), func, *args, **kwargs)
@@ -101,6 +102,7 @@ class Scheduler:
         job_id: str,
         interval_seconds: float | timedelta,
         func: Func,
+        /,
         *args: Any,
         max_runs: int | None = None,
         start_time: Moment | None = None,
@@ -111,7 +113,7 @@ class Scheduler:
         return self.add_job(job_id, trigger, func, *args, **kwargs)
 
     def add_one_time_job(
-        self, job_id: str, run_at: Moment, func: Func, *args: Any, **kwargs: Any
+        self, job_id: str, run_at: Moment, func: Func, /, *args: Any, **kwargs: Any
     ) -> bool:
         """``add_job`` with a ``OneTimeTrigger``."""
         return self.add_job(job_id, OneTimeTrigger(run_at), func, *args, **kwargs)
@@ -121,6 +123,7 @@ class Scheduler:
         job_id: str,
         cron_expression: str,
         func: Func,
+        /,
         *args: Any,
         max_runs: int | None = None,
         timezone: str = "UTC",
