@@ -89,7 +89,8 @@ class ExecutionCalls:
     def on_end(self, execution_id: str, callback: Callable[[TaskExecution], object]) -> None:
         """Call ``callback`` once when the execution has ended; at once if it has.
 
-        Whichever node of the store runs it. All callbacks of this process share one thread of
-        their own; one that raises is logged. Raises ``ExecutionNotFound``.
+        Whichever node of the store runs it. Callbacks are called on up to eight threads of their
+        own, those of one execution in their order; one that raises is logged. Raises
+        ``ExecutionNotFound``.
         """
         self._callbacks.add(execution_id, callback)

@@ -25,20 +25,26 @@ Callback = Callable[[TaskExecution], object]
 
 PAGE: Final = 500  # executions to ask for in one call
 DRAIN_SECONDS: Final = 5.0
+MAX_CALLERS: Final = 8  # threads
 
 
 class Callbacks:
-    """One thread for all, which lives while anybody waits: a slow callback holds up the others.
+    """Told at once of what ends on this node; looks into the store for the rest, once a poll.
 
-    Told at once of what ends on this node; looks into the store for the rest, once a poll.
+    One thread watches while anybody waits. Up to ``MAX_CALLERS`` more call, each those of one
+    execution in their order, and end when there is nobody to call: as many callbacks may block
+    before they hold up the others.
     """
 
     def __init__(self, store: ExecutionStore, events: EventBus, poll_seconds: float) -> None:
         self._store = store
         self._poll = poll_seconds
-        self._lock = free_in_child(threading.Lock())
+        self._lock = free_in_child(threading.Condition())  # notified of what a drain waits for
         self._waiting: dict[str, list[Callback]] = {}
         self._ended: deque[TaskExecution] = deque()
+        self._lines: dict[str, deque[tuple[Callback, TaskExecution]]] = {}  # by execution id
+        self._new_lines: deque[str] = deque()  # those that no thread sees to yet
+        self._callers: set[threading.Thread] = set()
         self._drains: list[threading.Event] = []
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,15 +74,19 @@ class Callbacks:
     def drain(self) -> None:
         """Return once whoever waited for what has ended was called; after 5 seconds in any case.
 
-        A callback does not wait for itself.
+        A callback does not wait for itself, nor for others.
         """
-        drained = threading.Event()
+        asked = threading.Event()
         with self._lock:
-            if self._thread in (None, threading.current_thread()):
+            if threading.current_thread() in {self._thread, *self._callers}:
                 return
-            self._drains.append(drained)
-        self._woken.set()
-        if not drained.wait(DRAIN_SECONDS):
+            if self._thread is None:
+                asked.set()
+            else:
+                self._drains.append(asked)
+                self._woken.set()
+            done = self._lock.wait_for(lambda: asked.is_set() and not self._lines, DRAIN_SECONDS)
+        if not done:
             logger.warning("callbacks are not done after %.0f s, and left alone", DRAIN_SECONDS)
 
     def close(self) -> None:
@@ -84,6 +94,8 @@ class Callbacks:
         self.drain()
         with self._lock:
             self._waiting.clear()
+            while self._new_lines:
+                del self._lines[self._new_lines.popleft()]
         self._woken.set()
 
     def _look(self, execution_id: str) -> TaskExecution:
@@ -114,10 +126,11 @@ class Callbacks:
             if drains or not heard:
                 self._ask()
             while self._ended:
-                self._call(self._ended.popleft())
-            for drained in drains:
-                drained.set()
+                self._line_up(self._ended.popleft())
             with self._lock:
+                for asked in drains:
+                    asked.set()
+                self._lock.notify_all()
                 if not self._waiting and not self._drains:
                     self._thread = None
                     return
@@ -138,18 +151,61 @@ class Callbacks:
                 if lost:
                     logger.error("execution %s was trimmed before its end was heard of", gone)
 
-    def _call(self, row: TaskExecution) -> None:
+    def _line_up(self, row: TaskExecution) -> None:
+        """Let those be called who wait for this end, after whoever is in line for it already."""
         with self._lock:
-            callbacks = self._waiting.pop(row.execution_id, ())
-        for callback in callbacks:
-            try:
-                callback(row)
-            except BaseException:  # the thread is there for others, too
-                logger.exception("a callback failed on the end of execution %s", row.execution_id)
+            calls = [(callback, row) for callback in self._waiting.pop(row.execution_id, ())]
+            line = self._lines.get(row.execution_id)
+            if line is not None:  # an empty one has its last call under way
+                line.extend(calls)
+                return
+            if not calls:
+                return
+            self._lines[row.execution_id] = deque(calls)
+            self._new_lines.append(row.execution_id)
+            if len(self._callers) >= MAX_CALLERS:
+                return
+            name = "advanced-scheduler-callback"
+            caller = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._callers.add(caller)
+        try:
+            caller.start()
+        except RuntimeError:  # the system has no more threads, or Python is about to end
+            with self._lock:
+                self._callers.discard(caller)
+            self._serve()
+
+    def _serve(self) -> None:
+        """Call whoever is in a line, until there is no line that nobody sees to."""
+        while (execution_id := self._next_line()) is not None:
+            while (call := self._next_call(execution_id)) is not None:
+                callback, row = call
+                try:
+                    callback(row)
+                except BaseException:  # the thread is there for others, too
+                    logger.exception("a callback failed on the end of execution %s", execution_id)
+
+    def _next_line(self) -> str | None:
+        with self._lock:
+            if self._new_lines:
+                return self._new_lines.popleft()
+            self._callers.discard(threading.current_thread())
+            return None
+
+    def _next_call(self, execution_id: str) -> tuple[Callback, TaskExecution] | None:
+        with self._lock:
+            if line := self._lines.get(execution_id):
+                return line.popleft()
+            self._lines.pop(execution_id, None)
+            self._lock.notify_all()
+            return None
 
     def _leave_to_parent(self) -> None:
         """In a forked process: whoever waits does so in the parent."""
         self._waiting.clear()
         self._ended.clear()
+        self._lines.clear()
+        self._new_lines.clear()
+        self._callers.clear()
         self._drains.clear()
         self._woken, self._thread = threading.Event(), None

@@ -12,7 +12,7 @@ import pytest
 
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
-from advanced_scheduler.engine.callbacks import Callbacks
+from advanced_scheduler.engine.callbacks import MAX_CALLERS, Callbacks
 from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.errors import ExecutionNotFound, InvalidArguments, StoreUnavailable
 from advanced_scheduler.lifecycle import Transition
@@ -23,17 +23,18 @@ from tests.support.waiting import eventually
 from tests.unit.engine.kit import NOW, execution, faulty, parts
 
 LONG = 3600.0
+IDS = [*"efghijklmno"]
 
 
 class Office:
-    """A store with two running executions, and callbacks on the end of them."""
+    """A store with running executions, and callbacks on the end of them."""
 
     def __init__(self, clock: ManualClock, poll: float) -> None:
         self.store: FaultyStore = faulty()
         self.parts = parts(self.store.face, clock)
         self.callbacks = Callbacks(self.store.face, self.parts.events, poll)
-        self.store.store.add([execution("e"), execution("f")])
-        claim = Claim(node="n", limit=2, now=NOW, lease_until=NOW + timedelta(minutes=1))
+        self.store.store.add([execution(one) for one in IDS])
+        claim = Claim(node="n", limit=len(IDS), now=NOW, lease_until=NOW + timedelta(minutes=1))
         self.rows = {row.execution_id: row for row in self.store.store.claim(claim)}
         self.heard: list[tuple[str, Any]] = []
         self.threads: set[threading.Thread] = set()
@@ -67,7 +68,7 @@ def polling(clock: ManualClock) -> Iterator[Office]:
     office.callbacks.close()
 
 
-def test_an_end_on_this_node_calls_each_once_on_one_thread(office: Office) -> None:
+def test_an_end_on_this_node_calls_each_once_on_threads_of_their_own(office: Office) -> None:
     for one in ("e", "e", "f"):
         office.callbacks.add(one, office.note)
     office.end_here("e")
@@ -105,13 +106,81 @@ def test_an_end_between_the_look_and_the_wait_is_not_missed(office: Office) -> N
     eventually(lambda: office.heard == [("e", 7)])
 
 
-def test_the_thread_ends_when_nobody_waits_and_starts_again(office: Office) -> None:
+def test_the_threads_end_when_nobody_waits_and_start_again(office: Office) -> None:
     for one in "ef":
         office.callbacks.add(one, office.note)
         office.end_here(one)
-        eventually(lambda: office.callbacks._thread is None)
+        eventually(lambda: office.callbacks._thread is None and not office.callbacks._lines)
+        eventually(lambda: not office.callbacks._callers)
     assert office.heard == [("e", 7), ("f", 7)]
     assert len(office.threads) == 2
+
+
+def test_callbacks_that_block_hold_up_no_other_execution(office: Office) -> None:
+    gate = threading.Event()
+    *blocked, free = IDS[:MAX_CALLERS]
+    for one in blocked:
+        office.callbacks.add(one, lambda _: gate.wait(10))
+        office.end_here(one)
+    office.callbacks.add(free, office.note)
+    office.end_here(free)
+    try:
+        eventually(lambda: office.heard == [(free, 7)])
+    finally:
+        gate.set()
+
+
+def test_callbacks_have_a_few_threads_at_most(office: Office) -> None:
+    gate = threading.Event()
+
+    def block(row: TaskExecution) -> None:
+        office.note(row)
+        gate.wait(10)
+
+    for one in IDS:
+        office.callbacks.add(one, block)
+        office.end_here(one)
+    eventually(lambda: office.callbacks._thread is None)
+    assert len(office.callbacks._callers) == MAX_CALLERS < len(IDS)
+    gate.set()
+    eventually(lambda: len(office.heard) == len(IDS))
+    assert len(office.threads) == MAX_CALLERS
+
+
+def test_the_callbacks_of_an_execution_are_called_in_their_order(office: Office) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    order: list[int] = []
+
+    def block(_: TaskExecution) -> None:
+        begun.set()
+        gate.wait(10)
+        order.append(0)
+
+    office.callbacks.add("e", block)
+    office.end_here("e")
+    begun.wait(10)
+    office.callbacks.add("e", lambda _: order.append(1))
+    office.callbacks.add("e", lambda _: order.append(2))
+    eventually(lambda: office.callbacks._thread is None)  # all are in line
+    gate.set()
+    eventually(lambda: len(order) == 3)
+    assert order == [0, 1, 2]
+
+
+def test_callbacks_are_called_though_the_system_has_no_more_threads(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.callbacks.add("e", office.note)
+    watcher = office.callbacks._thread
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    office.end_here("e")
+    eventually(lambda: office.heard == [("e", 7)])
+    assert office.threads == {watcher}
+    eventually(lambda: not office.callbacks._callers)
 
 
 def test_a_callback_that_raises_harms_nobody(
@@ -157,8 +226,9 @@ def test_what_is_trimmed_unseen_is_no_longer_waited_for(
         polling.end_elsewhere("e")
         later = NOW + timedelta(days=1)
         polling.store.store.prune(keep=0, before=later, older_than=later, limit=9)
-    eventually(lambda: not polling.callbacks._waiting)
-    assert polling.heard or "execution e was trimmed before its end was heard of" in caplog.text
+    lost = "execution e was trimmed before its end was heard of"
+    eventually(lambda: polling.heard or lost in caplog.text)
+    assert not polling.callbacks._waiting
 
 
 def test_nobody_is_called_after_the_close(office: Office) -> None:
@@ -199,6 +269,23 @@ def test_a_callback_that_goes_on_for_too_long_is_left_alone(
     gate.set()
 
 
+def test_a_close_leaves_uncalled_who_is_far_back_in_the_lines(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advanced_scheduler.engine.callbacks.DRAIN_SECONDS", 0.01)
+    gate = threading.Event()
+    for one in IDS[:MAX_CALLERS]:
+        office.callbacks.add(one, lambda _: gate.wait(10))
+        office.end_here(one)
+    office.callbacks.add(IDS[-1], office.note)
+    office.end_here(IDS[-1])
+    eventually(lambda: office.callbacks._thread is None)
+    office.callbacks.close()
+    gate.set()
+    eventually(lambda: not office.callbacks._callers)
+    assert office.heard == []
+
+
 def test_a_callback_may_drain_the_others(office: Office) -> None:
     office.callbacks.add("e", lambda _: office.callbacks.close())
     office.callbacks.add("e", office.note)
@@ -217,6 +304,24 @@ def test_a_forked_process_leaves_the_callbacks_to_its_parent(office: Office) -> 
     woken.set()
     assert thread is not None
     thread.join(10)
+
+
+def test_a_forked_process_calls_nobody_whose_turn_is_in_its_parent(office: Office) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def fork(_: TaskExecution) -> None:
+        begun.set()
+        gate.wait(10)
+
+    office.callbacks.add("e", fork)
+    office.callbacks.add("e", office.note)
+    office.end_here("e")
+    begun.wait(10)
+    (caller,) = office.callbacks._callers
+    office.callbacks._leave_to_parent()
+    gate.set()
+    caller.join(10)
+    assert (caller.is_alive(), office.heard) == (False, [])
 
 
 def test_what_cannot_be_waited_for_is_refused(office: Office) -> None:
