@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import reprlib
 import threading
@@ -15,6 +16,7 @@ from ..errors import ExecutionNotFound, InvalidArguments, StoreError
 from ..events import Event, EventBus, EventType
 from ..faults import is_storable
 from ..forks import free_in_child, renew_in_child
+from ..functions import body_of
 from ..lifecycle import FINAL
 from ..models import TaskExecution
 from ..stores.base import ExecutionStore
@@ -54,10 +56,15 @@ class Callbacks:
     def add(self, execution_id: str, callback: Callback) -> None:
         """Call ``callback`` once with the ended execution; at once if it has ended.
 
-        Raises ``ExecutionNotFound``.
+        Raises ``ExecutionNotFound``, and ``InvalidArguments`` for what is no plain function.
         """
         if not callable(callback):
             raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
+        if inspect.iscoroutinefunction(body_of(callback)):
+            raise InvalidArguments(
+                f"callback={reprlib.repr(callback)} is a coroutine function, which nobody would "
+                "await; pass a function that calls asyncio.run_coroutine_threadsafe"
+            )
         if not isinstance(execution_id, str):
             raise InvalidArguments(f"execution_id={execution_id!r} must be a text")
         row = self._look(execution_id)

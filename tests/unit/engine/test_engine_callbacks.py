@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,6 +52,10 @@ class Office:
 
     def end_elsewhere(self, execution_id: str) -> None:
         self.store.store.apply([self.end(execution_id)])  # no event here
+
+
+async def wait_for(_: TaskExecution) -> None:
+    """What nobody would await."""
 
 
 @pytest.fixture
@@ -333,6 +338,9 @@ def test_what_cannot_be_waited_for_is_refused(office: Office) -> None:
         office.callbacks.add(5, office.note)  # type: ignore[arg-type]
     with pytest.raises(InvalidArguments, match="callback=5 cannot be called"):
         office.callbacks.add("e", 5)  # type: ignore[arg-type]
+    for coroutine in (wait_for, partial(wait_for)):
+        with pytest.raises(InvalidArguments, match="wait_for.* is a coroutine function, which"):
+            office.callbacks.add("e", coroutine)
     office.store.fail("get")
     with pytest.raises(StoreUnavailable):
         office.callbacks.add("e", office.note)
