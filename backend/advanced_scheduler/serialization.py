@@ -24,9 +24,10 @@ from pydantic_core import to_jsonable_python
 from .errors import InvalidArguments, NotStorable
 from .faults import cleaned, describe_error, type_name
 from .functions import name_of, signature_of
-from .models import ResultOf
+from .models import Placeholder, ResultOf
 
 NOT_STORED: Final = "__not_stored__"
+_PLACEHOLDER: Final = "__placeholder__"
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MAX_DEPTH: Final = 100  # well under the limits of every JSON parser on the way
 
@@ -93,7 +94,8 @@ class ArgumentCodec:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments as JSON values that share nothing mutable with them.
 
-        A ``ResultOf``, whose value nobody knows yet, becomes None whatever the annotation.
+        A ``ResultOf``, whose value nobody knows yet, becomes None whatever the annotation, and
+        a ``Placeholder`` a marker that ``unpack`` knows.
         Raises ``InvalidArguments`` for an argument that would not come back equal in value and
         type, at any depth, and for arguments that are too large together.
         """
@@ -148,6 +150,8 @@ class ArgumentCodec:
     def _pack(self, name: str, slot: _Slot, value: Any) -> tuple[Any, int]:
         if type(value) is ResultOf:
             return None, 0
+        if type(value) is Placeholder:
+            return {_PLACEHOLDER: value.value}, 0
         try:
             name.encode()  # half a surrogate pair is no JSON
             return slot.encode(value)
@@ -161,6 +165,8 @@ class ArgumentCodec:
     def _unpack(self, name: str, slot: _Slot, plain: Any) -> Any:
         if type(plain) is ResultOf:
             return plain
+        if type(plain) is dict and plain.keys() == {_PLACEHOLDER}:
+            return Placeholder(plain[_PLACEHOLDER])
         try:
             return slot.decode(plain)
         except Exception as error:

@@ -64,7 +64,7 @@ class Arguments:
         ``load`` is the inverse.
         """
         (task.check_part if partly else task.bind)(args, kwargs)
-        refuse_strays(task.definition.task_id, args, kwargs, {})
+        refuse_strays(task.definition.task_id, args, kwargs)
         if not self._check or not (args or kwargs):
             return args, kwargs
         packed = self._codec(task).pack(args, kwargs)

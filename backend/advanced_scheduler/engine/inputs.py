@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from ..errors import InvalidArguments
 from ..faults import is_storable
-from ..models import ResultOf, TaskExecution, TaskStatus
+from ..models import Placeholder, ResultOf, TaskExecution, TaskStatus
 from ..serialization import NOT_STORED
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 _CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
-_SUSPECTS: Final = _CONTAINERS | {ResultOf}
+_STAND_INS: Final = frozenset({ResultOf, Placeholder})
+_SUSPECTS: Final = _CONTAINERS | _STAND_INS
 _NONE: Final[Mapping[str, str]] = {}
 
 
@@ -40,23 +41,35 @@ def inputs_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, 
 
 
 def refuse_strays(
-    task_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], inputs: Mapping[str, str]
+    task_id: str,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Raise ``InvalidArguments`` if ``result_of`` stands where nobody would replace it."""
+    """Raise ``InvalidArguments`` if something stands where nobody would replace it.
+
+    ``inputs`` are those of a call; None means the arguments of a schedule, in which a
+    ``Placeholder`` may stand.
+    """
     if _SUSPECTS.isdisjoint(map(type, chain(args, kwargs.values()) if kwargs else args)):
         return
     for name, value in chain(enumerate(args), kwargs.items()):
-        kind = type(value)
-        if kind is ResultOf:
-            stray = None if str(name) in inputs else value
-        else:
-            stray = _within(value) if kind in _CONTAINERS else None
+        if type(value) is Placeholder and inputs is None:
+            continue
+        if type(value) is ResultOf and inputs is not None and str(name) in inputs:
+            continue
+        stray = value if type(value) in _STAND_INS else _within(value)
         if stray is not None:
-            raise InvalidArguments(
-                f"argument {name!r} of task {task_id!r} holds result_of({stray.execution_id!r}): "
-                "it must be an argument of its own, of one call, and not a part of another value, "
-                "of a definition or of a schedule"
-            )
+            raise InvalidArguments(f"argument {name!r} of task {task_id!r} {_why_stray(stray)}")
+
+
+def _why_stray(stray: ResultOf | Placeholder) -> str:
+    if isinstance(stray, Placeholder):
+        return f"holds {stray}: it must be an argument of its own, of a schedule"
+    return (
+        f"holds result_of({stray.execution_id!r}): it must be an argument of its own, of one call, "
+        "and not a part of another value, of a definition or of a schedule"
+    )
 
 
 def filled(
@@ -89,15 +102,17 @@ def _result(key: str, execution_id: str, row: TaskExecution | None) -> Any:
     return row.result
 
 
-def _within(container: Any) -> ResultOf | None:
+def _within(container: Any) -> ResultOf | Placeholder | None:
     """The first one at any depth; a container may hold itself."""
+    if type(container) not in _CONTAINERS:
+        return None
     seen = {id(container)}
     stack = [container]
     while stack:
         for item in _items(stack.pop()):
             kind = type(item)
-            if kind is ResultOf:
-                found: ResultOf = item
+            if kind in _STAND_INS:
+                found: ResultOf | Placeholder = item
                 return found
             if kind in _CONTAINERS and id(item) not in seen:
                 seen.add(id(item))

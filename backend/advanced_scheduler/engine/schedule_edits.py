@@ -23,8 +23,7 @@ def with_trigger(seen: Schedule, trigger: Trigger, now: datetime) -> Schedule:
 
     Raises ``InvalidTrigger`` for one that never fires.
     """
-    state = trigger.to_json()
-    if state == seen.trigger:
+    if seen.trigger and same_trigger(seen.trigger, trigger.to_json()):
         return seen
     begun = trigger.starting(now)
     event = begun.event_name if isinstance(begun, EventTrigger) else None
@@ -58,11 +57,35 @@ def shifted(seen: Schedule, now: datetime) -> Schedule:
     return replace(seen, trigger=later.to_json(), next_fire_time=first, ledger_from=first)
 
 
+def same_trigger(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether both name the same instants; what a stored one has counted makes no difference."""
+    if stored.get("type") != "timestamps" or asked.get("type") != "timestamps":
+        return stored == asked
+    counted = {"paused_seconds"} if "start_time" in asked else {"paused_seconds", "start_time"}
+    said, has = (
+        {name: value for name, value in state.items() if name not in counted}
+        for state in (asked, stored)
+    )
+    return said == has
+
+
+def revived(seen: Schedule, edited: Schedule, now: datetime) -> Schedule:
+    """What had ended by its limit goes on, if the edit gives it a higher one."""
+    limit, idle = edited.max_runs, edited.next_fire_time is None and edited.event is None
+    if not idle or edited.max_runs == seen.max_runs or (limit and edited.run_count >= limit):
+        return edited
+    try:
+        first = _first(trigger_from_json(edited.trigger), edited.last_fire_time, now)
+    except InvalidTrigger:  # of a newer release
+        return edited
+    return replace(edited, next_fire_time=first, ledger_from=first)
+
+
 def is_same(there: Schedule, asked: Schedule) -> bool:
     """Whether both run the same at the same instants, whatever their policies."""
-    return all(
+    return same_trigger(there.trigger, asked.trigger) and all(
         getattr(there, name) == getattr(asked, name)
-        for name in ("task_id", "trigger", "args", "kwargs", "name")
+        for name in ("task_id", "args", "kwargs", "name")
     )
 
 

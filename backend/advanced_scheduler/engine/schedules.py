@@ -22,10 +22,14 @@ from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .options import plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
-from .schedule_edits import INSTANT, id_of, is_same, not_run, seeded, shifted, with_trigger
+from .schedule_edits import INSTANT, id_of, is_same, not_run, revived, seeded, shifted, with_trigger
 from .schedule_fields import checked_call, checked_changelog, checked_name, checked_policies
 from .steps import Wish
 from .ticker import ATTEMPTS
+
+SAID: Final = "said by the application"
+"""The changelog of a version that ``create_schedule`` made; the first one is such, too."""
+POLICIES_SAID: Final = f"policies {SAID}"
 
 _AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
 _MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
@@ -58,7 +62,7 @@ class Schedules:
     ) -> Schedule:
         """Store the schedule unless it is there; answers what is there then.
 
-        One that is the same but for policies takes those that are named. Raises
+        As long as an application says what it said last time, edits made since then stay. Raises
         ``ScheduleExists`` for another one of this id or name, unless ``replacing``.
         """
         assert isinstance(wanted.trigger, Trigger)
@@ -90,12 +94,38 @@ class Schedules:
             if not replacing or not named:
                 raise
             there = named[0]
-        if is_same(there, asked) or replacing:
-            return self._redefine(there, asked, chosen, trigger)
-        raise ScheduleExists(
-            f"schedule {there.schedule_id!r} exists already, with another task, trigger, arguments "
-            "or name; use update_schedule(), or say replace=True"
-        )
+        return self._say_again(there, asked, tuple(chosen), replacing=replacing)
+
+    def _say_again(
+        self, there: Schedule, asked: Schedule, policies: Sequence[str], *, replacing: bool
+    ) -> Schedule:
+        """What is new in it since the application said it last."""
+        said = told = there
+        for one in self.versions(there.schedule_id):
+            if one.version == 1 or one.changelog == SAID:
+                said = told = one
+            elif one.changelog == POLICIES_SAID:
+                told = one
+        chosen = {name: getattr(asked, name) for name in policies}
+        if is_same(said, asked):
+            if all(getattr(told, name) == value for name, value in chosen.items()):
+                return there
+            return self._replace(
+                there.schedule_id, lambda seen: replace(seen, **chosen), changelog=POLICIES_SAID
+            )
+        if not replacing and not is_same(there, asked):
+            raise ScheduleExists(
+                f"schedule {there.schedule_id!r} exists already, with another task, trigger, "
+                "arguments or name; use update_schedule(), or say replace=True"
+            )
+        whole = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
+        trigger = trigger_from_json(asked.trigger)
+
+        def edit(seen: Schedule) -> Schedule:
+            edited = replace(seen, **whole, **chosen)
+            return with_trigger(edited, trigger, self._parts.clock.now())
+
+        return self._replace(there.schedule_id, edit, changelog=asked.changelog or SAID)
 
     def update(self, schedule_id: str, edit: Edit) -> Schedule:
         """Edit a schedule; what was due fires by the old version.
@@ -115,7 +145,9 @@ class Schedules:
             old = self._parts.arguments.load(task, seen.args, seen.kwargs)
             given = edit.args if edit.args is not None else old[0]
             named = edit.kwargs if edit.kwargs is not None else old[1]
-            chosen["args"], chosen["kwargs"] = self._packed(task, given, named, waits)
+            args, kwargs = self._packed(task, given, named, waits)
+            chosen |= {} if edit.args is None else {"args": args}
+            chosen |= {} if edit.kwargs is None else {"kwargs": kwargs}
 
         def apply(seen: Schedule) -> Schedule:
             edited, made = replace(seen, **chosen), edit.trigger
@@ -174,7 +206,7 @@ class Schedules:
             return schedule
         raise ScheduleNotFound(
             f"no schedule {schedule_id!r}: it never existed, or it was removed; "
-            "get_schedules() lists what there is"
+            "list the schedules to see which there are"
         )
 
     def versions(self, schedule_id: str) -> list[Schedule]:
@@ -237,16 +269,6 @@ class Schedules:
         made = with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger, now)
         return replace(made, created_time=now, changed_time=now)
 
-    def _redefine(
-        self, there: Schedule, asked: Schedule, chosen: Mapping[str, Any], trigger: Trigger
-    ) -> Schedule:
-        said = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
-
-        def edit(seen: Schedule) -> Schedule:
-            return with_trigger(replace(seen, **said, **chosen), trigger, self._parts.clock.now())
-
-        return self._replace(there.schedule_id, edit, changelog=asked.changelog)
-
     def _replace(
         self,
         schedule_id: str,
@@ -272,6 +294,7 @@ class Schedules:
             replaced = edited.trigger != seen.trigger and edited.paused == seen.paused
             if replaced and self._catch_up(seen):  # a resume only moves its trigger on
                 continue
+            edited = revived(seen, edited, self._parts.clock.now())
             if seen.paused and edited.paused:  # its time of change moves: count the pause so far
                 edited = shifted(edited, self._parts.clock.now())
             edited = replace(

@@ -223,3 +223,35 @@ async def test_timestamps_know_their_index_and_stop_while_paused(clock: ManualCl
     assert scheduler.get_schedule(one).ended
     assert set(outcomes(scheduler, one)) == {TickOutcome.FIRED}
     scheduler.close()
+
+
+async def test_the_index_is_filled_in_on_every_store_and_the_film_can_be_said_again(
+    scheduler: AdvancedTaskScheduler, clock: ManualClock
+) -> None:
+    def draw(frame: int, *, of: int) -> None:
+        calls.append((frame, of))
+
+    scheduler.register_task(define(draw, task_id="job"))
+    film = TimestampTrigger([0, 1000, 2000])
+
+    def say() -> str:
+        index = Placeholder.TICK_INDEX
+        return scheduler.create_schedule(
+            "job", film, args=[index], kwargs={"of": index}, misfire="run_all"
+        )
+
+    one = say()
+    await scheduler.run_due()
+    clock.advance(seconds=0.5)
+    scheduler.pause_schedule(one)
+    clock.advance(seconds=5)
+    scheduler.resume_schedule(one)
+    assert say() == one
+    scheduler.update_schedule(one, tags=["film"])
+    scheduler.rollback_schedule(one, 1)
+    await seconds(scheduler, clock, 3)
+    assert calls == [(0, 0), (1, 1), (2, 2)]
+    with pytest.raises(InvalidArguments, match="must be an argument of its own, of a schedule"):
+        scheduler.schedule_task("job", Placeholder.TICK_INDEX, of=1)
+    with pytest.raises(InvalidArguments, match="must be an argument of its own, of a schedule"):
+        scheduler.create_schedule("job", film, args=[[Placeholder.TICK_INDEX]], kwargs={"of": 1})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -265,3 +266,81 @@ def test_nonsense_is_refused_before_anything_is_stored(
     stored: Schedule = scheduler.get_schedule(one)
     assert stored.version == 1
     assert scheduler.store.counts().get((TaskStatus.PENDING, TaskPriority.NORMAL), 0) == 0
+
+
+def said(scheduler: AdvancedTaskScheduler, **more: Any) -> str:
+    """What the code of an application says at every start."""
+    return scheduler.create_schedule("job", IntervalTrigger(60), args=["a"], name="it", **more)
+
+
+def test_what_was_edited_stays_as_long_as_the_code_says_the_same(
+    scheduler: AdvancedTaskScheduler,
+) -> None:
+    ready(scheduler)
+    one = said(scheduler, timeout=60)
+    edited = scheduler.update_schedule(
+        one, trigger=IntervalTrigger(3600), args=["b"], name="that", timeout=7
+    )
+    assert said(scheduler, timeout=60) == said(scheduler, timeout=60, replace=True) == one
+    assert scheduler.get_schedule(one) == edited
+    said(scheduler, timeout=61)
+    newer = scheduler.get_schedule(one)
+    assert (newer.timeout, newer.trigger, newer.version) == (61, edited.trigger, 3)
+    scheduler.update_schedule(one, timeout=8)
+    said(scheduler, timeout=61)
+    assert scheduler.get_schedule(one).timeout == 8
+
+
+def test_another_definition_in_the_code_takes_over_only_if_it_says_so(
+    scheduler: AdvancedTaskScheduler,
+) -> None:
+    ready(scheduler)
+    one = said(scheduler)
+    with pytest.raises(ScheduleExists):
+        scheduler.create_schedule("job", IntervalTrigger(30), args=["a"], name="it")
+    for _ in range(2):
+        again = scheduler.create_schedule(
+            "job", IntervalTrigger(30), args=["a"], name="it", replace=True
+        )
+        assert again == one
+    assert scheduler.get_schedule(one).version == 2
+    scheduler.update_schedule(one, args=["c"])
+    scheduler.create_schedule("job", IntervalTrigger(30), args=["a"], name="it", replace=True)
+    assert tuple(scheduler.get_schedule(one).args) == ("c",)
+
+
+def test_an_edit_changes_nothing_that_it_does_not_name(tmp_path: Path, clock: ManualClock) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    pair = [AdvancedTaskScheduler(store=url, clock=clock) for _ in range(2)]
+    for each in pair:
+        ready(each)
+    one = pair[0].create_schedule("job", every_second(), args=[0], kwargs={"k": 0})
+    for number in range(1, 11):
+        edits: list[dict[str, Any]] = [{"args": [number]}, {"kwargs": {"k": number}}]
+        threads = [
+            threading.Thread(target=each.update_schedule, args=(one,), kwargs=edit)
+            for each, edit in zip(pair, edits, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = pair[0].get_schedule(one)
+        assert (tuple(found.args), dict(found.kwargs)) == ((number,), {"k": number})
+    for each in pair:
+        each.close()
+
+
+@pytest.mark.parametrize("limit", [3, None])
+async def test_a_higher_limit_lets_it_go_on(
+    scheduler: AdvancedTaskScheduler, clock: ManualClock, limit: int | None
+) -> None:
+    ready(scheduler)
+    one = scheduler.create_schedule("job", every_second(), max_runs=1)
+    await seconds(scheduler, clock, 3)
+    assert scheduler.get_schedule(one).ended
+    assert scheduler.update_schedule(one, max_runs=limit).next_fire_time == NOW + 3 * SECOND
+    await seconds(scheduler, clock, 2)
+    assert len(calls) == 3
+    assert scheduler.get_schedule(one).ended is (limit is not None)
+    assert scheduler.audit(one, NOW, clock.now()).missing == []
