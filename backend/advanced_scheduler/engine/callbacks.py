@@ -16,7 +16,7 @@ from ..errors import ExecutionNotFound, InvalidArguments, StoreError
 from ..events import Event, EventBus, EventType
 from ..faults import is_storable
 from ..forks import free_in_child, renew_in_child
-from ..functions import body_of
+from ..functions import body_of, name_of
 from ..lifecycle import FINAL
 from ..models import TaskExecution
 from ..stores.base import ExecutionStore
@@ -60,10 +60,10 @@ class Callbacks:
         """
         if not callable(callback):
             raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
-        if inspect.iscoroutinefunction(body_of(callback)):
+        if inspect.iscoroutinefunction(body := body_of(callback)):
             raise InvalidArguments(
-                f"callback={reprlib.repr(callback)} is a coroutine function, which nobody would "
-                "await; pass a function that calls asyncio.run_coroutine_threadsafe"
+                f"callback={name_of(body)} is a coroutine function, which nobody would await; "
+                "pass a function that calls asyncio.run_coroutine_threadsafe"
             )
         if not isinstance(execution_id, str):
             raise InvalidArguments(f"execution_id={execution_id!r} must be a text")
