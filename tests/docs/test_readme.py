@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
 from advanced_scheduler.stores import open_store
 from tests.docs.pages import ROOT, Block, blocks_of, commands_of, targets_of, text_of
 
@@ -118,18 +121,27 @@ def test_the_table_of_settings_gives_the_true_defaults() -> None:
     from advanced_scheduler import Settings
 
     table = README.partition("## Settings")[2]
-    fields = Settings.model_fields
+    known = Settings.model_fields
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)
     checked: set[str] = set()
     for names, defaults in rows[1:]:
         keys = re.findall(r"`(\w+)`", names)
         values = [value.strip(" `") for value in defaults.split(",")]
         for key, value in zip(keys, values * (len(keys) // len(values)), strict=True):
-            assert key in fields, f"the README names a setting that does not exist: {key}"
+            assert key in known, f"the README names a setting that does not exist: {key}"
             if value not in ("none", "lease / 3"):
-                assert str(fields[key].default).lower() == value
+                assert str(known[key].default).lower() == value
             checked.add(key)
-    assert checked == set(fields), "the README says that every setting is in its table"
+    assert checked == set(known), "the README says that every setting is in its table"
+
+
+def test_the_table_of_a_task_has_every_parameter_and_every_field() -> None:
+    table = README.partition("| `@scheduler.task(...)` ")[2].partition("\n\n")[0]
+    rows = [line.split(" | ")[:2] for line in table.splitlines()[2:]]
+    said = [set(re.findall(r"`(\w+)`", " ".join(column))) for column in zip(*rows, strict=True)]
+    parameters = inspect.signature(AdvancedTaskScheduler.task).parameters
+    assert said[0] == set(parameters) - {"self"}
+    assert said[1] == {field.name for field in fields(TaskDefinition)}
 
 
 def test_links_into_the_repository_lead_somewhere() -> None:
