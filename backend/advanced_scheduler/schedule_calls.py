@@ -277,7 +277,8 @@ class ScheduleCalls:
 
     def parked(self) -> list[Parked]:
         """What is stored, and this node cannot use: it is kept for one that can."""
-        return parked(self._parts.store, self._parts.registry)
+        parts = self._parts
+        return parked(parts.store, parts.registry, parts.ticker.parked)
 
     def _trigger_of(self, schedule: Schedule) -> Trigger:
         return trigger_from_json(schedule.trigger)

@@ -11,11 +11,8 @@ from ..clock import Clock
 from ..config import Settings
 from ..lifecycle import CLAIMABLE
 from ..models import ExecutionFilter, TaskPriority
-from ..registry import TaskRegistry
 from ..stores.base import Store
-from .parked import count_parked
 from .runner import WAITS_FOR_SERVER
-from .ticker import Ticker
 from .views import TaskQueueView
 
 SAMPLE: Final = 200  # rows; enough to see that there are some
@@ -26,20 +23,16 @@ LATE_SECONDS: Final = 10.0
 class Backlog:
     """What the store tells: the first three at most ``SAMPLE``, see ``HealthFacts``.
 
-    ``waiting`` is how many executions wait at each priority, ``parked`` how much of each kind
-    this node cannot use.
+    ``waiting`` is how many executions wait at each priority.
     """
 
     undrained: int = 0
     locks_waiting: int = 0
     ledger_gap: int = 0
     waiting: Mapping[TaskPriority, int] = field(default_factory=dict)
-    parked: Mapping[str, int] = field(default_factory=dict)
 
 
-def backlog_of(
-    store: Store, registry: TaskRegistry, ticker: Ticker, clock: Clock, settings: Settings
-) -> Backlog:
+def backlog_of(store: Store, clock: Clock, settings: Settings) -> Backlog:
     """Read from the store; raises ``StoreUnavailable``."""
     store.ping()
     overdue = clock.now() - timedelta(seconds=max(LATE_SECONDS, 5 * settings.poll_seconds))
@@ -50,5 +43,4 @@ def backlog_of(
         locks_waiting=sum((row.reason or "").startswith(WAITS_FOR_SERVER) for row in rows),
         ledger_gap=len(store.due(overdue, SAMPLE)),
         waiting=TaskQueueView(store).by_priority(),
-        parked=count_parked(store, registry, len(ticker.parked)),
     )

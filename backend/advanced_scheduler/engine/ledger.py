@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from ..models import Audit, Explanation, Schedule, TaskExecution, Tick, TickOutc
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from ..triggers import Trigger, trigger_from_json
+from .parked import why_parked
 from .plan import instants_between, next_instant
 
 logger = logging.getLogger(__name__)
@@ -33,13 +34,20 @@ class Ledger:
     """
 
     def __init__(
-        self, *, store: Store, registry: TaskRegistry, clock: Clock, kept: timedelta
+        self,
+        *,
+        store: Store,
+        registry: TaskRegistry,
+        clock: Clock,
+        kept: timedelta,
+        unfired: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.gaps = 0  # instants that were found to be missing, by this process
         self._store = store
         self._registry = registry
         self._clock = clock
         self._kept = kept
+        self._unfired = unfired  # schedule id -> why this node cannot fire it, though it is due
         self._unchecked: list[str] = []
         self._checked: dict[str, datetime] = {}  # schedule id -> up to where its ledger is right
 
@@ -62,11 +70,13 @@ class Ledger:
         """Every instant from ``start`` up to, without, ``end``.
 
         Raises ``ScheduleNotFound`` where there is neither a schedule nor a row of its ledger,
-        and ``InvalidArguments`` for more than 10,000 instants.
+        and ``InvalidArguments`` for more than 10,000 instants or an end before the start.
         """
         if not is_storable(schedule_id):
             raise _unknown(schedule_id)
         start, end = _utc("start", start), _utc("end", end)
+        if end < start:
+            raise InvalidArguments(f"end={end} must not be before start={start}; swap them")
         ticks = self._store.ticks(schedule_id, start, end, MOST + 1)
         schedule = next(iter(self._find(schedule_id)), None)
         if schedule is None and not ticks:
@@ -135,10 +145,10 @@ class Ledger:
         now = self._clock.now()
         try:
             trigger = trigger_from_json(schedule.trigger)
-        except InvalidTrigger as error:
+            if instants_between(trigger, instant, instant + _INSTANT, 1) != [instant]:
+                return f"not an instant of this schedule{_the_next(trigger, instant)}"
+        except InvalidTrigger as error:  # of an object of the application, when it is asked
             return f"parked: {error}"
-        if instants_between(trigger, instant, instant + _INSTANT, 1) != [instant]:
-            return f"not an instant of this schedule{_the_next(trigger, instant)}"
         if schedule.ledger_from is None or instant < schedule.ledger_from:
             began = schedule.ledger_from and schedule.ledger_from.isoformat()
             return f"version {schedule.version} of this schedule began later, at {began}"
@@ -153,8 +163,8 @@ class Ledger:
             return "still to come; the schedule is paused" if schedule.paused else "still to come"
         if schedule.paused:
             return "the schedule is paused; what becomes of it is decided when it is resumed"
-        if schedule.task_id not in self._registry:
-            return f"parked: task {schedule.task_id!r} is not registered on this node"
+        if why := why_parked(schedule, self._registry, self._unfired()):
+            return f"parked: {why}"
         return "due, and not fired yet: no running node has looked, or none knows the task"
 
     def _told(self, ticks: Sequence[Tick]) -> list[Explanation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ..errors import InvalidTrigger
 from ..models import Parked, Schedule
@@ -12,32 +12,42 @@ from ..stores.base import Store
 from ..triggers import trigger_from_json
 
 
-def parked(store: Store, registry: TaskRegistry) -> list[Parked]:
+def parked(store: Store, registry: TaskRegistry, unfired: Mapping[str, str]) -> list[Parked]:
     """Tasks that executions wait for and nobody here knows, schedules, and unreadable rows.
 
-    Raises ``StoreUnavailable``.
+    ``unfired`` says of schedules that were due, by id, why this node cannot fire them. Raises
+    ``StoreUnavailable``.
     """
     strangers = [
         Parked(kind="task", id=task_id, reason=_not_registered(task_id), count=waiting)
         for task_id, waiting in sorted(store.waiting_tasks().items())
         if task_id not in registry
     ]
-    schedules = [one for schedule in store.schedules() for one in _parked(schedule, registry)]
+    schedules = [
+        Parked(kind="schedule", id=schedule.schedule_id, reason=reason)
+        for schedule in store.schedules()
+        if (reason := why_parked(schedule, registry, unfired)) is not None
+    ]
     return [*strangers, *schedules, *store.unreadable()]
 
 
-def count_parked(store: Store, registry: TaskRegistry, schedules: int) -> dict[str, int]:
-    """How much of each kind is parked, ``schedules`` of them as the ticker has found.
+def count_parked(
+    store: Store, registry: TaskRegistry, unfired: Mapping[str, str]
+) -> dict[str, int]:
+    """How much of each kind is parked; raises ``StoreUnavailable``."""
+    found = Counter({"task": 0, "execution": 0, "schedule": 0})
+    for one in parked(store, registry, unfired):
+        found[one.kind] += one.count
+    return dict(found)
 
-    Cheaper than ``parked``, since schedules are not read. Raises ``StoreUnavailable``.
-    """
-    unreadable = Counter(one.kind for one in store.unreadable())
-    waiting = store.waiting_tasks().items()
-    return {
-        "task": sum(number for task_id, number in waiting if task_id not in registry),
-        "execution": unreadable["execution"],
-        "schedule": unreadable["schedule"] + schedules,
-    }
+
+def why_parked(
+    schedule: Schedule, registry: TaskRegistry, unfired: Mapping[str, str]
+) -> str | None:
+    """Why this node cannot fire it; None if it can."""
+    if schedule.task_id not in registry:
+        return _not_registered(schedule.task_id)
+    return trigger_problem(schedule) or unfired.get(schedule.schedule_id)
 
 
 def trigger_problem(schedule: Schedule) -> str | None:
@@ -47,14 +57,6 @@ def trigger_problem(schedule: Schedule) -> str | None:
     except InvalidTrigger as error:
         return str(error)
     return None
-
-
-def _parked(schedule: Schedule, registry: TaskRegistry) -> Iterator[Parked]:
-    reason = trigger_problem(schedule)
-    if schedule.task_id not in registry:
-        reason = _not_registered(schedule.task_id)
-    if reason is not None:
-        yield Parked(kind="schedule", id=schedule.schedule_id, reason=reason)
 
 
 def _not_registered(task_id: str) -> str:

@@ -24,6 +24,7 @@ from .backlog import Backlog, backlog_of
 from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
+from .parked import count_parked
 from .probe import PATIENCE, Probe
 from .rehearsal import or_rehearsed, staged
 from .settler import Settler
@@ -42,6 +43,7 @@ class Parts:
     leases: LeaseClock
     store: Store
     probe: Probe[Backlog]
+    parked: Probe[dict[str, int]]  # apart: it reads all schedules, and nothing is judged by it
     signals: Signals
     events: EventBus
     registry: TaskRegistry
@@ -88,7 +90,7 @@ def assemble(
     ticker = Ticker(
         steps=steps, store=store, intake=intake, settler=settler, events=events, clock=clock
     )
-    read = partial(backlog_of, store, registry, ticker, clock, settings)
+    patience = PATIENCE if store.blocking else None
     kept = timedelta(days=settings.history_days)
     locks, fallback = _locks(redis_client, store, settings, leases)
     return Parts(
@@ -96,7 +98,10 @@ def assemble(
         settings=settings,
         asked_store=asked,
         leases=leases,
-        probe=Probe(read, clock, patience=PATIENCE if store.blocking else None),
+        probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
+        parked=Probe(
+            lambda: count_parked(store, registry, ticker.parked), clock, patience=patience
+        ),
         signals=_signals(store, events),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
@@ -108,7 +113,9 @@ def assemble(
         settler=settler,
         intake=intake,
         ticker=ticker,
-        ledger=Ledger(store=store, registry=registry, clock=clock, kept=kept),
+        ledger=Ledger(
+            store=store, registry=registry, clock=clock, kept=kept, unfired=lambda: ticker.parked
+        ),
     )
 
 

@@ -56,6 +56,7 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
     told, store_error = parts.probe.answer()
     backlog = told or Backlog()
     facts = _facts(parts, node, told, store_error, _lock_error(parts, store_error))
+    parked, _ = parts.parked.answer() if store_error is None else (None, None)
     report = parts.monitor.get_health_status()
     status, reasons = assess(facts)
     reasons += report["reasons"]
@@ -70,7 +71,7 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
             "total_queued": sum(backlog.waiting.values()),
             "by_priority": {one.name: backlog.waiting.get(one, 0) for one in TaskPriority},
         },
-        "parked": dict(backlog.parked),
+        "parked": parked or {},
         "ledger_gaps": facts.gaps_found,
         "running_tasks": running,
         "max_concurrent_tasks": limit,

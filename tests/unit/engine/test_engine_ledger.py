@@ -218,6 +218,12 @@ def test_the_ledger_of_a_removed_schedule_stays(made: Parts, minutely: str) -> N
     assert made.ledger.explain(minutely, NOW).outcome is TickOutcome.FIRED
 
 
+def test_an_audit_that_ends_before_it_starts_is_refused(made: Parts, minutely: str) -> None:
+    with pytest.raises(InvalidArguments, match=r"end=2030-01-01 00:00.* before start=.*01:00"):
+        made.ledger.audit(minutely, NOW + HOUR, NOW)
+    assert made.ledger.audit(minutely, NOW, NOW).ticks == []
+
+
 def test_an_audit_of_more_than_can_be_shown_is_refused(
     made: Parts, minutely: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ import sqlalchemy as sa
 
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.parked import parked
+from advanced_scheduler.metrics import SchedulerMetrics
 from advanced_scheduler.models import Parked
 from advanced_scheduler.stores import open_store
+from advanced_scheduler.triggers import IntervalTrigger
 from tests.support.definitions import define, nothing
-from tests.unit.engine.kit import execution, parts, schedule
+from tests.unit.engine.kit import add_task, execution, faulty, parts, schedule, scheduler
 
 
 def test_tasks_and_schedules_that_nobody_here_knows(clock: ManualClock, tmp_path: Path) -> None:
@@ -25,7 +29,7 @@ def test_tasks_and_schedules_that_nobody_here_knows(clock: ManualClock, tmp_path
     made.store.put(of_tomorrow, expected=None)
     made.store.put(schedule(task_id="known", schedule_id="s3"), expected=None)
     made.registry.register(define(nothing, task_id="known"))
-    found = parked(made.store, made.registry)
+    found = parked(made.store, made.registry, {})
     assert [(one.kind, one.id, one.count) for one in found] == [
         ("task", "job", 2),
         ("schedule", "s1", 1),
@@ -34,7 +38,7 @@ def test_tasks_and_schedules_that_nobody_here_knows(clock: ManualClock, tmp_path
     assert found[0].reason == "task 'job' is not registered on this node"
     assert "newer release" in found[2].reason
     made.registry.register(define(nothing))
-    assert [one.id for one in parked(made.store, made.registry)] == ["s1", "s2"]
+    assert [one.id for one in parked(made.store, made.registry, {})] == ["s1", "s2"]
     made.close()
 
 
@@ -49,10 +53,56 @@ def test_rows_that_cannot_be_read_are_listed_once_they_were_met(
         db.execute(sa.text("UPDATE executions SET args = '[1' WHERE execution_id = 'a'"))
     database.dispose()
     made.store.get(["a", "b"])
-    (found,) = parked(made.store, made.registry)
+    (found,) = parked(made.store, made.registry, {})
     assert found == Parked(kind="execution", id="a", reason=found.reason)
     assert found.reason
     made.close()
+
+
+class Moody:
+    """A trigger of an application that works once."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def get_next_run_time(self, after_time: float) -> float:
+        if self.broken:
+            raise RuntimeError("of the application")
+        return after_time + 60
+
+
+def test_lists_counts_and_metrics_agree(clock: ManualClock) -> None:
+    target = scheduler(clock=clock)
+    add_task(target, nothing, "known")
+    for number in range(3):
+        target.store.put(schedule(task_id="gone", schedule_id=f"s{number}"), expected=None)
+    moody = Moody()
+    own = target.create_schedule("known", moody, schedule_id="own")
+    target.create_schedule("known", IntervalTrigger(60))
+    moody.broken = True
+    clock.advance(minutes=1)
+    asyncio.run(target.run_due())
+    assert [(one.kind, one.id) for one in target.parked()] == [
+        ("schedule", one) for one in (own, "s0", "s1", "s2")
+    ]
+    reason = target.parked()[0].reason
+    assert "of the application" in reason
+    for later in range(2):  # one that it told before, and one that it does not tell
+        instant = clock.now() + timedelta(minutes=later)
+        assert target.explain(own, instant).reason == f"parked: {reason}"
+    assert target.get_health_status()["parked"] == {"task": 0, "execution": 0, "schedule": 4}
+    assert b'scheduler_parked{kind="schedule"} 4.0' in SchedulerMetrics(target).render()[0]
+    moody.broken = False
+    asyncio.run(target.run_due())
+    assert [one.id for one in target.parked()] == ["s0", "s1", "s2"]
+    target.close()
+
+
+def test_a_store_that_is_away_has_no_count(clock: ManualClock) -> None:
+    store = faulty()
+    target = scheduler(store.face, clock=clock)
+    store.break_down()
+    assert target.get_health_status()["parked"] == {}
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -62,4 +112,4 @@ def test_nothing_is_parked_in_a_store_whose_tasks_are_all_known(
     made = parts(open_store("memory://"), clock)
     made.registry.register(define(nothing))
     made.store.add([execution(str(n)) for n in range(count)])
-    assert parked(made.store, made.registry) == []
+    assert parked(made.store, made.registry, {}) == []
