@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Self
 
@@ -14,7 +15,10 @@ from .zones import EPOCH
 
 MOST_PARTS: Final = 100
 STEPS: Final = 10_000
-"""So many questions may one search ask."""
+"""So many questions may the search of one AndTrigger ask."""
+
+MOST_STEPS: Final = 10 * STEPS
+"""So many may those of all that stand side by side in an OrTrigger ask."""
 
 HORIZON: Final = timedelta(days=50 * 366)
 """So far does an AndTrigger look: a 29th of February is a Monday again within 40 years."""
@@ -27,8 +31,16 @@ _SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 class Effort:
     """How many questions the AndTriggers within one search may still ask, together."""
 
-    def __init__(self, left: int = STEPS) -> None:
+    def __init__(self, left: int = MOST_STEPS) -> None:
         self.left = left
+
+    @contextmanager
+    def part(self, most: int) -> Iterator[Effort]:
+        """At most so much of it for one of those who search."""
+        given = min(self.left, most)
+        own = Effort(given)
+        yield own
+        self.left -= given - own.left
 
 
 class CombinedTrigger(Trigger):
@@ -80,14 +92,26 @@ class OrTrigger(CombinedTrigger):
 
     kind: ClassVar[str] = "or"
 
+    def __init__(self, triggers: Sequence[Trigger | Mapping[str, Any]]) -> None:
+        super().__init__(triggers)
+        # What is nested says the same side by side, and then costs no part of the effort.
+        self._flat: Final[tuple[Trigger, ...]] = tuple(
+            leaf
+            for part in self.parts
+            for leaf in (part._flat if isinstance(part, OrTrigger) else (part,))
+        )
+
     def after(self, instant: datetime, effort: Effort) -> datetime | None:
-        """The earliest of what the parts answer, each with an equal share of the effort."""
-        share = effort.left // len(self.parts)
+        """The earliest of what the parts answer; AndTriggers share what effort there is."""
+        searching = sum(isinstance(part, AndTrigger) for part in self._flat)
         found = []
-        for part in self.parts:
-            own = Effort(share)
-            found.append(_ask(part, instant, own))
-            effort.left -= share - own.left
+        for part in self._flat:
+            if isinstance(part, AndTrigger):
+                with effort.part(effort.left // searching) as own:
+                    found.append(part.after(instant, own))
+                searching -= 1
+            else:
+                found.append(_ask(part, instant, effort))
         return min(filter(None, found), key=_in_utc, default=None)
 
     def __str__(self) -> str:
@@ -98,7 +122,8 @@ class AndTrigger(CombinedTrigger):
     """Runs whenever all of ``triggers`` do, at the same microsecond.
 
     The search for such an instant is bounded: by 10,000 questions to parts, those of parts
-    within them included, and 50 years. One that finds nothing ends the trigger. Raises
+    within them included (fewer where more than 10 such triggers stand side by side in an
+    OrTrigger), and 50 years. One that finds nothing ends the trigger. Raises
     InvalidTrigger if already the first search does, from 2020 on, and for parts with jitter,
     which never meet.
     """
@@ -117,6 +142,10 @@ class AndTrigger(CombinedTrigger):
 
     def after(self, instant: datetime, effort: Effort) -> datetime | None:
         """Asks each part from the latest answer of any on, until all answer the same."""
+        with effort.part(STEPS) as own:
+            return self._search(instant, own)
+
+    def _search(self, instant: datetime, effort: Effort) -> datetime | None:
         latest, limit = instant, None
         while effort.left > 0:
             found = []

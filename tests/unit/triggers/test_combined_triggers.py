@@ -21,6 +21,7 @@ from advanced_scheduler.triggers import (
     Trigger,
     WeeklyTrigger,
 )
+from advanced_scheduler.triggers.combined import Effort
 from tests.unit.triggers.occurrences import upcoming, upcoming_utc, utc
 
 NEW_YEAR = "2026-01-01T00:00"
@@ -117,6 +118,35 @@ def test_a_search_that_gives_up_does_not_end_what_stands_beside_it() -> None:
 
     assert upcoming_utc(rare, "2020-01-01", 9) == ["2020-01-01T00:00"]
     assert upcoming_utc(trigger, "2026-06-01", 1) == ["2026-06-01T09:00"]
+
+
+RARE = AndTrigger([IntervalTrigger(3001), IntervalTrigger(3011)])
+
+
+def test_each_of_those_side_by_side_may_search_as_long_as_one_alone() -> None:
+    alone = upcoming(RARE, NEW_YEAR, 1)
+
+    assert len(alone) == 1
+    assert upcoming(OrTrigger([RARE] * 6), NEW_YEAR, 1) == alone
+
+
+def test_depth_costs_nothing_of_a_search() -> None:
+    once = OneTimeTrigger("2027-01-01")
+    nested: Trigger = RARE
+    for _ in range(16):
+        nested = OrTrigger([once, nested])
+
+    assert upcoming(nested, NEW_YEAR, 1) == upcoming(RARE, NEW_YEAR, 1)
+
+
+def test_many_that_find_nothing_end_all_the_same() -> None:
+    never = AndTrigger([IntervalTrigger(n, start_time="2020-01-01") for n in (86_399, 86_401)])
+    effort = Effort()
+
+    found = OrTrigger([never] * 100).after(utc(NEW_YEAR), effort)
+
+    assert found is None
+    assert -1000 < effort.left <= 0
 
 
 def test_jitter_is_refused_in_parts_that_have_to_meet() -> None:
