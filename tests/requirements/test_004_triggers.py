@@ -224,6 +224,7 @@ def test_a_decorator_without_a_scheduler_uses_the_one_of_the_process(
         (lambda: IntervalTrigger(-1), "interval=-1"),
         (lambda: IntervalTrigger("5"), "interval='5' is not a number of seconds"),  # type: ignore[arg-type]
         (lambda: IntervalTrigger(float("nan")), "interval=nan"),
+        (lambda: IntervalTrigger(10**400), "interval=1000"),
         (lambda: IntervalTrigger(1e12), "interval_seconds=1000000000000.0 is more than 100 years"),
         (lambda: IntervalTrigger(1, start_time="soon"), "start_time='soon'"),  # type: ignore[arg-type]
         (lambda: TimestampTrigger([]), "timestamps has 0 items"),

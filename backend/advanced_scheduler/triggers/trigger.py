@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -21,6 +20,7 @@ Argument = str | int | float | Sequence[Any] | Mapping[str, Any]
 """A value that JSON has (but for the live object of an ``ObjectTrigger``)."""
 
 _VERSION: Final = 1
+_LONGEST: Final = 1e300  # seconds, which a float can tell in microseconds as well
 _KINDS: Final[dict[str, type[Trigger]]] = {}
 
 
@@ -112,6 +112,8 @@ def trigger_from_json(state: Mapping[str, Any]) -> Trigger:
     Raises InvalidTrigger for a type that is unknown, a state that a newer release wrote, and
     arguments that make no trigger.
     """
+    if not isinstance(state, Mapping):
+        raise InvalidTrigger(f"{brief(state)} is no trigger; give the dict that to_json() answered")
     kind = state.get("type")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise InvalidTrigger(
@@ -143,8 +145,10 @@ def duration(name: str, seconds: float) -> int:
     """A number of seconds, not negative, in whole microseconds; raises InvalidTrigger."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise InvalidTrigger(f"{name}={seconds!r} is not a number of seconds")
-    if not 0 <= seconds < math.inf:
-        raise InvalidTrigger(f"{name}={seconds!r} must be a finite number of seconds, not below 0")
+    if not 0 <= seconds <= _LONGEST:
+        raise InvalidTrigger(
+            f"{name}={brief(seconds)} must be a finite number of seconds, from 0 to {_LONGEST}"
+        )
     return round(seconds * 1_000_000)
 
 

@@ -62,7 +62,9 @@ def test_fractions_of_a_second_are_kept() -> None:
     assert [run.microsecond for run in runs] == [0, 250_000, 500_000, 750_000, 0]
 
 
-@pytest.mark.parametrize("interval", [0, -5, float("inf"), float("nan"), 1e-9, True, "5", None])
+@pytest.mark.parametrize(
+    "interval", [0, -5, float("inf"), float("nan"), 1e-9, 1e305, 10**400, True, "5", None]
+)
 def test_an_interval_that_is_no_duration_is_refused(interval: Any) -> None:
     with pytest.raises(InvalidTrigger, match=r"^interval="):
         IntervalTrigger(interval)

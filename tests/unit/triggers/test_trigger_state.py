@@ -170,6 +170,9 @@ def test_a_state_that_is_too_deep_is_refused() -> None:
 @pytest.mark.parametrize(
     ("state", "problem"),
     [
+        (5, "5 is no trigger; give the dict that to_json"),
+        (None, "None is no trigger"),
+        ([["type", "once"]], "is no trigger"),
         ({}, "type=None of a trigger is unknown"),
         ({"type": "lunar", "v": 1}, "type='lunar' of a trigger is unknown"),
         ({"type": ["cron"], "v": 1}, "is unknown"),
@@ -180,6 +183,6 @@ def test_a_state_that_is_too_deep_is_refused() -> None:
         ({"type": "once", "v": 1, "run_at": "2026-01-01", "moon": 1}, "no once trigger can be"),
     ],
 )
-def test_a_state_that_says_no_trigger_is_refused(state: dict[str, Any], problem: str) -> None:
+def test_a_state_that_says_no_trigger_is_refused(state: Any, problem: str) -> None:
     with pytest.raises(InvalidTrigger, match=problem):
         trigger_from_json(state)
