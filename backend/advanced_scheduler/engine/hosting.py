@@ -6,6 +6,10 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+from weakref import WeakSet
+
+_LOOPS: Final[WeakSet[asyncio.AbstractEventLoop]] = WeakSet()
 
 
 @contextmanager
@@ -25,6 +29,7 @@ def hosted(
         # program that never leaves the block.
         leaving, home = asyncio.Event(), asyncio.get_running_loop()
         leave.append(lambda: home.call_soon_threadsafe(leaving.set))
+        _LOOPS.add(home)
         try:
             await start()
         except BaseException as error:
@@ -54,3 +59,13 @@ def hosted(
             leave[0]()
             if not dropped:
                 thread.join()
+
+
+def elsewhere(home: asyncio.AbstractEventLoop | None) -> str:
+    """What to tell a caller who is not on the loop that the engine runs on."""
+    if home in _LOOPS:
+        return (
+            "the scheduler runs already, in a thread of its own, since running() was entered; "
+            "leave that block to stop it"
+        )
+    return "the scheduler runs already, on another event loop; stop it there"

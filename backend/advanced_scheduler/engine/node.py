@@ -17,6 +17,7 @@ from ..stores.base import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
 from .heartbeat import Heartbeat
+from .hosting import elsewhere
 from .housekeeper import Housekeeper
 from .loop import Loop
 from .offload import InThreads, Offload, inline
@@ -201,7 +202,7 @@ class Node:
     def check_home(self) -> None:
         """Raise ``SchedulerStateError`` unless the caller is on that loop."""
         if not self.is_home():
-            raise SchedulerStateError("the scheduler runs on another event loop; stop it there")
+            raise SchedulerStateError(elsewhere(self.home))
 
     @property
     def ending(self) -> bool:

@@ -152,12 +152,26 @@ async def test_a_stop_survives_loops_that_somebody_cancelled() -> None:
     await target.stop()
 
 
-def test_another_event_loop_can_neither_start_nor_stop_it() -> None:
+async def test_another_event_loop_can_neither_start_nor_stop_it() -> None:
+    target = scheduler()
+    await target.start()
+    for call in (target.start, target.stop):
+        with pytest.raises(SchedulerStateError, match="runs already, on another event loop"):
+            await asyncio.to_thread(asyncio.run, call())
+    with pytest.raises(SchedulerStateError, match="on another event loop"), target.running():
+        pass
+    assert target.health_facts().started
+    await target.stop()
+
+
+def test_what_runs_in_a_thread_can_neither_be_started_nor_stopped_elsewhere() -> None:
     target = scheduler()
     with target.running():
         for call in (target.start, target.stop):
-            with pytest.raises(SchedulerStateError, match="another event loop"):
+            with pytest.raises(SchedulerStateError, match=r"since running\(\) was entered"):
                 asyncio.run(call())
+        with pytest.raises(SchedulerStateError, match="runs already"), target.running():
+            pass
         assert target.health_facts().started
 
 
