@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..errors import InvalidArguments
 from ..faults import is_storable
 from ..models import Placeholder, ResultOf, TaskExecution, TaskStatus
+from ..registry import RegisteredTask
 from ..serialization import NOT_STORED
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -83,6 +84,17 @@ def filled(
         else:
             named[key] = value
     return tuple(positions), named
+
+
+def taken_by(task: RegisteredTask, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of the payload the function has a parameter for."""
+    parameters = task.signature.parameters.values() if task.signature is not None else ()
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        return payload
+    names = {
+        one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    }
+    return {name: value for name, value in payload.items() if name in names}
 
 
 def results_for(inputs: Mapping[str, str], rows: Iterable[TaskExecution]) -> dict[str, Any]:

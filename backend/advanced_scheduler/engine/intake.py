@@ -160,6 +160,10 @@ class Intake:
         ended = ExecutionFilter(task_id=task_id, statuses=FINAL, limit=1)
         return next(iter(self._store.find(ended)), None)
 
+    def new_id(self, now: datetime) -> str:
+        """An id for an execution that is made elsewhere."""
+        return self._ids.make(now)
+
     def _row(
         self,
         request: Request,

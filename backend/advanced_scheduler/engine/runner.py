@@ -25,7 +25,7 @@ from ..registry import RegisteredTask
 from ..retry import TaskRetryManager
 from .arguments import Arguments
 from .guard import Guard
-from .inputs import filled, results_for
+from .inputs import filled, results_for, taken_by
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,12 @@ class Runner:
             args, kwargs = row.args, row.kwargs
             if row.extras:
                 args, kwargs = await self._with_inputs(row)
+            if "unchecked" in row.extras:
+                payload = row.extras["metadata"].get("payload", {})
+                kwargs = {**kwargs, **taken_by(run.task, payload)}
             args, kwargs = self.arguments.load(run.task, args, kwargs)
+            if "unchecked" in row.extras:
+                args, kwargs = run.task.bind(args, kwargs)
         except InvalidArguments as error:
             return self.after_failure(run, error)
         except StoreUnavailable as error:

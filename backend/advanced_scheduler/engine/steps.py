@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ..errors import InvalidArguments, InvalidTask
 from ..lifecycle import OPEN
 from ..models import (
+    DEFAULT_QUEUE,
     ExecutionFilter,
     OverlapPolicy,
     Placeholder,
@@ -16,6 +18,7 @@ from ..models import (
     Schedule,
     ScheduleOptions,
     TaskExecution,
+    TaskPriority,
     TaskStatus,
     Tick,
     TickOutcome,
@@ -24,6 +27,7 @@ from ..registry import RegisteredTask, TaskRegistry
 from ..stores.base import Firing, Store
 from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
+from .inputs import taken_by
 from .intake import Intake, Request
 from .plan import Decision, Plan, Standing, next_instant, plan, without_overlap
 
@@ -88,17 +92,17 @@ class Steps:
     def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:
         """The step that runs it now, beside its trigger; the overlap policy holds.
 
-        Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
+        Raises what ``schedule_task`` does for an unknown task and arguments that do not fit, if
+        somebody runs it by hand. Whoever tells of an event need not know who listens: what he
+        cannot check is checked when it runs.
         """
-        task = self._registry.get(schedule.task_id)
         instant, there = self._free_instant(schedule, now), self.not_ended(schedule)
         decision = Decision(instant, TickOutcome.FIRED, wish.reason)
         if schedule.paused and not wish.by_hand:
             why = f"{wish.reason}, while the schedule was paused"
             decision = Decision(instant, TickOutcome.PAUSED, why)
         (decision,) = without_overlap(schedule.overlap, [decision], _standing(there))
-        request = self._request_of(task, schedule, instant, wish)
-        (row,) = self._intake.prepare([request], now)  # also where it does not run
+        row = self._row(schedule, instant, now, wish)  # also where it does not run
         rows: list[TaskExecution] = []
         if decision.outcome is TickOutcome.FIRED:  # at once, though its instant may be later
             rows = _in_turn(schedule, [row.with_changes({"due_time": now})], there)
@@ -136,16 +140,27 @@ class Steps:
                 at += _INSTANT
         return at
 
+    def _row(
+        self, schedule: Schedule, instant: datetime, now: datetime, wish: Wish
+    ) -> TaskExecution:
+        try:
+            task = self._registry.get(schedule.task_id)
+            request = self._request_of(task, schedule, instant, wish)
+            return self._intake.prepare([request], now)[0]
+        except (InvalidArguments, InvalidTask) as error:
+            if wish.by_hand:
+                raise
+            return _unchecked(schedule, self._intake.new_id(now), instant, wish, str(error))
+
     def _request_of(
         self, task: RegisteredTask, schedule: Schedule, instant: datetime, wish: Wish
     ) -> Request:
         args, kwargs = self._arguments.load(task, schedule.args, schedule.kwargs)
         args, kwargs = _filled(args, kwargs, None)
         payload = wish.payload or {}
-        kwargs = {**kwargs, **wish.kwargs, **_taken(task, payload)}
-        metadata = {} if wish.payload is None else {"event": schedule.event, "payload": payload}
+        kwargs = {**kwargs, **wish.kwargs, **taken_by(task, payload)}
         args = args if wish.args is None else wish.args
-        return _request(task, schedule, instant, (args, kwargs), metadata)
+        return _request(task, schedule, instant, (args, kwargs), _told(schedule, wish))
 
     def _trigger(self, schedule: Schedule) -> Trigger:
         state, trigger = self._triggers.get(schedule.schedule_id, (None, None))
@@ -194,15 +209,37 @@ def _filled(
     return tuple(map(fill, args)), {name: fill(value) for name, value in kwargs.items()}
 
 
-def _taken(task: RegisteredTask, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of the payload the function has a parameter for."""
-    parameters = task.signature.parameters.values() if task.signature is not None else ()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
-        return payload
-    names = {
-        one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+def _told(schedule: Schedule, wish: Wish) -> Mapping[str, Any]:
+    """What the metadata say of an event."""
+    return {} if wish.payload is None else {"event": schedule.event, "payload": wish.payload}
+
+
+def _unchecked(
+    schedule: Schedule, execution_id: str, instant: datetime, wish: Wish, why: str
+) -> TaskExecution:
+    """An execution without what only the definition of its task could add, such as dependencies."""
+    extras: dict[str, Any] = {
+        "unchecked": True,
+        "metadata": {**schedule.metadata, **_told(schedule, wish)},
     }
-    return {name: value for name, value in payload.items() if name in names}
+    if schedule.retry:
+        extras["retry"] = schedule.retry
+    return TaskExecution(
+        execution_id=execution_id,
+        task_id=schedule.task_id,
+        task_name=schedule.task_id,
+        priority=TaskPriority.NORMAL if schedule.priority is None else schedule.priority,
+        scheduled_time=instant,
+        created_time=instant,
+        args=schedule.args,
+        kwargs=schedule.kwargs,
+        timeout=schedule.timeout,
+        tags=schedule.tags,
+        schedule_id=schedule.schedule_id,
+        queue=schedule.queue or DEFAULT_QUEUE,
+        extras=extras,
+        reason=f"not checked where the event was told of: {why}",
+    )
 
 
 def _in_turn(

@@ -21,6 +21,7 @@ from .steps import Step, Steps, Wish
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # schedules in one round trip
+PASS_SECONDS: Final = 1.0  # after which the caller may have something else to do
 ATTEMPTS: Final = 100  # while other nodes fire or edit the same schedules
 _JUDGED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 _EVER: Final = timedelta(days=36500)
@@ -50,12 +51,14 @@ class Ticker:
         events.subscribe(self._hear, [EventType.FINISHED])
 
     def tick(self) -> datetime | None:
-        """Fire all that is due now; answers when the next schedule is due.
+        """Fire all that is due; answers when the next schedule is due, or now to be asked again.
 
-        Raises ``StoreUnavailable``; what was due then is still due.
+        A long backlog of one schedule is worked off in steps, between which others fire. Raises
+        ``StoreUnavailable``; what was due then is still due.
         """
-        now = self._clock.now()  # once: what falls due meanwhile is for the next call
+        began = self._clock.monotonic()
         while True:
+            now = self._clock.now()
             due = self._store.due(now, BATCH + len(self.parked))
             ids = {one.schedule_id for one in due}  # without those that were removed or paused
             self.parked = {one: why for one, why in self.parked.items() if one in ids}
@@ -65,6 +68,8 @@ class Ticker:
             fired = self._take(made, now)
             if not any(fired) and not any(paused):  # nothing due, or other nodes were faster
                 return self._store.next_fire()
+            if self._clock.monotonic() - began > PASS_SECONDS:
+                return self._clock.now()
 
     def run(self, find: Callable[[], Sequence[Schedule]], wish: Wish) -> list[str]:
         """Run each of these schedules once, now; answers the ids of the executions.

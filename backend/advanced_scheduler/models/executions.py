@@ -43,7 +43,8 @@ class TaskExecution:
     ``extras`` has what few executions have, each if it has it: ``retry``, fields of a
     ``RetryConfig`` that take the place of the task's; ``executor``, the name of a pool;
     ``inputs``, which arguments are the results of which executions ({"0": id} by position,
-    {"name": id} by name); ``metadata``, the caller's own.
+    {"name": id} by name); ``metadata``, the caller's own; ``unchecked``, of an event that was
+    told of where nobody knew the task: the payload is added when it starts.
     """
 
     execution_id: str

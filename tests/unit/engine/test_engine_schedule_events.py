@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from advanced_scheduler import (
     ManualClock,
     Placeholder,
     Settings,
-    TaskNotRegistered,
+    TaskStatus,
     TickOutcome,
     TimestampTrigger,
 )
@@ -85,12 +86,14 @@ async def test_an_event_may_bring_what_the_function_needs(scheduler: AdvancedTas
         scheduler.create_schedule("job", EventTrigger("stock.low"), kwargs={"colour": "red"})
     scheduler.update_schedule(one, kwargs={"threshold": 5})
     scheduler.trigger_event("stock.low", {"product_id": 123})
-    with pytest.raises(InvalidArguments, match="product_id"):
-        scheduler.trigger_event("stock.low")
+    (lacking,) = scheduler.trigger_event("stock.low")
     with pytest.raises(InvalidArguments, match="product_id"):
         scheduler.update_schedule(one, trigger=every_second())
     await scheduler.run_due()
     assert calls == [(123, 5)]
+    (row,) = scheduler.store.get([lacking])
+    assert row.status is TaskStatus.FAILED
+    assert "missing a required argument: 'product_id'" in str(row.error)
 
 
 async def test_events_of_one_instant_run_once_each_and_max_runs_ends_them(
@@ -104,19 +107,29 @@ async def test_events_of_one_instant_run_once_each_and_max_runs_ends_them(
     assert scheduler.get_schedule(one).ended
 
 
-def test_an_event_that_one_listener_cannot_take_runs_none(
+async def test_whoever_tells_of_an_event_need_not_know_who_listens(
     scheduler: AdvancedTaskScheduler,
 ) -> None:
-    def strict(size: int) -> None:
-        raise AssertionError(size)
+    def sized(when: datetime, size: int, unit: str) -> None:
+        calls.append((when, size, unit))
 
-    scheduler.register_task(define(strict, task_id="strict", kwargs={"size": 1}))
+    known = define(sized, task_id="sized", kwargs={"unit": "m"})
+    scheduler.register_task(known)
     ready(scheduler)
-    scheduler.create_schedule("strict", EventTrigger("e"))
+    scheduler.create_schedule("sized", EventTrigger("e"), args=[NOW], priority="high")
     scheduler.create_schedule("job", EventTrigger("e"))
-    scheduler.unregister_task("strict")
-    with pytest.raises(TaskNotRegistered, match="strict"):
-        scheduler.trigger_event("e")
+    scheduler.unregister_task("sized")
+    assert len(scheduler.trigger_event("e", {"size": 3})) == 2
+    await scheduler.run_due()
+    assert calls == [(("size", 3),)]
+    scheduler.register_task(known)
+    await scheduler.run_due()
+    assert calls[1:] == [(NOW, 3, "m")]
+
+
+def test_an_event_that_is_none_is_refused(scheduler: AdvancedTaskScheduler) -> None:
+    ready(scheduler)
+    scheduler.create_schedule("job", EventTrigger("e"))
     with pytest.raises(InvalidArguments, match="payload"):
         scheduler.trigger_event("e", ["no", "mapping"])  # type: ignore[arg-type]
     with pytest.raises(InvalidTrigger, match="name"):
