@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, Unpack
@@ -185,10 +186,11 @@ class ScheduleCalls:
     def trigger_event(self, name: str, payload: Mapping[str, Any] | None = None) -> list[str]:
         """Run every schedule whose trigger is ``EventTrigger(name)``; answers the execution ids.
 
-        The executions are stored when this returns, and run as soon as a node is up. What of
-        ``payload`` (JSON) the function has parameters for is passed by name; all of it is kept
-        in the execution's ``extras["metadata"]``. Raises ``TaskNotRegistered`` and
-        ``InvalidArguments`` before anything is stored.
+        The executions are stored when this returns, and run as soon as a node is up that knows
+        their task, which need not be known here. What of ``payload`` (JSON) the function has
+        parameters for is passed by name; all of it is kept in the execution's
+        ``extras["metadata"]``. One whose function cannot be called like that fails, and says why.
+        Raises ``InvalidTrigger`` for a bad name, ``InvalidArguments`` for a bad payload.
         """
         return self._schedules.trigger_event(name, {} if payload is None else payload)
 
@@ -213,15 +215,21 @@ class ScheduleCalls:
 
         Raises ``InvalidArguments``.
         """
-        found = self._parts.store.find_schedules(
-            ScheduleFilter(name=name, event=event, task_id=task_id)
-        )
-        if isinstance(tags, str):
-            raise InvalidArguments(f"tags={tags!r} must be a list of texts")
+        texts = {"name": name, "event": event, "task_id": task_id}
+        for key, text in texts.items():
+            if text is not None and not isinstance(text, str):
+                raise InvalidArguments(f"{key}={reprlib.repr(text)} must be a text, or None")
+        if isinstance(tags, str) or not isinstance(tags, Collection):
+            raise InvalidArguments(f"tags={reprlib.repr(tags)} must be a list of texts")
         if status not in (None, *_STATES):
             raise InvalidArguments(
                 f"status={status!r} must be one of {', '.join(_STATES)}, or None"
             )
+        if not all(text is None or is_storable(text) for text in texts.values()):
+            return []  # no store has such a text
+        found = self._parts.store.find_schedules(
+            ScheduleFilter(name=name, event=event, task_id=task_id)
+        )
         return [
             one for one in found if set(tags) <= set(one.tags) and status in (None, state_of(one))
         ]

@@ -100,6 +100,13 @@ def checked_call(
     return None if args is None else tuple(args), None if kwargs is None else {**kwargs}
 
 
+def checked_version(version: object) -> int:
+    """The number of a version; raises ``InvalidArguments``."""
+    if type(version) is not int:
+        raise InvalidArguments(f"version={reprlib.repr(version)} must be a whole number")
+    return version
+
+
 def _one_of(kind: type[MisfirePolicy] | type[OverlapPolicy]) -> Callable[[str, Any], Any]:
     def check(name: str, value: Any) -> Any:
         try:

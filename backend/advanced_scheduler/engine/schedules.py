@@ -23,7 +23,13 @@ from .options import plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
 from .schedule_edits import INSTANT, id_of, is_same, not_run, revived, seeded, shifted, with_trigger
-from .schedule_fields import checked_call, checked_changelog, checked_name, checked_policies
+from .schedule_fields import (
+    checked_call,
+    checked_changelog,
+    checked_name,
+    checked_policies,
+    checked_version,
+)
 from .steps import Wish
 from .ticker import ATTEMPTS
 
@@ -162,7 +168,7 @@ class Schedules:
     def rollback(self, schedule_id: str, version: int, changelog: str | None) -> Schedule:
         """Make what an earlier version said the next version."""
         kept = {one.version: one for one in self.versions(schedule_id)}
-        if version not in kept:
+        if checked_version(version) not in kept:
             raise ScheduleNotFound(
                 f"schedule {schedule_id!r} has no version {version!r} in its history; "
                 f"there are {', '.join(map(str, kept))}"
@@ -281,6 +287,8 @@ class Schedules:
         A trigger goes only once the ledger has all of its instants up to now.
         """
         changelog = checked_changelog(changelog)
+        if version is not None:
+            checked_version(version)
         for _ in range(ATTEMPTS):
             seen = self.get(schedule_id)
             if version is not None and version != seen.version:

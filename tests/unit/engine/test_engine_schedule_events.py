@@ -157,6 +157,10 @@ ODD = object()
         (lambda s, one: s.trigger_event("e", []), "payload=.* must be a dict"),
         (lambda s, one: s.trigger_event("e\0"), "name='e.x00' is not the name of an event"),
         (lambda s, one: s.find_schedules(status="over"), "status='over' must be one of active"),
+        (lambda s, one: s.find_schedules(tags=5), "tags=5 must be a list"),
+        (lambda s, one: s.find_schedules(name=10**30), "name=10000.* must be a text"),
+        (lambda s, one: s.rollback_schedule(one, []), r"version=\[\] must be a whole number"),
+        (lambda s, one: s.update_schedule(one, args=[1], version=True), "version=True must be"),
         (lambda s, one: s.next_runs(one, -1), "count=-1 must be a whole number"),
         (lambda s, one: s.next_runs(one, 10**9), "count=1000000000"),
     ],
@@ -173,6 +177,7 @@ def test_a_bad_wish_is_refused_and_nothing_is_stored(
         call(scheduler, one)
     assert scheduler.get_schedules() == before
     assert scheduler.executions() == []
+    assert scheduler.find_schedules(name="a\0") == []
 
 
 def test_events_from_many_threads_are_all_run(scheduler: AdvancedTaskScheduler) -> None:
