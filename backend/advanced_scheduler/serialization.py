@@ -171,8 +171,8 @@ class ArgumentCodec:
             return slot.decode(plain)
         except Exception as error:
             raise InvalidArguments(
-                f"the stored argument {name!r} of task function {self._function!r} no longer "
-                f"fits its annotation {formatannotation(slot.annotation)}: {_summary(error)}"
+                f"the stored argument {name!r} of task function {self._function!r} does not fit "
+                f"its annotation {formatannotation(slot.annotation)}: {_summary(error)}"
             ) from error
 
 
@@ -227,6 +227,8 @@ class _Slot:
 
     def decode(self, plain: Any) -> Any:
         """The value that was encoded; raises if the annotation does not take it any more."""
+        if self._scalars and type(plain) not in self._scalars:  # as a result may be
+            raise _Different(f"it is {type_name(plain)} {_shown(plain)}")
         return self._adapter.validate_json(to_json(plain)) if self._adapter else plain
 
 

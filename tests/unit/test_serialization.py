@@ -375,7 +375,7 @@ def test_a_function_without_a_signature_takes_plain_json() -> None:
 
 
 def test_stored_arguments_that_no_longer_fit_are_refused_by_name() -> None:
-    with pytest.raises(InvalidArguments, match=r"stored argument 'it' .* no longer fits .*date"):
+    with pytest.raises(InvalidArguments, match=r"stored argument 'it' .* does not fit .*date"):
         codec_for(date).unpack(("tomorrow",), {})
     with pytest.raises(InvalidArguments, match="stored argument 'it'"):
         codec_for(Customer).unpack((), {"it": {"name": 1}})

@@ -169,8 +169,7 @@ class _Search:
                 task.signature.bind(*row.args, **row.kwargs)
             inputs = {} if isinstance(row, Schedule) else row.extras.get("inputs", {})
             unknown = {key: ResultOf(one) for key, one in inputs.items()}
-            args, kwargs = self._arguments.load(task, *filled(row.args, row.kwargs, unknown))
-            self._arguments.store(task, args, kwargs, inputs)  # of plain types, ``load`` takes any
+            self._arguments.load(task, *filled(row.args, row.kwargs, unknown))
         except InvalidArguments as error:
             return str(error)
         except TypeError as error:

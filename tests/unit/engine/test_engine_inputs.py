@@ -127,6 +127,26 @@ def test_a_result_that_is_trimmed_before_the_start_is_a_clear_failure(
     assert "which is gone from the history" in (row_of(target, down).error or "")
 
 
+@pytest.mark.parametrize(("result", "fits"), [(3, True), ("3", False), (True, False), ([], False)])
+def test_a_result_for_a_plain_parameter_is_checked_by_a_durable_store(
+    target: AdvancedTaskScheduler, result: object, fits: bool
+) -> None:
+    def count(number: int) -> int:
+        return number
+
+    add_task(target, lambda: result, "made")
+    add_task(target, count, "count")
+    down = target.schedule_task("count", result_of(target.schedule_task("made")))
+    run_all(target)
+    row = row_of(target, down)
+    fits = fits or not target.store.durable
+    assert row.status is (COMPLETED if fits else FAILED)
+    if not fits:
+        expected = f"does not fit its annotation int: it is {type(result).__name__} {result!r}"
+        assert "InvalidArguments: the stored argument 'number'" in (row.error or "")
+        assert (row.error or "").endswith(expected)
+
+
 def test_a_result_of_another_type_than_the_parameter_is_refused_by_a_durable_store(
     tmp_path: Path, clock: ManualClock
 ) -> None:
