@@ -22,8 +22,8 @@ class ProcessExecutor:
     annotations; a result travels as JSON and stays that: tuples become lists. One that is no
     JSON, or more than ``result_limit_bytes``, becomes ``pack_result``'s marker.
 
-    A cancelled call's worker is killed, and with it every process that the function started and
-    that did not leave its session. Workers end when the scheduler's process ends, however.
+    A cancelled call's worker is killed, and with it every process that descends from it (outside
+    Linux: that did not leave its session). Workers end when the scheduler's process ends, however.
     """
 
     abandoned = 0  # a killed process does not go on

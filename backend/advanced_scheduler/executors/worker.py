@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..errors import ProcessDied
 from ..forks import renew_in_child
+from .descendants import kill_descendants
 from .wire import HEADER, Message, import_path, to_frame
 
 _CHILD: Final = f"{__name__.rpartition('.')[0]}.child"
@@ -81,10 +82,13 @@ class Worker:
         self._home.close()
 
     def kill(self) -> None:
-        """End the process and its children, unless they have ended; does not wait."""
+        """End the process and what descends from it, unless it has ended; does not wait."""
         with self._lock:
             if self._ours and not self._exit.done():
-                self._signal_group()
+                try:
+                    kill_descendants(self._process.pid)
+                finally:
+                    self._signal_group()
 
     def _leave_to_parent(self) -> None:
         """The worker ends when its socket does, of which a forked process has a copy."""

@@ -120,6 +120,19 @@ def start_a_child(fifo: str) -> None:
         subprocess.Popen(["sleep", "1000"], stdout=held)
 
 
+def start_sessions(fifo: str) -> None:
+    """``start_a_child`` in a session of its own, with a child in another one."""
+    with open(fifo, "w", encoding="utf-8") as held:  # noqa: PTH123
+        command = ["sh", "-c", "setsid sleep 1000 & exec sleep 1000"]
+        subprocess.Popen(command, stdout=held, start_new_session=True)
+
+
+def leave_sessions(fifo: str) -> NoReturn:
+    """``never_end`` with descendants in sessions of their own."""
+    start_sessions(fifo)
+    never_end(fifo)
+
+
 def never_end(fifo: str) -> NoReturn:
     """Let this process and a child of it hold ``fifo`` open, and wait for ever."""
     start_a_child(fifo)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,11 +89,12 @@ def test_a_worker_that_died_while_idle_is_replaced(processes: ProcessExecutor, f
     assert value_of(processes, bodies.pid) != worker
 
 
-def test_a_cancelled_call_takes_its_process_and_all_its_children_with_it(
-    processes: ProcessExecutor, fifo: Fifo
+@pytest.mark.parametrize("body", [bodies.never_end, bodies.leave_sessions])
+def test_a_cancelled_call_takes_its_process_and_all_that_descends_from_it_with_it(
+    processes: ProcessExecutor, fifo: Fifo, body: Callable[[str], object]
 ) -> None:
     async def scenario() -> None:
-        call = make_call(bodies.never_end, fifo.path)
+        call = make_call(body, fifo.path)
         job = asyncio.create_task(processes.run(call))
         await eventually_async(fifo.begun, what="begun")
         job.cancel()
@@ -145,8 +146,11 @@ def test_a_call_that_waits_for_a_worker_can_be_cancelled(fifo: Fifo) -> None:
     asyncio.run(scenario())
 
 
-def test_a_shutdown_leaves_no_process_behind(processes: ProcessExecutor, fifo: Fifo) -> None:
-    value_of(processes, bodies.start_a_child, fifo.path)
+@pytest.mark.parametrize("start", [bodies.start_a_child, bodies.start_sessions])
+def test_a_shutdown_leaves_no_process_behind(
+    processes: ProcessExecutor, fifo: Fifo, start: Callable[[str], object]
+) -> None:
+    value_of(processes, start, fifo.path)
     processes.shutdown()
     eventually(fifo.is_free, what="worker and grandchild are gone")
 
