@@ -61,7 +61,7 @@ async def test_a_day_of_the_data_collection_pipeline(days: Days) -> None:
     days.jobs.add_interval_job("collect_api2", 300, collect_data, "api2")
     days.jobs.add_cron_job("process", "0 * * * *", process_data)
     days.jobs.add_cron_job("cleanup", "0 2 * * *", cleanup_old_data)
-    await days.go_by(hours=24, step=3600)
+    await days.go_by(hours=24, step=300)
 
     counts = {name: ran.count(name) for name in ("api1", "api2", "process", "cleanup")}
     assert counts == {"api1": 288, "api2": 288, "process": 25, "cleanup": 1}  # both midnights
@@ -101,7 +101,7 @@ async def test_the_notification_system(days: Days) -> None:
         "Here's your daily activity summary",
         notification_type="info",
     )
-    await days.go_by(seconds=5)
+    await days.go_by(seconds=5, step=1)
     assert sent == ["[SUCCESS] User 123: Your order has been shipped!"]
     await days.go_by(hours=18, step=3600)
     assert sent[1:] == [
@@ -199,7 +199,7 @@ async def test_a_job_that_handles_its_errors_goes_on(
             logger.error("Job failed: %s", error)
 
     days.jobs.add_interval_job("safe", 1, safe_job_function)
-    await days.go_by(seconds=3)
+    await days.go_by(seconds=3, step=1)
     assert caplog.text.count("Job failed: risky") == 3
 
 
@@ -207,7 +207,7 @@ async def test_a_job_that_raises_goes_on_and_others_do_not_notice(days: Days) ->
     ran: list[int] = []
     days.jobs.add_interval_job("broken", 1, lambda: 1 / 0)
     days.jobs.add_interval_job("sound", 1, ran.append, 1)
-    await days.go_by(seconds=3)
+    await days.go_by(seconds=3, step=1)
     assert len(ran) == 3
     assert days.status("broken")["execution_count"] == 3
     assert days.status("broken")["status"] == "running"
@@ -264,7 +264,7 @@ def test_the_documents_own_test(scheduler: Scheduler) -> None:
 async def test_five_runs_at_a_tenth_of_a_second_fit_into_six_tenths(days: Days) -> None:
     executions: list[float] = []
     days.jobs.add_interval_job("test", 0.1, lambda: executions.append(1), max_runs=5)
-    await days.go_by(seconds=0.6)
+    await days.go_by(seconds=0.6, step=0.1)
     assert len(executions) == 5
 
 

@@ -237,5 +237,5 @@ async def test_jobs_on_a_database_go_on_after_a_restart(tmp_path: Path, clock: M
         await days.go_by(seconds=10)
     with Days(clock, store) as days:
         assert not days.jobs.add_interval_job("job", 10, automated_task)
-        await days.go_by(seconds=30)
+        await days.go_by(seconds=30, step=10)
         assert days.status("job")["execution_count"] == 4

@@ -19,6 +19,7 @@ from advanced_scheduler.adapters.jobs import (
     TriggerType,
     frame_number_placeholder,
 )
+from advanced_scheduler.lifecycle import OPEN
 from tests.requirements.document_004 import (
     PATIENCE,
     Days,
@@ -184,6 +185,30 @@ async def test_a_pause_costs_none_of_the_runs_of_a_job_with_a_limit(days: Days) 
     assert len(ran) == 5
 
 
+def test_a_job_that_is_slower_than_its_interval_leaves_one_run_to_a_pause(
+    scheduler: Scheduler,
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def slow() -> None:
+        begun.set()
+        gate.wait()
+        ran.append(1)
+
+    def next_run() -> float:
+        return scheduler.get_all_statuses()["my_job"]["next_run_time"] or 0.0
+
+    scheduler.add_interval_job("my_job", 0.001, slow)
+    assert begun.wait(PATIENCE)
+    since = next_run()
+    eventually(lambda: next_run() > since + 0.02)
+    assert scheduler.pause_job("my_job")
+    gate.set()
+    eventually(lambda: not scheduler.scheduler.executions(statuses=OPEN))
+    assert len(ran) == 2
+
+
 async def test_a_frame_that_was_due_when_its_job_was_paused_runs_after_the_pause(
     days: Days,
 ) -> None:
@@ -231,19 +256,19 @@ def test_a_removed_job_is_gone_and_its_run_is_cancelled(scheduler: Scheduler) ->
 async def test_an_id_can_be_used_again_after_its_job_was_removed(days: Days) -> None:
     ran: list[str] = []
     days.jobs.add_interval_job("my_job", 10, ran.append, "first")
-    await days.go_by(seconds=20)
+    await days.go_by(seconds=20, step=10)
     days.jobs.remove_job("my_job")
     await days.go_by(seconds=1)
     assert days.jobs.add_timestamp_job("my_job", [0, 1000], ran.append, "second")
     assert days.status("my_job")["execution_count"] == 0
-    await days.go_by(seconds=20)
+    await days.go_by(seconds=20, step=10)
     assert ran == ["first", "first", "second", "second"]
     assert days.status("my_job")["execution_count"] == 2
 
 
 async def test_the_status_has_what_the_document_lists(days: Days) -> None:
     days.jobs.add_interval_job("my_job", 5, nothing)
-    await days.go_by(seconds=25)
+    await days.go_by(seconds=25, step=5)
     status = days.jobs.get_job_status("my_job")
     assert status == {
         "job_id": "my_job",

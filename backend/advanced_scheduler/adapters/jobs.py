@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
-from ..engine.schedule_fields import MOST_CAUGHT_UP
+from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies
 from ..errors import (
     InvalidArguments,
     ScheduleExists,
@@ -56,6 +56,13 @@ AT_ONCE: Final = 100  # jobs that run at the same time, where the scheduler is o
 frame_number_placeholder: Final = Placeholder.TICK_INDEX
 """As an argument of a timestamp job: becomes the index of the timestamp, from 0."""
 
+_EVERY_ONE: Final[Policies] = {
+    "misfire": "run_all",
+    "max_catch_up": MOST_CAUGHT_UP,
+    "overlap": "queue_all",
+}
+_ONE_WAITS: Final[Policies] = {"overlap": "queue_one"}
+
 Func = Callable[..., Any]
 F = TypeVar("F", bound=Func)
 
@@ -65,8 +72,9 @@ class Scheduler:
 
     Works in memory, in threads of its own from the first job on. ``scheduler`` is another one to
     use, such as one on a database: its schedules are the jobs, and the application starts and
-    stops it; or ``with`` does, if nobody has started it before. No run is dropped because it is
-    late; the runs of one job follow one another.
+    stops it; or ``with`` does, if nobody has started it before. The runs of one job follow one
+    another: all of a timestamp job; of any other at most one waits for the last to end, and what
+    comes due while it waits is left out.
     """
 
     def __init__(self, scheduler: AdvancedTaskScheduler | None = None) -> None:
@@ -144,7 +152,10 @@ class Scheduler:
         return decorate
 
     def pause_job(self, job_id: str) -> bool:
-        """Run it no more for now; False unless it was running."""
+        """Begin no run of it that comes due from now on; False unless it was running.
+
+        What runs by then goes on, and what waits for that to end runs yet.
+        """
         return self._change(job_id, JobStatus.RUNNING, self.scheduler.pause_schedule)
 
     def resume_job(self, job_id: str) -> bool:
@@ -233,16 +244,18 @@ class Scheduler:
         self, job_id: str, trigger: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> None:
         standard = keeps_own_time(trigger)
+        made = trigger.begun(self.scheduler.clock.now()) if standard else trigger
+        frames = type_of(getattr(made, "kind", None)) is TriggerType.TIMESTAMP
+        policies: Policies = {**(_EVERY_ONE if frames else _ONE_WAITS)}
+        if standard:
+            policies["max_runs"] = trigger.max_runs
         self.scheduler.create_schedule(
             job_id,
-            trigger.begun(self.scheduler.clock.now()) if standard else trigger,
+            made,
             args=args,
             kwargs=kwargs,
             schedule_id=job_id,
-            misfire="run_all",
-            max_catch_up=MOST_CAUGHT_UP,
-            overlap="queue_all",
-            max_runs=trigger.max_runs if standard else None,
+            **policies,
         )
 
     def _change(self, job_id: str, status: JobStatus, change: Callable[[str], object]) -> bool:
