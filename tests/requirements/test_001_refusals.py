@@ -103,6 +103,25 @@ async def test_a_function_that_takes_no_dict_is_refused(framework: Framework) ->
     assert (await framework.service.schedule_task(config)).code == "TASK_SCHEDULING_FAILED"
 
 
+@pytest.mark.parametrize("status", ["completed", "soon", [], None, 7])
+async def test_a_status_that_nobody_can_give_is_refused(framework: Framework, status: Any) -> None:
+    result = await framework.service.job_manager.update_job_status("x", status)
+    assert result.code == "STATUS_NOT_ALLOWED"
+    assert repr(status) in (result.message or "")
+
+
+@pytest.mark.parametrize(
+    ("interval_type", "interval_value"),
+    [("fortnights", 1), ([], 1), (None, 1), ("days", []), ("days", 0)],
+)
+def test_an_interval_that_cannot_be_is_refused(
+    framework: Framework, interval_type: Any, interval_value: Any
+) -> None:
+    triggers = framework.service.trigger_manager
+    with pytest.raises(ValueError, match="must be one of minutes, hours"):
+        triggers.calculate_next_execution(interval_type, interval_value)
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A package that nobody has imported: ``guests_001.jobs``, with ``guests_001_other`` beside."""

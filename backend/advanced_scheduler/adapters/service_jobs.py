@@ -76,7 +76,7 @@ class JobManager:
             "running": self.execute_job,
             "cancelled": self.cancel,
         }
-        if status not in verbs or result is not None or error is not None:
+        if status not in [*verbs] or result is not None or error is not None:
             return Result.error(
                 code="STATUS_NOT_ALLOWED",
                 message=f"status={status!r} cannot be given to job {job_id!r}: use "

@@ -127,7 +127,7 @@ def interval_trigger(
     ``timezone``, at the same time of the day; where a month lacks the day, its last day runs.
     Raises ``InvalidTrigger``.
     """
-    if interval_type not in _UNITS or not _is_count(interval_value):
+    if interval_type not in INTERVAL_TYPES or not _is_count(interval_value):
         raise InvalidTrigger(
             f"interval_type={interval_type!r}, interval_value={interval_value!r} must be one of "
             f"{', '.join(INTERVAL_TYPES)}, and a whole number from 1 on"
