@@ -21,7 +21,7 @@ from ..errors import (
     TaskAlreadyRegistered,
 )
 from ..forks import free_in_child
-from ..functions import name_of, path_of, signature_of
+from ..functions import body_of, name_of, path_of, signature_of
 from ..lifecycle import FINAL, OPEN
 from ..models import ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
 from ..registry import RESERVED_PARAMETERS, TASK_ID_LENGTH, definition_for
@@ -92,8 +92,7 @@ class SchedulerManager:
         that is unknown.
         """
         _check_names(func, kwargs)
-        if callback is not None and not callable(callback):
-            raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
+        _check_callback(callback)
         level, rank = _level(priority)
         options = ScheduleOptions(
             priority=level, rank=rank, after=self._known(dependencies), executor=executor_id
@@ -236,6 +235,18 @@ def _check_names(func: object, kwargs: Mapping[str, Any]) -> None:
         )
     if reserved := sorted(RESERVED_PARAMETERS & kwargs.keys()):
         raise InvalidArguments(f"{reserved[0]!r} cannot be the name of an argument; choose another")
+
+
+def _check_callback(callback: object) -> None:
+    if callback is None:
+        return
+    if not callable(callback):
+        raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
+    if inspect.iscoroutinefunction(body_of(callback)):
+        raise InvalidArguments(
+            f"callback={name_of(callback)} is a coroutine function, which nobody would await; give "
+            "a plain function"
+        )
 
 
 def _level(priority: object) -> tuple[TaskPriority, int]:
