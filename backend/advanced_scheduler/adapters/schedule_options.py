@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, Final, TypeGuard, cast
 
 from ..config import Settings
 from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies, checked_policies
-from ..errors import ConfigurationError, InvalidArguments
-from ..functions import path_of
+from ..errors import ConfigurationError, InvalidArguments, TaskNotRegistered
+from ..functions import did_you_mean, path_of
 from ..models import LONGEST, MisfirePolicy, RetryConfig, RetryStrategy, TaskDefinition
 from ..triggers import OneTimeTrigger, Trigger, as_trigger
 from ..triggers.recurring import RecurringTrigger
@@ -118,14 +119,20 @@ def without_none(options: Options) -> Options:
 def task_named(
     task: str | Callable[..., Any], definitions: Mapping[str, TaskDefinition]
 ) -> str | Callable[..., Any]:
-    """The id of the task whose function has this dotted path; anything else as it is."""
+    """The id of the task whose function has this dotted path; an id or a function as it is.
+
+    Raises ``TaskNotRegistered``.
+    """
     if not isinstance(task, str) or task in definitions:
         return task
     for task_id, one in definitions.items():
         path = one.func_path if isinstance(one.func_path, str) else path_of(one.func_path)
         if path is not None and path.replace(":", ".") == task.replace(":", "."):
             return task_id
-    return task
+    raise TaskNotRegistered(
+        f"task {reprlib.repr(task)} is not registered; pass the function itself, or call "
+        f"scheduler.register_task() of this scheduler first{did_you_mean(task, tuple(definitions))}"
+    )
 
 
 def defaults_of(queue: object, handling: object, threshold: object, most: object) -> Policies:
