@@ -10,7 +10,12 @@ from typing import Any, Final
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger as ForeignInterval
 
-from advanced_scheduler import TaskDefinition, TaskNotRegistered
+from advanced_scheduler import (
+    InvalidArguments,
+    ScheduleNotFound,
+    TaskDefinition,
+    TaskNotRegistered,
+)
 from advanced_scheduler.adapters.schedules import (
     CronSchedule,
     DailySchedule,
@@ -86,6 +91,8 @@ async def test_a_task_that_is_not_registered_is_refused(scheduler: Scheduler, ta
         ({"schedule": DAILY, "unique": "never"}, "unique='never'"),
         ({"schedule": DAILY, "unique": True, "overlap": "skip"}, "say the same"),
         ({"schedule": DAILY, "args": "text"}, "args='text'"),
+        ({"schedule": DAILY, "template": 5}, "template=5 must be a ScheduleTemplate"),
+        ({"schedule": DAILY, "template": DAILY}, "must be a ScheduleTemplate"),
         ({"schedule": DAILY, "tags": "text"}, "tags='text'"),
         ({"schedule": EventTrigger("e"), "start_date": START}, "start_date=.*at every event e"),
         ({"schedule": EventTrigger("e"), "end_date": START}, "end_date=.*at every event e"),
@@ -125,6 +132,22 @@ def test_a_schedule_that_cannot_be_is_refused_at_once(kind: Any, arguments: list
     wrong = {"colour": "red"} if kind is ScheduleTemplate else {}
     with pytest.raises(ValueError, match=r"."):
         kind(*arguments, **wrong)
+
+
+async def test_a_name_that_nothing_can_have_is_not_found(scheduler: Scheduler) -> None:
+    scheduler.schedule(TASK, DAILY, name="daily")
+    names: list[Any] = [None, 7, "", "\0", "\ud800", []]
+    for name in names:
+        with pytest.raises(ScheduleNotFound, match="no schedule has the name"):
+            await scheduler.get_schedule_by_name(name)
+
+
+@pytest.mark.parametrize("tags", [1, "text", [None], [[]], [1, "a"]])
+async def test_tags_that_are_no_texts_are_refused(scheduler: Scheduler, tags: Any) -> None:
+    scheduler.schedule(TASK, DAILY, tags=["a"])
+    with pytest.raises(InvalidArguments, match="tags="):
+        await scheduler.list_schedules(tags=tags)
+    assert len(await scheduler.list_schedules(tags=None)) == 1
 
 
 def test_a_handler_that_cannot_be_called_is_refused(scheduler: Scheduler) -> None:

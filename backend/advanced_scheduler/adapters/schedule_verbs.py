@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from ..aio import AsyncCalls
 from ..errors import InvalidArguments, ScheduleNotFound
+from ..faults import is_storable
 from ..models import DEFINITION, Schedule
 
 _STATES: Final = ("active", "paused", "ended")
@@ -44,19 +45,24 @@ class ScheduleVerbs:
 
     async def get_schedule_by_name(self, name: str) -> Schedule:
         """The schedule of this name."""
-        for found in await self._calls.find_schedules(name=name):
+        known = await self._calls.find_schedules(name=name) if is_storable(name) else []
+        for found in known:
             return found
         raise ScheduleNotFound(f"no schedule has the name {name!r}; see list_schedules()")
 
     async def list_schedules(
         self,
         status: Literal["active", "paused", "ended"] | None = None,
-        tags: Collection[str] = (),
+        tags: Collection[str] | None = None,
     ) -> list[Schedule]:
-        """The schedules in this state that have all of these tags, by id."""
+        """The schedules in this state that have all of these tags, by id; None: any."""
         if status not in (None, *_STATES):
             raise InvalidArguments(f"status={status!r} must be one of {', '.join(_STATES)}")
-        return await self._calls.find_schedules(status=status, tags=tags)
+        wanted = () if tags is None else tags
+        texts = isinstance(wanted, Collection) and all(map(is_storable, wanted))
+        if isinstance(wanted, str) or not texts:
+            raise InvalidArguments(f"tags={tags!r} must be a list of texts, or None")
+        return await self._calls.find_schedules(status=status, tags=wanted)
 
     async def get_schedule_history(self, schedule_id: str) -> list[ScheduleVersion]:
         """Its versions, oldest first, the latest 100."""

@@ -145,6 +145,8 @@ class Scheduler(ScheduleVerbs):
         It is stored when this returns, awaited or not.
         """
         if template is not None:
+            if not isinstance(template, ScheduleTemplate):
+                raise InvalidArguments(f"template={template!r} must be a ScheduleTemplate")
             schedule = template.schedule if schedule is None else schedule
             options = {**template.options, **options}
         if schedule is None:
