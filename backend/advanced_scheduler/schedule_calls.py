@@ -88,10 +88,10 @@ class ScheduleCalls:
         ``trigger`` is one of ``advanced_scheduler.triggers``, or of APScheduler's. Answers the
         id of the schedule, which follows from task, trigger, arguments and name unless it is
         given: an application that says the same again after a restart gets the schedule that it
-        has, which also knows the instants that were missed, and which takes the policies that
-        are named. Raises ``ValueError``: not registered, arguments that do not fit, a trigger
-        that never fires; ``ScheduleExists`` for another schedule of this id or ``name``, unless
-        told to ``replace`` it (its next version).
+        has, with the instants that were missed and the edits that were made. Policies that are
+        new in what it says are taken over. Raises ``ValueError``: not registered, arguments that
+        do not fit, a trigger that never fires; ``ScheduleExists`` for another schedule of this
+        id or ``name``, unless told to ``replace`` it (its next version).
         """
         known = self._commands.task_of(task)
         wanted = Edit(
@@ -122,9 +122,10 @@ class ScheduleCalls:
         """Edit a schedule on all nodes at once; answers it with its new version.
 
         What is None stays as it is; ``cron_expression`` and ``timezone`` change the trigger that
-        it has. An instant that was due by then is fired as it was, a later one as it is now:
-        never both. Raises ``ScheduleNotFound``, ``VersionConflict`` if ``version`` is not the one
-        stored, and ``ValueError``, before anything is changed.
+        it has. An instant that was due when the trigger is edited is fired as it was, a later
+        one as it is now: never both; other edits hold for what is due and not fired yet. A
+        higher ``max_runs`` lets it go on. Raises ``ScheduleNotFound``, ``VersionConflict`` if
+        ``version`` is not the one stored, and ``ValueError``, before anything is changed.
         """
         edits = {"expression": cron_expression, "timezone": timezone}
         changes = {key: value for key, value in edits.items() if value is not None}

@@ -100,7 +100,10 @@ def assemble(
         leases=leases,
         probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
         parked=Probe(
-            lambda: count_parked(store, registry, ticker.parked), clock, patience=patience
+            lambda: count_parked(store, registry, ticker.parked),
+            clock,
+            patience=patience,
+            rest=20.0,
         ),
         signals=_signals(store, events),
         graph=TaskDependencyGraph(),

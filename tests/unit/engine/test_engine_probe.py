@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from advanced_scheduler.clock import SystemClock
+from advanced_scheduler.clock import ManualClock, SystemClock
 from advanced_scheduler.engine.probe import Probe
 from advanced_scheduler.errors import StoreUnavailable
 from tests.support.waiting import eventually
@@ -43,3 +43,17 @@ def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
     eventually(lambda: probe.answer()[1] is None, what="the server to be well again")
     assert probe.answer()[1] is None
     assert len(asked) > 1
+
+
+def test_what_costs_much_is_not_asked_for_again_at_once(clock: ManualClock) -> None:
+    asked: list[int] = []
+
+    def ask() -> int:
+        asked.append(len(asked))
+        clock.advance(seconds=0.1)
+        return asked[-1]
+
+    probe = Probe(ask, clock, patience=None, rest=20)
+    assert [probe.answer() for _ in range(3)] == [(0, None)] * 3
+    clock.advance(seconds=2)
+    assert probe.answer() == (1, None)
