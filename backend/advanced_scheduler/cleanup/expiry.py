@@ -10,9 +10,17 @@ import sqlalchemy as sa
 from ..errors import InvalidArguments
 
 _DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-_DATE: Final = r"^\d{4}-\d\d-\d\d"
-_LOCAL: Final = _DATE + r"([T ]\d\d:\d\d(:\d\d([.]\d+)?)?)?$"
-_ZONED: Final = _DATE + r"[T ]\d\d:\d\d(:\d\d([.]\d+)?)? ?(Z|[+-]\d\d(:?\d\d)?)$"
+_DATE: Final = (
+    r"^(?!0000)("
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+    r"|\d{4}-(0[13-9]|1[0-2])-(29|30)"
+    r"|\d{4}-(0[13578]|1[02])-31"
+    r"|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
+    r")"
+)
+_TIME: Final = r"[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d+)?)?"
+_LOCAL: Final = f"{_DATE}({_TIME})?$"
+_ZONED: Final = rf"{_DATE}{_TIME} ?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)$"
 
 
 def is_expired(
@@ -41,17 +49,22 @@ def is_expired(
 def _in_sqlite(column: sa.ColumnElement[Any], before: datetime) -> sa.ColumnElement[bool]:
     """By what each row holds: the type of a column binds nobody, and any number is below any text.
 
-    SQLite reads a text that has the time alone, or "now", as a date of today.
+    SQLite reads a text that has the time alone, or "now", as a date of today, and goes on into
+    the next month where one is too short.
     """
     held = sa.func.typeof(column)
     number = sa.and_(held.in_(["integer", "real"]), column > 0, column < before.timestamp())
     moment = sa.func.julianday(before.isoformat(" ", "milliseconds"))
-    is_date = column.op("GLOB")(f"{_DAY}*")
+    day = sa.func.substr(column, 1, 10)
+    is_date = sa.and_(column.op("GLOB")(f"{_DAY}*"), sa.func.date(day, "+0 days") == day)
     return sa.or_(number, sa.and_(held == "text", is_date, sa.func.julianday(column) < moment))
 
 
 def _text_in_postgresql(column: sa.ColumnElement[Any], before: datetime) -> sa.ColumnElement[bool]:
-    """CASE, as PostgreSQL may else cast first, and fail at a text that is no date."""
+    """CASE, as PostgreSQL may else cast first, and fail at a text that is no date.
+
+    One such text would keep all rows, so what is cast has to be in the calendar as well.
+    """
     text = sa.cast(column, sa.Text)
     in_utc = sa.func.timezone("UTC", sa.cast(text, sa.DateTime))
     moment = sa.case(
