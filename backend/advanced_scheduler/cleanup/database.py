@@ -86,6 +86,9 @@ class _Batches:
         # Columns without types: keys come back, and are compared, as the database has them.
         self._table = sa.table(name, *map(sa.column, {*keys, date_column}), schema=schema)
         self._keys = [self._table.c[key] for key in keys]
+        self._shown: list[sa.ColumnElement[Any]] = [*self._keys]
+        if db.dialect.name == "postgresql":  # reads back any text, and takes it for what it is
+            self._shown = [sa.cast(key, sa.Text) for key in self._keys]
         self._expired = is_expired(
             db.dialect.name, self._table.c[date_column], types[date_column], before
         )
@@ -93,7 +96,7 @@ class _Batches:
     def delete(self, engine: Engine, size: int) -> Iterator[int]:
         """Delete batch by batch; answers how many rows went in each."""
         keys = sa.tuple_(*self._keys)
-        ends = sa.select(*self._keys).order_by(*self._keys).offset(size - 1).limit(1)
+        ends = sa.select(*self._shown).order_by(*self._keys).offset(size - 1).limit(1)
         rows: sa.ColumnElement[bool] = self._expired
         while True:
             with engine.connect() as db:

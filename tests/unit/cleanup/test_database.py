@@ -189,6 +189,16 @@ def test_rows_have_any_key_or_none(url: str, key: list[str]) -> None:
 
 
 NAIVE: Final = NOW.replace(tzinfo=None)
+CALENDAR: Final = [
+    ("2020-02-29", "2020-02-31"),
+    ("2000-02-29 10:00", "1900-02-29 10:00"),
+    ("2020-04-30", "2020-04-31"),
+    ("2020-12-31T23:59:59.9Z", "2020-13-01T00:00Z"),
+    ("2020-01-31T23:59+14:00", "2020-01-00T23:59+14:00"),
+    ("2020-01-31T00:00-00:30", "2020-01-31T00:00+99:00"),
+    ("2020-01-31 23:59:59", "2020-01-31 25:00:00"),
+]
+"""Texts of days that there were, and such that look like it."""
 
 
 @pytest.mark.parametrize(
@@ -208,6 +218,7 @@ NAIVE: Final = NOW.replace(tzinfo=None)
         (sa.Text(), "2029-12-31 23:59:59", "00:30"),
         (sa.Text(), "2029-12-31 23:59:59", "2000-01-01 or so"),
         (sa.Text(), "2029-12-31 23:59:59", "1"),
+        *((sa.Text(), fine, wrong) for fine, wrong in CALENDAR),
     ],
 )
 def test_a_column_says_when_in_any_usual_way(
@@ -281,6 +292,10 @@ def test_keys_of_postgresql_keep_their_type_and_order(postgres_schema: str) -> N
         ("by_uuid", "uuid", "gen_random_uuid()"),
         ("by_inet", "inet", "('10.0.0.' || n)::inet"),
         ("by_time", "timestamptz", "now() + n * interval '1 hour'"),
+        ("by_numbers", "int[]", "ARRAY[n, 100000 * n]"),
+        ("by_object", "jsonb", "jsonb_build_object('n', n)"),
+        ("by_float", "float8", "n / 3.0"),
+        ("by_letters", "char(5)", "'a' || n"),
         ("by_bytes", "bytea", "decode(lpad(n::text, 4, '0'), 'hex')"),
     ]:
         with engine_of(postgres_schema) as engine, engine.begin() as db:
