@@ -59,9 +59,10 @@ class ScheduleVerbs:
         if status not in (None, *_STATES):
             raise InvalidArguments(f"status={status!r} must be one of {', '.join(_STATES)}")
         wanted = () if tags is None else tags
-        texts = isinstance(wanted, Collection) and all(map(is_storable, wanted))
-        if isinstance(wanted, str) or not texts:
+        if isinstance(wanted, str) or not isinstance(wanted, Collection):
             raise InvalidArguments(f"tags={tags!r} must be a list of texts, or None")
+        if not all(map(is_storable, wanted)):
+            raise InvalidArguments(f"tags={tags!r} must all be texts that every store takes")
         return await self._calls.find_schedules(status=status, tags=wanted)
 
     async def get_schedule_history(self, schedule_id: str) -> list[ScheduleVersion]:
