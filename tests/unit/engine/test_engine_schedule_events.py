@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from advanced_scheduler import (
     InvalidTrigger,
     ManualClock,
     Placeholder,
-    Settings,
     TaskStatus,
     TickOutcome,
     TimestampTrigger,
@@ -33,21 +31,6 @@ from tests.unit.engine.notes import (
     ready,
     seconds,
 )
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def scheduler(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[AdvancedTaskScheduler]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
-    made = AdvancedTaskScheduler(store=url, clock=clock, settings=Settings(poll_seconds=0.02))
-    yield made
-    made.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_calls() -> None:
-    calls.clear()
 
 
 async def test_an_event_runs_what_waits_for_it_with_what_it_brings(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,21 +37,6 @@ from tests.unit.engine.notes import (
     ready,
     seconds,
 )
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def scheduler(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[AdvancedTaskScheduler]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
-    made = AdvancedTaskScheduler(store=url, clock=clock, settings=Settings(poll_seconds=0.02))
-    yield made
-    made.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_calls() -> None:
-    calls.clear()
 
 
 async def test_a_schedule_hands_its_arguments_and_options_to_each_execution(
