@@ -24,6 +24,10 @@ def create_views(dialect: Dialect, schema: str | None) -> Iterator[str]:
         yield f"CREATE VIEW {place}{name} AS {query}"
 
 
+# Part of a text in JSON that PostgreSQL reads, and then cannot show.
+_ZERO: Final = r"\u0000"
+
+
 class _Words(Protocol):
     """What is spelled differently: ``facts`` is JSON, ``name`` a key of it."""
 
@@ -39,7 +43,7 @@ class _Words(Protocol):
         ...
 
     def json(self, column: str) -> str:
-        """A column of JSON as it is; as a text where SQL could not read it."""
+        """A column of JSON as it is; as one text, in JSON, where SQL could not read it."""
         ...
 
     def text(self, facts: str, *path: str) -> str:
@@ -76,7 +80,9 @@ class _Sqlite:
         return f"CASE WHEN json_valid({column}) THEN {column} ELSE '{{}}' END"
 
     def json(self, column: str) -> str:
-        return column
+        odd = f"{column} IS NOT NULL AND NOT json_valid({column})"
+        zero = f"instr({column}, '{_ZERO}') > 0"  # as in PostgreSQL
+        return f"CASE WHEN {odd} OR {zero} THEN json_quote({column}) ELSE {column} END"
 
     def text(self, facts: str, *path: str) -> str:
         return f"json_extract({facts}, '$.{'.'.join(path)}')"
@@ -103,19 +109,17 @@ class _Postgresql:
     module = r"coalesce(substring(task_id from '^(.*)\.[^.]*$'), '')"
     function = "substring(task_id from '[^.]*$')"
 
-    # What Python takes for JSON, and PostgreSQL does not; one such row would fail all others.
-    _odd = r"'NaN|Infinity|\\u0000'"
-
     def time(self, column: str) -> str:
         return f"timestamp '1970-01-01' + {column} * interval '1 microsecond'"
 
     def facts(self, column: str) -> str:
-        fine = f"{column} IS NOT NULL AND {column} !~ {self._odd}"
+        fine = f"{column} IS NOT NULL AND NOT ({self._odd(column)})"
         return f"CASE WHEN {fine} THEN CAST({column} AS json) ELSE {self.empty()} END"
 
     def json(self, column: str) -> str:
-        odd = f"{column} ~ {self._odd}"
-        return f"CASE WHEN {odd} THEN to_json({column}) ELSE CAST({column} AS json) END"
+        return (
+            f"CASE WHEN {self._odd(column)} THEN to_json({column}) ELSE CAST({column} AS json) END"
+        )
 
     def text(self, facts: str, *path: str) -> str:
         return f"{facts} #>> '{{{','.join(path)}}}'"
@@ -133,6 +137,15 @@ class _Postgresql:
 
     def empty(self) -> str:
         return "CAST('{}' AS json)"
+
+    def _odd(self, column: str) -> str:
+        """What Python takes for JSON, and PostgreSQL does not; such a row would fail all others.
+
+        The texts within are left out only where it matters, as that takes longer.
+        """
+        numbers = "~ 'NaN|Infinity'"
+        bare = rf"""regexp_replace({column}, '"([^"\\]|\\.)*"', '', 'g')"""
+        return f"strpos({column}, '{_ZERO}') > 0 OR ({column} {numbers} AND {bare} {numbers})"
 
 
 _SCHEDULES: Final = (
