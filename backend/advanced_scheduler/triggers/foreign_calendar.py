@@ -65,7 +65,7 @@ class ForeignCalendarTrigger(WallTrigger):
                 "short": None if short == "skip" else short,
             },
             timezone=timezone,
-            gap=gap,
+            gap="skip" if gap is None else gap,
             fold=fold,
             jitter=jitter,
             jitter_seed=jitter_seed,

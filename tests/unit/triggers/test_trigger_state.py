@@ -140,6 +140,12 @@ JSON = st.recursive(
 STATES = [trigger.to_json() for trigger in TRIGGERS]
 
 
+def test_what_is_left_to_a_trigger_survives_json() -> None:
+    left = ForeignCalendarTrigger([0, 1, 0, 0], [9, 30, 0], "2025-01-31", gap=None)
+
+    assert trigger_from_json(left.to_json()) == left
+
+
 @settings(max_examples=300)
 @given(st.sampled_from(STATES), st.data())
 def test_a_damaged_state_is_refused_or_makes_a_trigger(
