@@ -59,7 +59,7 @@ def measure(python: str | Path, program: str, *args: object) -> dict[str, float]
         check=False,
         timeout=PATIENCE,
     )
-    assert done.returncode == 0, f"{program}: {done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{program}: ended with {done.returncode}: {done.stderr[-2000:]}"
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
