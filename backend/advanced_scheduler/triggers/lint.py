@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ..errors import InvalidTrigger
 from .combined import CombinedTrigger
+from .date import OneTimeTrigger
 from .recurring import SECOND, RecurringTrigger, WallTimes
 from .trigger import Trigger, microseconds
 from .zones import DAY, EARLIEST, EPOCH, LATEST, Stretch, stretch_at
@@ -73,16 +74,16 @@ def next_runs(trigger: Trigger, count: int, start: datetime) -> list[NextRun]:
         return []
     found = list(changes(trigger, start, max(start, instants[-1])))
     runs: list[NextRun] = []
-    before = start
+    since = microseconds(start) // SECOND - 1  # a jump right at the start counts
     for instant in instants:
-        since, until = microseconds(before) // SECOND, microseconds(instant) // SECOND
+        until = microseconds(instant) // SECOND
         notes = [
             change.words
             for change in found
             if change.start <= until < change.end or since < change.start == change.end <= until
         ]
         runs.append(NextRun(instant, "; ".join(notes) or None))
-        before = instant
+        since = until
     return runs
 
 
@@ -91,6 +92,10 @@ def changes(trigger: Trigger, start: datetime, end: datetime) -> Iterator[Change
     if isinstance(trigger, CombinedTrigger):
         parts = (change for part in trigger.parts for change in changes(part, start, end))
         yield from dict.fromkeys(sorted(parts))
+    elif isinstance(trigger, OneTimeTrigger):
+        at = microseconds(trigger.run_at) // SECOND
+        if trigger.moved is not None and microseconds(start) // SECOND <= at:
+            yield Change(at, at, trigger.moved)
     elif isinstance(trigger, RecurringTrigger) and trigger.walls is not None:
         low = max(microseconds(start) // SECOND, EARLIEST + _MARGIN)
         high = min(microseconds(end) // SECOND, LATEST - _MARGIN - 1)

@@ -97,7 +97,10 @@ HALF_A_YEAR = 180
         (DailyTrigger("01:30", start_time="2026-01-01", max_runs=300, **NEW_YORK), []),
         (DailyTrigger("01:30", start_time="2026-11-02", **NEW_YORK), []),
         (IntervalTrigger(1800, **NEW_YORK), []),
-        (OneTimeTrigger("2027-03-14T02:30", **NEW_YORK), []),
+        (
+            OneTimeTrigger("2027-03-14T02:30", **NEW_YORK),
+            ["2027-03-14 02:30 does not exist in America/New_York: runs at 03:00 instead"],
+        ),
         (EventTrigger("x"), []),
         (
             OrTrigger(
