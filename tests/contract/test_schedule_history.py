@@ -237,3 +237,12 @@ def test_ticks_are_counted_by_outcome_over_all_schedules(store: Store) -> None:
     }
     assert store.tick_counts(NOW + 3 * MINUTE, NOW + DAY) == {TickOutcome.MISFIRED: 2}
     assert store.tick_counts(NOW - DAY, NOW) == {}
+
+
+def test_schedules_are_counted_by_task(store: Store) -> None:
+    assert store.scheduled_tasks() == {}
+    for number, task_id in enumerate(["a", "b", "a"]):
+        store.put(schedule(f"s{number}", task_id=task_id), expected=None)
+    assert store.scheduled_tasks() == {"a": 2, "b": 1}
+    store.remove("s1")
+    assert store.scheduled_tasks() == {"a": 2}

@@ -34,11 +34,20 @@ def parked(store: Store, registry: TaskRegistry, unfired: Mapping[str, str]) -> 
 def count_parked(
     store: Store, registry: TaskRegistry, unfired: Mapping[str, str]
 ) -> dict[str, int]:
-    """How much of each kind is parked; raises ``StoreUnavailable``."""
-    found = Counter({"task": 0, "execution": 0, "schedule": 0})
-    for one in parked(store, registry, unfired):
-        found[one.kind] += one.count
-    return dict(found)
+    """How much of each kind is parked, without reading all schedules.
+
+    One whose trigger cannot be used counts from when it is due. Raises ``StoreUnavailable``.
+    """
+    unreadable = Counter(one.kind for one in store.unreadable())
+    waiting, scheduled = store.waiting_tasks(), store.scheduled_tasks()
+    known = sum(one.task_id in registry for one in store.schedules(list(unfired)))
+    return {
+        "task": sum(n for task_id, n in waiting.items() if task_id not in registry),
+        "execution": unreadable["execution"],
+        "schedule": unreadable["schedule"]
+        + known
+        + sum(n for task_id, n in scheduled.items() if task_id not in registry),
+    }
 
 
 def why_parked(

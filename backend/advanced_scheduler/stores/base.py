@@ -205,6 +205,10 @@ class ScheduleStore(Protocol):
         """The schedules that fit, by id."""
         ...
 
+    def scheduled_tasks(self) -> dict[str, int]:
+        """How many schedules there are, by task id; cheaper than to read them."""
+        ...
+
     def versions(self, schedule_id: str) -> list[Schedule]:
         """The latest 100 versions of a schedule that is there, as they were put, oldest first."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from heapq import nlargest, nsmallest
@@ -244,6 +245,11 @@ class MemoryStore:
         """The ledger from ``start`` up to, without, ``end``, by instant."""
         with self._lock:
             return self._schedules.ticks(schedule_id, start, end)[:limit]
+
+    def scheduled_tasks(self) -> dict[str, int]:
+        """How many schedules there are, by task id."""
+        with self._lock:
+            return Counter(one.task_id for one in self._schedules.by_id.values())
 
     def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
         """How many ticks there are of each outcome, of all schedules."""

@@ -78,6 +78,17 @@ class RedisSchedules(RedisClient):
             if sums[f"{one} count"]
         }
 
+    def scheduled_tasks(self) -> dict[str, int]:
+        """How many schedules there are, by task id."""
+        sums: Counter[str] = Counter()
+        cursor = ""
+        while True:
+            cursor, found = self._call("scheduled_tasks", [cursor])
+            for task, number in zip(found[::2], found[1::2], strict=True):
+                sums[task.decode(errors="replace")] += int(number)
+            if not cursor:
+                return sums
+
     def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
         """How many ticks there are of each outcome, of all schedules."""
         counts = self._call("tick_counts", [micros(start), micros(end), *listed(TickOutcome)])

@@ -142,6 +142,12 @@ class SqlSchedules(SqlDatabase):
         page = between.order_by(_t.instant).limit(limit)
         return self._ticks.decode(self._read(lambda db: [(row, {}) for row in db.execute(page)]))
 
+    def scheduled_tasks(self) -> dict[str, int]:
+        """How many schedules there are, by task id."""
+        counts = sa.select(_s.task_id, sa.func.count()).group_by(_s.task_id)
+        found = self._read(lambda db: db.execute(counts).all())
+        return {row[0]: row[1] for row in found}
+
     def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
         """How many ticks there are of each outcome, of all schedules."""
         between = sa.and_(_t.instant >= micros(start), _t.instant < micros(end))
