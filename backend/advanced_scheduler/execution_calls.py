@@ -1,8 +1,8 @@
-"""The part of the face that is about executions: to find them, wait for them and end them."""
+"""The part of the face that is about executions: many at once, to find, to wait for, to end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from .engine.callbacks import Callbacks
 from .engine.commands import Commands
 from .engine.views import status_of
 from .engine.waiters import Waiters
-from .models import TaskExecution, TaskStatus
+from .models import ScheduleOptions, TaskExecution, TaskStatus
 
 
 class ExecutionCalls:
@@ -19,6 +19,30 @@ class ExecutionCalls:
     _commands: Commands
     _waiters: Waiters
     _callbacks: Callbacks
+
+    def schedule_task_many(
+        self,
+        task: str | Callable[..., Any],
+        calls: Iterable[Sequence[Any] | Mapping[str, Any]],
+        *,
+        options: ScheduleOptions | None = None,
+    ) -> list[str]:
+        """Schedule one execution for each of ``calls``, all or none, in one write.
+
+        A call is a sequence of positional arguments, or a mapping of keyword arguments.
+        Answers the execution ids in the order of the calls.
+        """
+        return self._commands.schedule_many(task, calls, options)
+
+    def schedule_workflow(
+        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, str]:
+        """Schedule these tasks together, as one workflow run; answers {task id: execution id}.
+
+        Dependencies among them are bound within the run. ``arguments`` are keyword arguments
+        by task id.
+        """
+        return self._commands.schedule_workflow(task_ids, arguments or {})
 
     def cancel_task(self, execution_id: str) -> bool:
         """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.

@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
-    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -227,30 +226,6 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
         """
         named = kwargs.pop("task_id", None) if task is None else task
         return self._commands.schedule(named, [(args, kwargs)], options, scheduled_time)[0]
-
-    def schedule_task_many(
-        self,
-        task: str | Callable[..., Any],
-        calls: Iterable[Sequence[Any] | Mapping[str, Any]],
-        *,
-        options: ScheduleOptions | None = None,
-    ) -> list[str]:
-        """Schedule one execution for each of ``calls``, all or none, in one write.
-
-        A call is a sequence of positional arguments, or a mapping of keyword arguments.
-        Answers the execution ids in the order of the calls.
-        """
-        return self._commands.schedule_many(task, calls, options)
-
-    def schedule_workflow(
-        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> dict[str, str]:
-        """Schedule these tasks together, as one workflow run; answers {task id: execution id}.
-
-        Dependencies among them are bound within the run. ``arguments`` are keyword arguments
-        by task id.
-        """
-        return self._commands.schedule_workflow(task_ids, arguments or {})
 
     def get_health_status(self) -> dict[str, Any]:
         """Document 003's report: status, rates, queue, running; ``reasons`` if not healthy."""

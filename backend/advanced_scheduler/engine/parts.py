@@ -99,12 +99,7 @@ def assemble(
         asked_store=asked,
         leases=leases,
         probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
-        parked=Probe(
-            lambda: count_parked(store, registry, ticker.parked),
-            clock,
-            patience=patience,
-            rest=20.0,
-        ),
+        parked=_parked_probe(store, registry, ticker, clock),
         signals=_signals(store, events),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
@@ -119,6 +114,15 @@ def assemble(
         ledger=Ledger(
             store=store, registry=registry, clock=clock, kept=kept, unfired=lambda: ticker.parked
         ),
+    )
+
+
+def _parked_probe(
+    store: Store, registry: TaskRegistry, ticker: Ticker, clock: Clock
+) -> Probe[dict[str, int]]:
+    patience = PATIENCE if store.blocking else None
+    return Probe(
+        lambda: count_parked(store, registry, ticker.parked), clock, patience=patience, rest=20.0
     )
 
 
