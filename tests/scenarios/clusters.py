@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
+from advanced_scheduler.errors import SchedulerError
 from tests.support.servers import Server
 
 from .harness import Cluster
@@ -74,13 +75,21 @@ class Clusters:
     def at_once(self, runs: Mapping[str, Callable[[], list[str]]]) -> dict[str, list[str]]:
         """Run these at the same time, since most of what they do is to wait.
 
-        Answers what those found that found something.
+        Answers what those found that found something. An error of ours that ends a run is such
+        a finding: a broken build may well refuse to go on.
         """
         with ThreadPoolExecutor(max_workers=len(runs)) as pool:
-            jobs = {name: pool.submit(run) for name, run in runs.items()}
+            jobs = {name: pool.submit(_found, run) for name, run in runs.items()}
         return {name: found for name, job in jobs.items() if (found := job.result())}
 
     def close(self) -> None:
         """End all nodes, and release the stores."""
         for cluster in self._made:
             cluster.close()
+
+
+def _found(run: Callable[[], list[str]]) -> list[str]:
+    try:
+        return run()
+    except SchedulerError as error:
+        return [f"raised {error!r}"]
