@@ -87,7 +87,7 @@ def test_a_wake_up_brings_a_pass_long_before_the_poll(host: BackgroundScheduler)
 
 def test_what_is_due_soon_is_fired_long_before_the_poll(host: BackgroundScheduler) -> None:
     ticks = Ticks()
-    ticks.following = SystemClock().now() + timedelta(seconds=0.1)
+    ticks.following = SystemClock().now() + timedelta(seconds=1.5)
     with started(timer(host, ticks, poll=60)):
         eventually(lambda: ticks.count >= 2)
 
