@@ -34,7 +34,7 @@ COMMANDS: dict[str, Callable[[DistributedTaskLock], object]] = {
 @pytest.fixture
 def lock(relay: Relay) -> Iterator[DistributedTaskLock]:
     """A lock whose line can go bad, connected while it was good."""
-    lock = DistributedTaskLock(relay.url, command_deadline=0.5)
+    lock = DistributedTaskLock(relay.url, command_deadline=0.2)
     lock.ping()
     yield lock
     lock.close()
@@ -148,6 +148,7 @@ def test_an_unanswered_attempt_that_was_granted_is_ours_at_the_next(
 
     grant = eventually(partial(answered, lock), what="an answer within the deadline")
 
+    assert grant
     assert rival.fence(TASK) == grant.fence
     assert lock.release(TASK, grant.lock_id) is True
 
