@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,10 +15,43 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.adapters.schedules import Scheduler
 from tests.requirements import document_001
+from tests.requirements.document_000 import Outcomes
 from tests.requirements.document_001 import Framework
 from tests.requirements.document_002 import START, Application, Hours
 from tests.requirements.document_003 import PATHS, Functions
+from tests.requirements.document_004 import Days
 from tests.support.coroutines import pytest_pyfunc_call  # noqa: F401
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Holds up the tasks that wait for it; open at the latest when the test has ended."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def told() -> Outcomes:
+    """What document 000's callback has heard."""
+    return []
+
+
+@pytest.fixture
+def task_callback(told: Outcomes) -> Callable[[str, bool, Any], None]:
+    """Document 000's callback."""
+
+    def callback(task_id: str, success: bool, result_or_error: Any) -> None:
+        told.append((task_id, success, result_or_error))
+
+    return callback
+
+
+@pytest.fixture
+def days(clock: ManualClock) -> Iterator[Days]:
+    """Document 004's scheduler, on a clock that is moved."""
+    with Days(clock) as days:
+        yield days
 
 
 @pytest.fixture

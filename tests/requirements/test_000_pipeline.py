@@ -43,27 +43,6 @@ def fresh() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """Holds up the tasks that wait for it; open at the latest when the test has ended."""
-    gate = threading.Event()
-    yield gate
-    gate.set()
-
-
-@pytest.fixture
-def told() -> Outcomes:
-    return []
-
-
-@pytest.fixture
-def task_callback(told: Outcomes) -> Callable[[str, bool, Any], None]:
-    def callback(task_id: str, success: bool, result_or_error: Any) -> None:
-        told.append((task_id, success, result_or_error))
-
-    return callback
-
-
 # --- Integration with process management ----------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import pytest
 
-from advanced_scheduler import ManualClock, SchedulerStateError, SystemClock
+from advanced_scheduler import SchedulerStateError, SystemClock
 from advanced_scheduler.adapters.jobs import (
     Scheduler,
     frame_number_placeholder,
@@ -34,12 +34,6 @@ def scheduler() -> Iterator[Scheduler]:
     """As the document makes it: it runs in real time."""
     with Scheduler() as scheduler:
         yield scheduler
-
-
-@pytest.fixture
-def days(clock: ManualClock) -> Iterator[Days]:
-    with Days(clock) as days:
-        yield days
 
 
 # --- Example 1: data collection pipeline ----------------------------------------------------------

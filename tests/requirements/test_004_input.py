@@ -36,12 +36,6 @@ def scheduler() -> Iterator[Scheduler]:
         yield scheduler
 
 
-@pytest.fixture
-def days(clock: ManualClock) -> Iterator[Days]:
-    with Days(clock) as days:
-        yield days
-
-
 # --- Any function -------------------------------------------------------------------------------
 
 

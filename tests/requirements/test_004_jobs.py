@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from advanced_scheduler import AdvancedTaskScheduler, ManualClock, SchedulerStateError
+from advanced_scheduler import AdvancedTaskScheduler, SchedulerStateError
 from advanced_scheduler.adapters.jobs import (
     IntervalTrigger,
     JobStatus,
@@ -36,12 +36,6 @@ def scheduler() -> Iterator[Scheduler]:
     """As the document makes it: it runs in real time."""
     with Scheduler() as scheduler:
         yield scheduler
-
-
-@pytest.fixture
-def days(clock: ManualClock) -> Iterator[Days]:
-    with Days(clock) as days:
-        yield days
 
 
 # --- Quick start ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from advanced_scheduler import InvalidTrigger, ManualClock
+from advanced_scheduler import InvalidTrigger
 from advanced_scheduler.adapters import jobs
 from advanced_scheduler.adapters.background import Shared
 from advanced_scheduler.adapters.jobs import (
@@ -31,13 +31,6 @@ from tests.requirements.document_004 import (
     utc,
 )
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def days(clock: ManualClock) -> Iterator[Days]:
-    with Days(clock) as days:
-        yield days
-
 
 # --- Trigger types --------------------------------------------------------------------------------
 
