@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -195,3 +196,21 @@ def test_outcomes_go_with_their_ticks(redis_store: RedisStore, redis_raw: Raw) -
     redis_store.prune(keep=0, before=NOW, older_than=EVER, limit=9)
     assert redis_store.tick_counts(NOW, EVER) == {}
     assert not {name for name in names(redis_store, redis_raw) if "outcome" in name}
+
+
+def test_no_script_holds_up_the_server_for_thousands_of_rows(
+    redis_store: RedisStore, redis_raw: Raw
+) -> None:
+    """Whoever asks for health meanwhile waits for the script that runs, and no longer."""
+
+    def scripts(call: Callable[[], object]) -> int:
+        call()  # the server knows the script from here on
+        redis_raw.config_resetstat()
+        call()
+        return int(redis_raw.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+    ids = [f"{n:04}" for n in range(1200)]
+    assert scripts(lambda: redis_store.schedules(ids)) == 3
+    assert scripts(lambda: redis_store.get(ids)) == 3
+    assert scripts(lambda: redis_store.extend("n", dict.fromkeys(ids, 1), NOW)) == 3
+    assert scripts(lambda: redis_store.fire([firing()] * 300)) == 3

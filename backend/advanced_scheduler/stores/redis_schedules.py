@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 from ..models import Schedule, ScheduleFilter, TaskStatus, Tick, TickOutcome, Total
 from .base import VERSIONS_KEPT, Firing, name_taken
 from .redis_client import EVERYTHING, RedisClient
-from .redis_executions import CHUNK, chunks
+from .redis_executions import PAGE, chunks
 from .redis_rows import SCHEDULES, TICKS, Arg, Reply, inserted, listed, optional
 from .rows import Reader, micros, nearest
+
+FIRINGS: Final = 100
+"""How many schedules one script fires: 10 ms, see ``PAGE``."""
 
 
 class RedisSchedules(RedisClient):
@@ -43,7 +47,7 @@ class RedisSchedules(RedisClient):
             wanted = self._run(lambda client: client.zrange(f"{self._root}schedules", 0, -1))
         else:
             wanted = sorted(set(ids))
-        replies = (self._call("rows", ["s:", *some]) for some in chunks(wanted, CHUNK))
+        replies = (self._call("rows", ["s:", *some]) for some in chunks(wanted, PAGE))
         return self._schedules.decode([SCHEDULES.fetched(one) for part in replies for one in part])
 
     def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
@@ -111,7 +115,7 @@ class RedisSchedules(RedisClient):
     def fire(self, firings: Sequence[Firing]) -> list[bool]:
         """Advance each schedule, write its ticks and add its executions, in one step each."""
         fired: list[bool] = []
-        for some in chunks(firings, CHUNK // 10):
+        for some in chunks(firings, FIRINGS):
             args = [len(some), *(part for firing in some for part in _fired(firing))]
             fired += map(bool, self._call("fire", args))
         return fired

@@ -4,7 +4,7 @@
 --          a number, of each}}
 --
 -- What was pruned comes last: since the oldest go first, what goes between two pages counts once.
-local PAGE = 5000
+local PAGE = 1000
 local schedule, cursor = arg(), arg()
 local from = cursor == '' and '+' or '(' .. cursor
 local ids = call('ZREVRANGEBYLEX', P .. 'schedule:' .. schedule, from, '-', 'LIMIT', 0, PAGE)
