@@ -60,7 +60,8 @@ def monday_is_zero(patch: Patch) -> None:
 def never_is_fine(patch: Patch) -> None:
     """A date that never comes is no error."""
     patch(Dates, "ever", lambda self: True)
-    patch(cron, "parse_cron", cron_text._parse.__wrapped__)  # past the cache
+    patch(cron, "parse_cron", cron_text._parse.__wrapped__)  # past the caches
+    patch(cron_text, "_days_of", cron_text._days_of.__wrapped__)
 
 
 def no_gap(patch: Patch) -> None:

@@ -49,13 +49,7 @@ class DayRule:
     def days(self, first: int, length: int) -> tuple[int, ...]:
         """The days, in order, of a month of that length whose 1st is weekday ``first``."""
         dated = {_resolved(item, first, length) for item in self.dates}
-        named = {
-            day
-            for day in range(1, length + 1)
-            if (weekday := (first + day - 1) % 7) in self.weekdays
-            or Nth(weekday, (day + 6) // 7) in self.weekdays
-            or (day + 7 > length and Nth(weekday, LAST) in self.weekdays)
-        }
+        named = {day for item in self.weekdays for day in _weekly(item, first, length)}
         found = dated & named if self.both else dated | named
         return tuple(sorted(day for day in found if day <= length))
 
@@ -173,3 +167,11 @@ def _resolved(item: int | Nearest | AtMost, first: int, length: int) -> int:
     if weekday == 0:
         return day + 1 if day < length else day - 2
     return day
+
+
+def _weekly(item: int | Nth, first: int, length: int) -> range:
+    """The days of the month that ``item`` means."""
+    if isinstance(item, int):
+        return range((item - first) % 7 + 1, length + 1, 7)
+    every = _weekly(item.weekday, first, length)
+    return every[-1:] if item.number == LAST else every[item.number - 1 : item.number]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NoReturn, TypeVar
+from functools import cached_property, lru_cache
+from typing import Final, TypeVar
 
 from ..errors import InvalidCronExpression
 from .cron_fields import LAST, AtMost, CronFields, Dates, DayRule, Nearest, Nth
@@ -25,7 +25,7 @@ MACROS: Final = {
 Atom = TypeVar("Atom")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Field:
     """One column of a cron text: values ``low`` to ``high``, of which ``size`` differ."""
 
@@ -34,6 +34,17 @@ class _Field:
     high: int
     size: int
     names: str = ""
+
+    @cached_property
+    def every(self) -> tuple[int, ...]:
+        """What ``*`` means."""
+        return tuple(range(self.low, self.low + self.size))
+
+    @cached_property
+    def words(self) -> dict[str, int]:
+        """What a number or a name means; most columns are one of these, or ``*``."""
+        numbers = {str(value): value for value in range(self.low, self.high + 1)}
+        return numbers | {name: at for at, name in enumerate(self.names.split(), self.low)}
 
 
 _SECOND: Final = _Field("second", 0, 59, 60)
@@ -51,7 +62,7 @@ _LAST: Final = re.compile(r"(\w+)L", re.ASCII)
 
 
 class _Refused(Exception):
-    """Why one token cannot be; it becomes part of the message."""
+    """What cannot be, and why; it becomes part of the message."""
 
 
 def parse_cron(text: str) -> CronFields:
@@ -73,47 +84,62 @@ def parse_cron(text: str) -> CronFields:
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> CronFields:
-    columns = _columns(text)
-    second, minute, hour, date, month, weekday = columns
-    fields = CronFields(
-        seconds=_sorted(_atoms(text, _SECOND, second, _values)),
-        minutes=_sorted(_atoms(text, _MINUTE, minute, _values)),
-        hours=_sorted(_atoms(text, _HOUR, hour, _values)),
-        dates=Dates(
-            _sorted(_atoms(text, _MONTH, month, _values)),
-            DayRule(
-                dates=_atoms(text, _DATE, "*" if date == "?" else date, _dates),
-                weekdays=_atoms(text, _WEEKDAY, "*" if weekday == "?" else weekday, _weekdays),
-                both=date[0] in "*?" or weekday[0] in "*?",
-            ),
+    try:
+        second, minute, hour, date, month, weekday = _columns(text)
+        return CronFields(
+            seconds=_sorted(_SECOND, second),
+            minutes=_sorted(_MINUTE, minute),
+            hours=_sorted(_HOUR, hour),
+            dates=_days_of(month, date, weekday),
+            wildcard=minute[0] == "*" or hour[0] == "*",
+        )
+    except _Refused as problem:
+        raise InvalidCronExpression(f"Invalid cron expression {text!r}: {problem}") from None
+
+
+@lru_cache(maxsize=4096)
+def _days_of(month: str, date: str, weekday: str) -> Dates:
+    """The days that these columns name; texts that differ in their times share them."""
+    days = Dates(
+        _sorted(_MONTH, month),
+        DayRule(
+            dates=_atoms(_DATE, "*" if date == "?" else date, _dates),
+            weekdays=_atoms(_WEEKDAY, "*" if weekday == "?" else weekday, _weekdays),
+            both=date[0] in "*?" or weekday[0] in "*?",
         ),
-        wildcard=minute[0] == "*" or hour[0] == "*",
     )
-    if not fields.dates.ever():
+    if not days.ever():
         problem = f"never comes with month {month!r} and day-of-week {weekday!r}"
-        _refuse(text, _DATE.name, date, problem)
-    return fields
+        raise _Refused(f"{_DATE.name} {date!r}: {problem}")
+    return days
 
 
 def _columns(text: str) -> list[str]:
     """The six columns, as they were written."""
-    columns = re.split(r"[ \t]+", text.strip(" \t\r\n"))
+    columns = [one for one in text.strip("\r\n \t").replace("\t", " ").split(" ") if one] or [""]
     if columns[0].startswith("@"):
         macro = " ".join(columns)
         if macro.lower() not in MACROS:
-            _refuse(text, "macro", macro, f"unknown; use one of {', '.join(MACROS)}")
+            raise _Refused(f"macro {macro!r}: unknown; use one of {', '.join(MACROS)}")
         columns = MACROS[macro.lower()].split()
     if len(columns) == 5:
         columns.insert(0, "0")
     if len(columns) != 6:
         end, count = columns[-1], len(columns) if columns[0] else 0
-        _refuse(text, "last field", end, f"there are {count} fields, there must be 5 or 6")
+        raise _Refused(f"last field {end!r}: there are {count} fields, there must be 5 or 6")
     return columns
 
 
-def _atoms(
-    text: str, field: _Field, column: str, take: Callable[[_Field, str], set[Atom]]
-) -> frozenset[Atom]:
+def _sorted(field: _Field, column: str) -> tuple[int, ...]:
+    """The values of one column, in order."""
+    if column == "*":
+        return field.every
+    if column in field.words:
+        return (field.words[column],)
+    return tuple(sorted(_atoms(field, column, _values)))
+
+
+def _atoms(field: _Field, column: str, take: Callable[[_Field, str], set[Atom]]) -> frozenset[Atom]:
     """What ``take`` makes of the tokens of one column, together."""
     atoms: set[Atom] = set()
     for token in column.split(","):
@@ -122,7 +148,7 @@ def _atoms(
                 raise _Refused("only ASCII characters may be used")
             atoms |= take(field, token.upper())
         except _Refused as problem:
-            _refuse(text, field.name, token or column, str(problem))
+            raise _Refused(f"{field.name} {token or column!r}: {problem}") from None
     return frozenset(atoms)
 
 
@@ -158,21 +184,11 @@ def _values(field: _Field, token: str) -> set[int]:
 
 
 def _value(field: _Field, text: str) -> int:
-    names = field.names.split()
-    if text in names:
-        return names.index(text) + field.low
-    return _number(text, field.low, field.high, "a value")
+    value = field.words.get(text)
+    return _number(text, field.low, field.high, "a value") if value is None else value
 
 
 def _number(text: str, low: int, high: int, what: str) -> int:
     if not text.isdigit() or not low <= int(text) <= high:
         raise _Refused(f"{what} must be from {low} to {high}, not {text!r}")
     return int(text)
-
-
-def _sorted(values: frozenset[int]) -> tuple[int, ...]:
-    return tuple(sorted(values))
-
-
-def _refuse(text: str, field: str, token: str, problem: str) -> NoReturn:
-    raise InvalidCronExpression(f"Invalid cron expression {text!r}: {field} {token!r}: {problem}")

@@ -22,6 +22,8 @@ MOST_RUNS: Final = 100_000
 
 _LONGEST_JUMP: Final = 3 * 3600
 _MARGIN: Final = 3 * DAY  # more than any change of a clock
+_GAPS: Final = get_args(Gap)
+_FOLDS: Final = get_args(Fold)
 _PASSES: Final[dict[Fold, tuple[Pass, ...]]] = {
     "first": (Pass.ONLY, Pass.FIRST),
     "second": (Pass.ONLY, Pass.SECOND),
@@ -69,7 +71,7 @@ class WallTrigger(RecurringTrigger):
         jitter: float | None = None,
         jitter_seed: str | None = None,
     ) -> None:
-        for name, value, known in (("gap", gap, get_args(Gap)), ("fold", fold, get_args(Fold))):
+        for name, value, known in (("gap", gap, _GAPS), ("fold", fold, _FOLDS)):
             if value is not None and value not in known:
                 raise InvalidTrigger(f"{name}={value!r} is unknown; use one of {', '.join(known)}")
         super().__init__(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from advanced_scheduler.errors import InvalidCronExpression
 from advanced_scheduler.triggers import CronTrigger
+from advanced_scheduler.triggers.cron_text import parse_cron
 from tests.unit.triggers.occurrences import upcoming, upcoming_utc, utc
 
 SUNDAY = "2026-03-01T00:00"
@@ -91,6 +92,10 @@ def test_days_must_both_match_when_either_field_starts_with_a_star(expression: s
     for run in upcoming(CronTrigger(expression), SUNDAY, 20):
         assert run.day % 2 == 1
         assert run.isoweekday() in {5, 7}
+
+
+def test_texts_that_differ_in_their_times_share_their_days() -> None:
+    assert parse_cron("5 4 * * MON").dates is parse_cron("30 22 * * MON").dates
 
 
 @given(
