@@ -14,7 +14,7 @@ import redis
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.redis import RedisStore
-from advanced_scheduler.stores.sql import PostgresStore, SqlStore
+from advanced_scheduler.stores.sql import PostgresStore, SqliteStore
 from tests.support.servers import RedisServer
 
 BACKENDS: Final = {
@@ -53,9 +53,9 @@ def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
+def sqlite(tmp_path: Path) -> Iterator[SqliteStore]:
     """An open, empty SQLite store in ``tmp_path / "store.db"``."""
-    opened = SqlStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")
+    opened = SqliteStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")
     opened.open()
     yield opened
     opened.close()

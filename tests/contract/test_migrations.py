@@ -19,7 +19,7 @@ from advanced_scheduler.errors import ConfigurationError, StoreError
 from advanced_scheduler.models import ExecutionFilter, TaskStatus
 from advanced_scheduler.stores import sql_migration as migration
 from advanced_scheduler.stores.base import Revisions
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import SqliteStore, SqlStore
 from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, schedules
 from tests.contract.rows import MINUTE, NOW, by, execution, firing, ids, one, schedule
 from tests.contract.sites import Site, new_engine, rows
@@ -64,14 +64,14 @@ def site(new_site: Callable[[], Site]) -> Site:
 
 
 @pytest.fixture(params=RELEASES)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
     """A store on a released SQLite database with rows, upgraded by ``open``."""
     url = f"sqlite:///{tmp_path}/store.db"
     with new_engine(url).connect() as db:
         old = Site(db.engine, None, url)
     old.release(request.param)
     old.run(rows(request.param))
-    store = SqlStore(url)
+    store = SqliteStore(url)
     store.open()
     yield store
     store.close()

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
 
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
+from advanced_scheduler.lifecycle import complete
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import SqliteStore
 
 from .rows import (
     DAY,
@@ -41,9 +42,9 @@ from .rows import (
 
 
 @contextmanager
-def reopened(folder: Path) -> Iterator[SqlStore]:
+def reopened(folder: Path) -> Iterator[SqliteStore]:
     """The store of the fixture ``sqlite``, as another process would see it."""
-    store = SqlStore(f"sqlite:///{folder}/store.db")
+    store = SqliteStore(f"sqlite:///{folder}/store.db")
     store.open()
     yield store
     store.close()
@@ -57,7 +58,7 @@ def raw(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_everything_is_there_when_the_file_is_opened_again(
-    sqlite: SqlStore, tmp_path: Path
+    sqlite: SqliteStore, tmp_path: Path
 ) -> None:
     finish(sqlite, start(sqlite, execution("a"), execution("b")))
     start(sqlite, execution("c", args=(1, "x"), kwargs={"y": [None]}, tags=("t",)))
@@ -76,7 +77,7 @@ def test_everything_is_there_when_the_file_is_opened_again(
         assert store.next_due() == NOW + DAY
 
 
-def test_closing_and_opening_again_is_harmless(sqlite: SqlStore) -> None:
+def test_closing_and_opening_again_is_harmless(sqlite: SqliteStore) -> None:
     sqlite.add([execution("a")])
     sqlite.open()
     sqlite.close()
@@ -90,9 +91,9 @@ DYING_WRITER = """
 import os, sys
 sys.path[:0] = sys.argv[2:]
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import SqliteStore
 from tests.contract.rows import execution
-store = SqlStore(sys.argv[1])
+store = SqliteStore(sys.argv[1])
 store.open()
 print(store.add([execution(f"e{n}") for n in range(100)]).count(True), flush=True)
 os.kill(os.getpid(), 9)
@@ -116,7 +117,7 @@ def test_what_was_added_survives_the_kill_of_its_process(tmp_path: Path) -> None
 def test_the_url_says_how_safely_the_disk_is_written(
     tmp_path: Path, option: str, level: int
 ) -> None:
-    store = SqlStore(f"sqlite:///{tmp_path}/store.db{option}")
+    store = SqliteStore(f"sqlite:///{tmp_path}/store.db{option}")
     store.open()
     synchronous = store._read(lambda db: db.exec_driver_sql("PRAGMA synchronous").scalar())
     journal = store._read(lambda db: db.exec_driver_sql("PRAGMA journal_mode").scalar())
@@ -125,19 +126,19 @@ def test_the_url_says_how_safely_the_disk_is_written(
 
 
 def test_many_openers_at_once_find_one_set_of_tables(tmp_path: Path) -> None:
-    stores = [SqlStore(f"sqlite:///{tmp_path}/store.db") for _ in range(8)]
+    stores = [SqliteStore(f"sqlite:///{tmp_path}/store.db") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(SqlStore.open, stores))
+        list(pool.map(SqliteStore.open, stores))
     assert [store.add([execution(f"e{n}")]) for n, store in enumerate(stores)] == [[True]] * 8
     for store in stores:
         store.close()
 
 
-def test_two_stores_on_one_file_share_the_work(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_two_stores_on_one_file_share_the_work(sqlite: SqliteStore, tmp_path: Path) -> None:
     sqlite.add([execution(f"e{n:03}") for n in range(200)])
     with reopened(tmp_path) as other, ThreadPoolExecutor(4) as pool:
 
-        def work(store: SqlStore) -> list[str]:
+        def work(store: SqliteStore) -> list[str]:
             taken: list[str] = []
             while rows := store.claim(by("n", limit=3)):
                 taken += ids(rows)
@@ -167,7 +168,7 @@ def test_a_relative_path_means_the_same_file_after_a_change_of_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = SqlStore("sqlite:///store.db")
+    store = SqliteStore("sqlite:///store.db")
     store.open()
     store.add([execution("a")])
     (tmp_path / "elsewhere").mkdir()
@@ -178,7 +179,7 @@ def test_a_relative_path_means_the_same_file_after_a_change_of_directory(
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_nothing_is_accepted_into_a_file_that_was_deleted(
-    sqlite: SqlStore, tmp_path: Path, replaced: bool
+    sqlite: SqliteStore, tmp_path: Path, replaced: bool
 ) -> None:
     sqlite.add([execution("a")])
     file = tmp_path / "store.db"
@@ -194,7 +195,7 @@ def test_nothing_is_accepted_into_a_file_that_was_deleted(
 
 
 def test_a_forked_process_uses_neither_locks_nor_connections_of_its_parent(
-    sqlite: SqlStore, tmp_path: Path
+    sqlite: SqliteStore, tmp_path: Path
 ) -> None:
     sqlite.add([execution("a")])
     ours = sqlite._engine.pool
@@ -214,7 +215,7 @@ def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
         pass
 
 
-def test_a_store_that_does_not_answer_is_unavailable(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_is_unavailable(sqlite: SqliteStore, tmp_path: Path) -> None:
     with raw(tmp_path) as file:
         file.execute("ALTER TABLE scheduler_meta RENAME TO elsewhere")
     with pytest.raises(StoreUnavailable, match=r"store\.db") as raised:
@@ -222,7 +223,23 @@ def test_a_store_that_does_not_answer_is_unavailable(sqlite: SqlStore, tmp_path:
     assert raised.value.__cause__ is not None
 
 
-def test_a_write_that_fails_leaves_nothing_behind(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_an_exchange_is_one_transaction_of_few_statements(sqlite: SqliteStore) -> None:
+    sqlite.add([execution(f"{number:02}") for number in range(20)])
+    running = sqlite.claim(by(limit=10))
+    statements: list[str] = []
+    with sqlite._engine.connect() as db:  # the pool hands out the one that came back last
+        file = cast(sqlite3.Connection, db.connection.dbapi_connection)
+        file.set_trace_callback(statements.append)
+    exchange = sqlite.exchange(
+        [complete(row, result=None, metrics={}, now=NOW) for row in running], by(limit=10)
+    )
+    file.set_trace_callback(None)
+    assert (sum(exchange.applied), len(exchange.claimed)) == (10, 10)
+    assert (statements[0], statements[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
+    assert len(statements) <= 10 + 6
+
+
+def test_a_write_that_fails_leaves_nothing_behind(sqlite: SqliteStore, tmp_path: Path) -> None:
     with raw(tmp_path) as file:
         file.execute("ALTER TABLE execution_edges RENAME TO elsewhere")
         with pytest.raises(StoreUnavailable):
@@ -248,7 +265,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_row_that_cannot_be_read_is_left_alone_and_stops_nobody(
-    sqlite: SqlStore, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+    sqlite: SqliteStore, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sqlite.add([execution(name, priority=TaskPriority.HIGH) for name in ("a", "b")])
     sqlite.add([execution("c")])
@@ -269,7 +286,7 @@ def test_a_row_that_cannot_be_read_is_left_alone_and_stops_nobody(
     assert len(logged) == len(set(logged))
 
 
-def test_an_id_that_cannot_be_read_ends_no_call(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_an_id_that_cannot_be_read_ends_no_call(sqlite: SqliteStore, tmp_path: Path) -> None:
     sqlite.add([execution("a"), execution("b")])
     with raw(tmp_path) as file:
         file.execute(
@@ -279,7 +296,7 @@ def test_an_id_that_cannot_be_read_ends_no_call(sqlite: SqlStore, tmp_path: Path
     assert ids(sqlite.claim(by())) == ["b"]
 
 
-def test_a_repaired_row_is_read_within_a_minute(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_a_repaired_row_is_read_within_a_minute(sqlite: SqliteStore, tmp_path: Path) -> None:
     clock = sqlite._executions._clock = ManualClock()
     sqlite.add([execution("a")])
     with raw(tmp_path) as file:
@@ -290,7 +307,7 @@ def test_a_repaired_row_is_read_within_a_minute(sqlite: SqlStore, tmp_path: Path
     assert [row.args for row in sqlite.claim(by())] == [(1,)]
 
 
-def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_an_unreadable_schedule_stops_no_other(sqlite: SqliteStore, tmp_path: Path) -> None:
     for name in ("a", "b"):
         sqlite.put(schedule(name), expected=None)
     with raw(tmp_path) as file:
@@ -300,7 +317,7 @@ def test_an_unreadable_schedule_stops_no_other(sqlite: SqlStore, tmp_path: Path)
 
 
 def test_an_unreadable_version_hides_no_other_and_not_the_schedule(
-    sqlite: SqlStore, tmp_path: Path
+    sqlite: SqliteStore, tmp_path: Path
 ) -> None:
     sqlite.put(schedule(), expected=None)
     edited = schedule(version=2)
@@ -311,7 +328,7 @@ def test_an_unreadable_version_hides_no_other_and_not_the_schedule(
     assert sqlite.unreadable() == []
 
 
-def test_an_unreadable_tick_hides_no_other(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_an_unreadable_tick_hides_no_other(sqlite: SqliteStore, tmp_path: Path) -> None:
     sqlite.put(schedule(), expected=None)
     sqlite.fire([firing(), firing(expected=NOW + MINUTE)])
     with raw(tmp_path) as file:
@@ -345,7 +362,7 @@ ANALYZE sqlite_schema;
 )
 @pytest.mark.parametrize("analysed", [False, True])
 def test_the_length_of_the_history_does_not_matter(
-    sqlite: SqlStore, tmp_path: Path, statement: sa.Select[Any], index: str, analysed: bool
+    sqlite: SqliteStore, tmp_path: Path, statement: sa.Select[Any], index: str, analysed: bool
 ) -> None:
     ready = statement.params(now=0, limit=1, keep=1, statuses=["pending", "running"])
     text = str(ready.compile(sqlite._engine, compile_kwargs={"render_postcompile": True}))

@@ -27,9 +27,9 @@ def open_store(url: str, *, auto_migrate: bool = False) -> Store:
     if separator and scheme == "memory" and not rest:
         return MemoryStore()
     if separator and scheme == "sqlite":
-        from .sql import SqlStore  # SQLAlchemy takes longer to import than all the rest
+        from .sql import SqliteStore  # SQLAlchemy takes longer to import than all the rest
 
-        return SqlStore(url, auto_migrate=auto_migrate)
+        return SqliteStore(url, auto_migrate=auto_migrate)
     if separator and scheme in {"postgresql", "postgresql+psycopg", "postgres"}:
         from .sql import PostgresStore
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ..models import Parked, TaskExecution
 from .base import Claim, Signal
 from .rows import instant
+from .sql_alone import SqlAlone
 from .sql_joined import SqlJoined
 from .sql_locks import SqlLocks
 from .sql_revisions import SqlRevisions
@@ -28,6 +29,10 @@ class SqlStore(SqlJoined, SqlSchedules, SqlLocks, SqlRevisions):
     def unreadable(self) -> list[Parked]:
         """What was met lately and could not be read."""
         return [*self._executions.unreadable(), *self._schedules.unreadable()]
+
+
+class SqliteStore(SqlAlone, SqlStore):
+    """The same on SQLite, where one transaction writes at a time."""
 
 
 class PostgresStore(SqlStore):

@@ -150,8 +150,8 @@ class SqlDatabase:
             db = _connection(given)
             if self._dialect.is_same(db):
                 return work(db)
-        except sa.exc.DBAPIError as error:
-            raise self._explained(error.orig or error) from error
+        except (sa.exc.DBAPIError, self._driver.Error) as error:
+            raise self._explained(getattr(error, "orig", None) or error) from error
         except sa.exc.InvalidRequestError as error:  # closed, or to be rolled back first
             raise ConfigurationError(f"connection={given!r} cannot be used: {error}") from error
         raise ConfigurationError(

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..lifecycle import CLAIMABLE, FINAL, Transition
-from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim, Exchange, Signal
@@ -28,6 +27,8 @@ SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
 
 _RUNNING: Final = str(TaskStatus.RUNNING)
+
+_UNBLOCKED: Final = {"blocked_by": frozenset[str]()}
 
 _e = executions.c
 _Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
@@ -186,38 +187,17 @@ class SqlExecutions(SqlDatabase):
         return added
 
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
-        """For a transaction that is alone: what cannot be read is left as it is."""
-        if claim.limit <= 0:
-            return []
-        wanted, asked = _wanted(claim)
-        rows: list[TaskExecution] = []
-        for priority, rank in db.execute(statements.LEVELS, {"now": asked["now"]}).all():
-            left = {"priority": priority, "rank": rank, "limit": claim.limit - len(rows)}
-            rows += self._rows(
-                db,
-                statements.candidates(wanted),
-                {**asked, **left},
-                narrow=lambda _: statements.candidates(replace(wanted, skip=True)),
-            )
-            if len(rows) == claim.limit:
-                break
-        for ids in chunks(row.execution_id for row in rows):
-            db.execute(statements.CLAIM, {**_grant(claim), "ids": ids})
-        return [
-            row.with_changes(
-                claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
-            )
-            for row in rows
-        ]
+        """Take due rows, as part of a transaction."""
+        raise NotImplementedError
 
     def _claim_unlocked(self, db: Connection, claim: Claim) -> list[TaskExecution]:
         """For a transaction among others: in one statement, which locks what it takes."""
         if claim.limit <= 0:
             return []
         skip = self._executions.skipped()
-        wanted, asked = _wanted(claim)
+        wanted, asked = conditions(claim)
         statement = statements.claim_unlocked(replace(wanted, skip=bool(skip)))
-        asked |= {**_grant(claim), "limit": claim.limit, "skip": skip}
+        asked |= {**grant(claim), "limit": claim.limit, "skip": skip}
         found = db.execute(statement, asked).all()
         rows = self._executions.decode([(row, {"blocked_by": frozenset()}) for row in found])
         if len(rows) < len(found):
@@ -288,7 +268,7 @@ class SqlExecutions(SqlDatabase):
             asked = narrow(statement) if skip else statement
             named = {**parameters, "skip": skip}
             rows = db.execute(asked, named, execution_options=self._dialect.places)
-            return [_fetched(row) for row in rows]
+            return [fetched(row) for row in rows]
 
         return self._executions.read(fetch)
 
@@ -350,7 +330,7 @@ def _states(
     return {row.execution_id: row for rows in found for row in rows}
 
 
-def _wanted(claim: Claim) -> tuple[Wanted, dict[str, Any]]:
+def conditions(claim: Claim) -> tuple[Wanted, dict[str, Any]]:
     """Which conditions a claim has, and their parameters."""
     asked: dict[str, Any] = {"now": micros(claim.now)}
     if claim.exclude:
@@ -360,15 +340,17 @@ def _wanted(claim: Claim) -> tuple[Wanted, dict[str, Any]]:
     return Wanted(exclude=bool(claim.exclude), queues=claim.queues is not None), asked
 
 
-def _grant(claim: Claim) -> dict[str, Any]:
+def grant(claim: Claim) -> dict[str, Any]:
     """The parameters of a claim that go into its rows."""
     now, lease_until = micros(claim.now), micros(claim.lease_until)
     return {"new_node": claim.node, "now": now, "new_lease_until": lease_until}
 
 
-def _fetched(row: Any) -> Fetched:
+def fetched(row: Any) -> Fetched:
     """A row of ``statements.ROWS``, with the list of what blocks it, or without one."""
-    text = row.blockers or "[]"
+    text = row[-1]
+    if text is None:
+        return row, _UNBLOCKED
     text = text if isinstance(text, str) else text.decode(errors="replace")
     return row, {"blocked_by": frozenset(json.loads(text))}
 

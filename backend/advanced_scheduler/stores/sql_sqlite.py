@@ -18,6 +18,7 @@ from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
 from ..faults import cleaned
 from .sql_dialect import Row
+from .sql_prepared import Prepared
 
 BUSY_SECONDS: Final = 30
 """How long a call waits for the write lock of SQLite, which other processes may hold."""
@@ -47,7 +48,9 @@ class SqliteDialect:
         self._path = Path(file.database or "")
         self.shown = file.render_as_string()
         self.engine: Engine = sa.create_engine(
-            file, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            file,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            pool_use_lifo=True,  # whose pages and statements are still in memory
         )
         self._write_lock = threading.Lock()  # threads queue here; SQLite itself would poll
         self._file: tuple[int, int] | None = None  # which one it is, while it is open
@@ -156,7 +159,11 @@ class SqliteDialect:
 
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
         """Add the rows that meet no other."""
-        return list(db.scalars(_insert(table), list(rows))) if rows else []
+        if not rows:
+            return []
+        key, names = next(iter(table.c)).name, tuple(rows[0])
+        added = _insert(table, names).run(db, rows)
+        return [row[key] for row, new in zip(rows, added, strict=True) if new]
 
     def update(
         self, db: Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Row]
@@ -164,7 +171,7 @@ class SqliteDialect:
         """One statement that is run for each row: there is no round trip to save."""
         key = next(iter(table.c)).name
         given = [{f"new_{name}": row[name] for name in (key, *names)} for row in rows]
-        db.execute(_update(table, names), given)
+        _update(table, names).run(db, given)
 
     def _found(self) -> tuple[int, int] | None:
         """Device and number of the file that bears the name now."""
@@ -176,16 +183,16 @@ class SqliteDialect:
 
 
 @cache
-def _insert(table: sa.Table) -> sa.Executable:
-    key = next(iter(table.c))
-    return insert(table).on_conflict_do_nothing().returning(key)
+def _insert(table: sa.Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).on_conflict_do_nothing(), names)
 
 
 @cache
-def _update(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
+def _update(table: sa.Table, names: tuple[str, ...]) -> Prepared:
     key = next(iter(table.c))
     ours = key == sa.bindparam(f"new_{key.name}")
-    return sa.update(table).where(ours).values({n: sa.bindparam(f"new_{n}") for n in names})
+    changes: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    return Prepared(sa.update(table).where(ours).values(changes))
 
 
 def _parsed(url: URL) -> tuple[URL, str]:

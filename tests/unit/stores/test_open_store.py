@@ -12,7 +12,7 @@ from advanced_scheduler.errors import ConfigurationError
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import LockStore
 from advanced_scheduler.stores.memory import MemoryStore
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import SqliteStore
 
 
 def test_memory_is_neither_durable_nor_blocking() -> None:
@@ -24,7 +24,7 @@ def test_memory_is_neither_durable_nor_blocking() -> None:
 
 def test_sqlite_is_durable_and_blocking_and_serves_locks(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, SqliteStore)
     assert (store.durable, store.blocking) == (True, True)
     assert isinstance(store, LockStore)
 

@@ -1,0 +1,101 @@
+"""Executions in SQLite, where whoever writes is alone: what it has read stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..lifecycle import FINAL, Transition
+from ..lifecycle import claim as claiming
+from ..models import TaskExecution, TaskStatus, task_key
+from . import sql_statements as statements
+from .base import Claim
+from .rows import Fetched, write
+from .sql_executions import SqlExecutions, conditions, fetched, grant
+from .sql_prepared import Prepared, prepared
+from .sql_schema import executions
+from .sql_statements import Wanted
+
+_e = executions.c
+
+
+class SqlAlone(SqlExecutions):
+    """The hot calls of ``ExecutionStore``, by statements that are compiled once."""
+
+    def _apply(
+        self, db: Connection, transitions: Sequence[Transition]
+    ) -> tuple[list[bool], set[str]]:
+        """One guarded change after the other: there is no round trip to save."""
+        applied: list[bool] = []
+        ended: set[str] = set()
+        for move in transitions:
+            one = move.execution_id
+            columns = {name: write(name, value) for name, value in move.changes.items()}
+            named = {"one": one, "target": str(move.target), "held": move.fence, **columns}
+            change = _change(tuple(columns), move.sources, move.fence is not None)
+            found = change.fetch(db, named)
+            applied.append(bool(found))
+            if found and move.unblocks:
+                links = [{"down": one, "up": key} for key in move.unblocks]
+                prepared(statements.DELETE_EDGE).run(db, links)
+                prepared(statements.FREE_IF_NO_EDGE).run(db, [{"down": one}])
+            if found and move.target in FINAL:
+                ended |= {one, task_key(found[0][0])}
+        return applied, ended
+
+    def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
+        """What cannot be read is left as it is."""
+        if claim.limit <= 0:
+            return []
+        wanted, asked = conditions(claim)
+        rows: list[TaskExecution] = []
+        for priority, rank in prepared(statements.LEVELS).fetch(db, {"now": asked["now"]}):
+            level = {"priority": priority, "rank": rank, "limit": claim.limit - len(rows)}
+            rows += self._of_level(db, wanted, {**asked, **level})
+            if len(rows) == claim.limit:
+                break
+        if rows:
+            ids = [row.execution_id for row in rows]
+            prepared(statements.CLAIM).run(db, [{**grant(claim), "ids": ids}])
+        return [
+            row.with_changes(
+                claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+            )
+            for row in rows
+        ]
+
+    def _of_level(
+        self, db: Connection, wanted: Wanted, asked: Mapping[str, Any]
+    ) -> list[TaskExecution]:
+        """The due rows of one priority and rank that can be read."""
+
+        def fetch(skip: list[str]) -> list[Fetched]:
+            candidates = prepared(statements.candidates(replace(wanted, skip=bool(skip))))
+            return [fetched(row) for row in candidates.fetch(db, {**asked, "skip": skip})]
+
+        return self._executions.read(fetch)
+
+    def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
+        def fetch(skip: list[str]) -> list[Fetched]:
+            found = prepared(statements.DEPENDENTS).fetch(db, {"keys": keys})
+            return [fetched(row) for row in found if row[0] not in skip]
+
+        return sorted(self._executions.read(fetch), key=lambda row: row.execution_id)
+
+
+@cache
+def _change(names: tuple[str, ...], sources: frozenset[TaskStatus], fenced: bool) -> Prepared:
+    """One transition, where state and fence still are what it names; answers the task id."""
+    states = sa.text("status IN ({})".format(", ".join(f"'{one}'" for one in sorted(sources))))
+    update = sa.update(executions).where(_e.execution_id == sa.bindparam("one"), states)
+    if fenced:
+        update = update.where(_e.fence == sa.bindparam("held"))
+    changes: dict[str, Any] = {"status": sa.bindparam("target")} | {
+        name: sa.bindparam(name) for name in names
+    }
+    return Prepared(update.values(changes).returning(_e.task_id))
