@@ -10,7 +10,7 @@ import re
 import reprlib
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final, get_type_hints
 
@@ -18,6 +18,7 @@ from .errors import InvalidTask
 
 _PATH: Final = re.compile(r"(\w+\.)+\w+|\w+(\.\w+)*:\w+(\.\w+)*")
 _SUGGESTING_LIMIT: Final = 1000  # names; to compare with more takes longer than it helps
+_SHOWN_LENGTH: Final = 300  # characters of a signature in a message
 
 
 def import_function(path: str) -> tuple[Callable[..., Any], str]:
@@ -170,6 +171,28 @@ def _callable_in(module: ModuleType, attributes: str, path: str) -> Callable[...
             f"func_path={path!r} is of type {type(found).__qualname__}, which cannot be called"
         )
     return found  # type: ignore[no-any-return]  # callable() has just said so
+
+
+def binds(
+    signature: inspect.Signature | None, args: Iterable[Any], kwargs: Mapping[str, Any]
+) -> bool:
+    """Whether these arguments are all that is needed, as far as Python knows."""
+    if signature is None:
+        return True
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def shown(signature: inspect.Signature | None) -> str:
+    """A signature as a message tells it."""
+    try:
+        text = str(signature or "(...)")
+    except Exception:  # the repr of a default value may raise
+        return "(...)"
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
 def arity_of(signature: inspect.Signature | None) -> range:

@@ -7,13 +7,12 @@ node that lost its lease can never overwrite the one that took over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from .errors import IllegalTransition
-from .models import TaskExecution, TaskStatus
+from .models import NOTHING, TaskExecution, TaskStatus
 
 _S = TaskStatus
 
@@ -35,27 +34,46 @@ _RUNNING: Final = frozenset({_S.RUNNING})
 _PENDING: Final = frozenset({_S.PENDING})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class _Change(NamedTuple):
+    execution_id: str
+    fence: int | None
+    sources: frozenset[TaskStatus]
+    target: TaskStatus
+    changes: Mapping[str, Any]
+    unblocks: frozenset[str]
+
+
+class Transition(_Change):  # a tuple: made for every end, at half the cost of a frozen dataclass
     """A guarded change of one execution; made by the functions below, one for each arrow.
 
     ``fence=None`` accepts any holder. ``unblocks`` are keys to take off ``blocked_by``: a
     difference, not a value, so that two nodes that settle two dependencies both count.
     """
 
-    execution_id: str
-    fence: int | None
-    sources: frozenset[TaskStatus]
-    target: TaskStatus
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    unblocks: frozenset[str] = frozenset()
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for source in self.sources:
-            if self.target not in NEXT[source]:
+    def __new__(
+        cls,
+        *,
+        execution_id: str,
+        fence: int | None,
+        sources: frozenset[TaskStatus],
+        target: TaskStatus,
+        changes: Mapping[str, Any] = NOTHING,
+        unblocks: frozenset[str] = frozenset(),
+    ) -> Self:
+        """Raises ``IllegalTransition`` for an arrow that is not in the table."""
+        for source in sources:
+            if target not in NEXT[source]:
                 raise IllegalTransition(
-                    f"no arrow leads from {source} to {self.target} (execution {self.execution_id})"
+                    f"no arrow leads from {source} to {target} (execution {execution_id})"
                 )
+        return tuple.__new__(cls, (execution_id, fence, sources, target, changes, unblocks))
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # knew no Self
+        """What ``_replace`` makes is checked as well."""
+        return cls(**dict(zip(cls._fields, iterable, strict=True)))
 
     def fits(self, status: TaskStatus, fence: int) -> bool:
         """Whether a row with this status and fence may take the change."""
@@ -263,4 +281,4 @@ def expedite(row: TaskExecution, *, due: datetime) -> Transition:
 
 def annotate(transition: Transition, **columns: Any) -> Transition:
     """The same arrow, writing some more columns (never the status)."""
-    return replace(transition, changes={**transition.changes, **columns})
+    return transition._replace(changes={**transition.changes, **columns})

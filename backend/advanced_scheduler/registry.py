@@ -17,15 +17,25 @@ from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNo
 from .forks import free_in_child
 from .functions import (
     arity_of,
+    binds,
     body_of,
     did_you_mean,
     home_of,
     import_function,
     name_of,
     path_of,
+    shown,
     signature_of,
 )
-from .models import LONGEST, RetryConfig, TaskDefinition, TaskDependency, TaskPriority
+from .models import (
+    LONGEST,
+    RetryConfig,
+    TaskDefinition,
+    TaskDependency,
+    TaskExecution,
+    TaskPriority,
+    blank_of,
+)
 
 TASK_ID_LENGTH: Final = 200
 RESERVED_PARAMETERS: Final = frozenset({"options", "scheduled_time"})
@@ -33,7 +43,6 @@ _EXECUTORS: Final = ("auto", "thread", "process")
 _BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 _CONTEXT_TEXT: Final = re.compile(r"(?:Optional\[)?(?:\w+\.)*TaskContext\]?(?:\s*\|\s*None)?")
-_SHOWN_LENGTH: Final = 300  # characters of a signature in a message
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -47,7 +56,8 @@ class RegisteredTask:
     no other process could find the function by a name. ``context_position`` is None if the
     context can be passed by keyword alone. ``complete`` says that the definition's own
     arguments are all that the function needs, and ``arity`` with how many positional arguments
-    alone any call is right: both spare the common calls a look at the signature.
+    alone any call is right: both spare the common calls a look at the signature. Executions are
+    copies of ``blank``.
     """
 
     definition: TaskDefinition
@@ -59,6 +69,7 @@ class RegisteredTask:
     context_position: int | None
     complete: bool
     arity: range
+    blank: TaskExecution
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
         """The arguments of one call: these, and where they are silent the definition's own.
@@ -109,7 +120,7 @@ class RegisteredTask:
     def _refuse(self, why: str, cause: BaseException | None = None) -> NoReturn:
         raise InvalidArguments(
             f"task {self.definition.task_id!r} cannot take these arguments: {why}; its function "
-            f"is {name_of(self.function)}{_shown(self.signature)}"
+            f"is {name_of(self.function)}{shown(self.signature)}"
         ) from cause
 
 
@@ -327,8 +338,9 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
         signature=signature,
         context_parameter=context.name if context is not None else None,
         context_position=position,
-        complete=_binds(signature, definition),
+        complete=binds(signature, definition.args, definition.kwargs),
         arity=range(0) if definition.kwargs else arity_of(signature),
+        blank=blank_of(definition),
     )
     task.check_part((), {})
     return task
@@ -379,21 +391,3 @@ def _asks_for_context(annotation: Any) -> bool:
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return any(_asks_for_context(one) for one in get_args(annotation))
     return annotation is TaskContext
-
-
-def _binds(signature: inspect.Signature | None, definition: TaskDefinition) -> bool:
-    if signature is None:
-        return True
-    try:
-        signature.bind(*definition.args, **definition.kwargs)
-    except TypeError:
-        return False
-    return True
-
-
-def _shown(signature: inspect.Signature | None) -> str:
-    try:
-        text = str(signature or "(...)")
-    except Exception:  # the repr of a default value may raise
-        return "(...)"
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

@@ -103,6 +103,15 @@ def test_a_transition_can_be_built_for_an_arrow_of_the_table_alone(
             build()
 
 
+def test_a_transition_does_not_change_into_one_that_is_not_in_the_table() -> None:
+    end = lifecycle.complete(RUNNING, result=None, metrics={}, now=NOW)
+    assert end._replace(target=S.FAILED).target is S.FAILED
+    with pytest.raises(IllegalTransition, match="from running to skipped"):
+        end._replace(target=S.SKIPPED)
+    with pytest.raises(AttributeError):
+        end.target = S.SKIPPED  # type: ignore[misc]
+
+
 def test_one_wrong_source_spoils_a_transition() -> None:
     with pytest.raises(IllegalTransition, match="from completed to cancelled"):
         Transition(

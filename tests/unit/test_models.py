@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import tenacity
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from advanced_scheduler.models import (
     EXECUTION_FIELDS,
+    NOTHING,
     RetryConfig,
     RetryStrategy,
     TaskDefinition,
@@ -21,6 +22,7 @@ from advanced_scheduler.models import (
     TaskExecution,
     TaskPriority,
     TaskStatus,
+    blank_of,
     task_key,
 )
 from tests.contract.rows import NOW, execution
@@ -165,6 +167,18 @@ def test_a_copy_with_changes_is_what_dataclasses_would_make(changes: dict[str, A
 def test_a_change_of_a_field_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(AttributeError):
         execution("e").with_changes({"sttaus": TaskStatus.RUNNING})
+
+
+def test_what_executions_share_cannot_be_changed() -> None:
+    row = blank_of(TaskDefinition("t", "T", print)).with_changes({"execution_id": "e"})
+    for shared in (row.kwargs, row.metrics, row.extras):
+        assert shared == {}
+        assert asdict(row)["metrics"] == {}
+        with pytest.raises(TypeError, match="read-only"):
+            cast(dict[str, int], shared)["a"] = 1
+        with pytest.raises(TypeError, match="read-only"):
+            cast(dict[str, int], shared).update(a=1)
+    assert NOTHING == {}
 
 
 def test_the_list_of_fields_is_complete() -> None:

@@ -34,8 +34,9 @@ class ExecutionIds:
             self._last = at = at if at > self._last else self._last + 1
             noise = self._rng.getrandbits(62)
         ms, counter = at >> _COUNTER_BITS, at & _COUNTER_MASK
-        variant, node = _VARIANT | noise >> 48, noise & _NODE_MASK
-        return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{counter:03x}-{variant:04x}-{node:012x}"
+        parts = ms >> 16, ms & 0xFFFF, counter, _VARIANT | noise >> 48, noise & _NODE_MASK
+        # Two thirds of the time of an f-string.
+        return "%08x-%04x-7%03x-%04x-%012x" % parts  # noqa: UP031
 
 
 # A system call for each id would cost more than the id.

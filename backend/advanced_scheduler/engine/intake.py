@@ -21,8 +21,10 @@ from ..events import Event, EventBus, EventType
 from ..lifecycle import FINAL
 from ..models import (
     DEFAULT_QUEUE,
+    NOTHING,
     ExecutionFilter,
     ScheduleOptions,
+    TaskDefinition,
     TaskDependency,
     TaskExecution,
     task_key,
@@ -38,7 +40,6 @@ from .settler import Change, Settler
 logger = logging.getLogger(__name__)
 
 DEFAULTS: Final = ScheduleOptions()
-_NO_EXTRAS: Final[Mapping[str, Any]] = {}
 
 
 class Request(NamedTuple):
@@ -175,38 +176,23 @@ class Intake:
         inputs = inputs_of(request.args, request.kwargs)
         args, kwargs = self._arguments.store(task, request.args, request.kwargs, inputs)
         due = _due(options, now)
+        made: dict[str, Any] = {
+            "execution_id": self._ids.make(now),
+            "scheduled_time": due,
+            "created_time": now,
+            "due_time": due,
+            "args": args,
+            "kwargs": kwargs or NOTHING,
+            "schedule_id": request.schedule_id,
+        }
         dependencies = self._bind(definition.dependencies, options, siblings)
         if inputs:
             dependencies += self._upstreams(inputs, options)
-        blocked_by, wait_until = frozenset[str](), None
         if dependencies:
-            blocked_by = frozenset(dependency.key for dependency in dependencies)
-            limits = [d.timeout for d in dependencies if d.timeout is not None]
-            wait_until = now + timedelta(seconds=min(limits)) if limits else None
-        return TaskExecution.make(
-            execution_id=self._ids.make(now),
-            task_id=definition.task_id,
-            task_name=definition.task_name,
-            priority=definition.priority if options.priority is None else options.priority,
-            scheduled_time=due,
-            created_time=now,
-            due_time=due,
-            dependencies=dependencies,
-            args=args,
-            kwargs=kwargs,
-            timeout=definition.timeout if options.timeout is None else options.timeout,
-            tags=(*definition.tags, *options.tags),
-            unique_key=options.unique,
-            workflow_id=options.workflow_id,
-            schedule_id=request.schedule_id,
-            blocked_by=blocked_by,
-            wait_until=wait_until,
-            at_most_once=definition.at_most_once,
-            queue=options.queue or DEFAULT_QUEUE,
-            rank=options.rank,
-            extras=_extras(options, inputs) if inputs or options is not DEFAULTS else _NO_EXTRAS,
-            reason=_waiting_for(dependencies),
-        )
+            made |= _waiting_for(dependencies, now)
+        if inputs or options is not DEFAULTS:
+            made |= _asked_for(definition, options, inputs)
+        return task.blank.with_changes(made)
 
     def _bind(
         self,
@@ -295,6 +281,22 @@ class Intake:
         return self._holder(row)
 
 
+def _asked_for(
+    definition: TaskDefinition, options: ScheduleOptions, inputs: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """What one call wants otherwise than the definition."""
+    return {
+        "priority": definition.priority if options.priority is None else options.priority,
+        "timeout": definition.timeout if options.timeout is None else options.timeout,
+        "tags": (*definition.tags, *options.tags),
+        "unique_key": options.unique,
+        "workflow_id": options.workflow_id,
+        "queue": options.queue or DEFAULT_QUEUE,
+        "rank": options.rank,
+        "extras": _extras(options, inputs),
+    }
+
+
 def _extras(options: ScheduleOptions, inputs: Mapping[str, str]) -> Mapping[str, Any]:
     """What few executions have; see ``TaskExecution``."""
     extras: dict[str, Any] = {}
@@ -306,7 +308,7 @@ def _extras(options: ScheduleOptions, inputs: Mapping[str, str]) -> Mapping[str,
         extras["inputs"] = inputs
     if options.metadata:
         extras["metadata"] = options.metadata
-    return extras or _NO_EXTRAS
+    return extras or NOTHING
 
 
 def _due(options: ScheduleOptions, now: datetime) -> datetime:
@@ -315,9 +317,13 @@ def _due(options: ScheduleOptions, now: datetime) -> datetime:
     return options.at or now
 
 
-def _waiting_for(dependencies: Sequence[TaskDependency]) -> str | None:
-    if not dependencies:
-        return None
-    names = ", ".join(repr(dependency.task_id) for dependency in dependencies[:5])
+def _waiting_for(dependencies: Sequence[TaskDependency], now: datetime) -> Mapping[str, Any]:
+    limits = [one.timeout for one in dependencies if one.timeout is not None]
+    names = ", ".join(repr(one.task_id) for one in dependencies[:5])
     more = f" and {len(dependencies) - 5} more" if len(dependencies) > 5 else ""
-    return f"waits for {names}{more}"
+    return {
+        "dependencies": dependencies,
+        "blocked_by": frozenset(one.key for one in dependencies),
+        "wait_until": now + timedelta(seconds=min(limits)) if limits else None,
+        "reason": f"waits for {names}{more}",
+    }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from .executions import (
     DEFAULT_QUEUE,
     EXECUTION_FIELDS,
+    NOTHING,
     ExecutionFilter,
     TaskExecution,
+    blank_of,
 )
 from .schedules import (
     DEFINITION,
@@ -46,6 +48,7 @@ __all__ = [
     "DEPENDENCY_TYPES",
     "EXECUTION_FIELDS",
     "LONGEST",
+    "NOTHING",
     "Audit",
     "DependencyType",
     "ExecutionFilter",
@@ -70,6 +73,7 @@ __all__ = [
     "Tick",
     "TickOutcome",
     "Total",
+    "blank_of",
     "result_of",
     "task_key",
 ]
