@@ -10,10 +10,9 @@ import redis
 from advanced_scheduler.engine.guard import Guard
 from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.turns import Turns
-from advanced_scheduler.errors import LockUnavailable
-from advanced_scheduler.locks import DistributedTaskLock, Grant, keeper
+from advanced_scheduler.locks import DistributedTaskLock, Exchanged, Grant, keeper
 from advanced_scheduler.locks import redis as redis_locks
-from advanced_scheduler.locks.base import Extension
+from advanced_scheduler.locks.base import Answers, Holding, Wish
 from advanced_scheduler.locks.keeper import Keeper
 from advanced_scheduler.locks.redis import RedisLocks
 from advanced_scheduler.models import TaskExecution
@@ -42,17 +41,26 @@ def last_come_first(patch: Patch) -> None:
     patch(Turns, "call", call)
 
 
+def _nothing_is_lost(patch: Patch) -> None:
+    original = DistributedTaskLock.exchange
+
+    def exchange(self: DistributedTaskLock, given: Sequence[Grant], wanted: Any) -> Exchanged:
+        return original(self, given, wanted)._replace(kept=[True] * len(given))
+
+    patch(DistributedTaskLock, "exchange", exchange)
+
+
 def no_renewal(patch: Patch) -> None:
     """A lock lives for its time-out, however long the work takes; nobody notices the end."""
     patch(Keeper, "keep", lambda self, grant, on_lost: None)
-    patch(DistributedTaskLock, "let_go", lambda self, grant: True)
+    _nothing_is_lost(patch)
 
 
 def added_renewal(patch: Patch) -> None:
     """A renewal adds to what is left, instead of replacing it."""
     original = RedisLocks.extend
 
-    def extend(self: RedisLocks, wanted: Sequence[Extension]) -> list[bool | None]:
+    def extend(self: RedisLocks, wanted: Sequence[Wish]) -> list[bool | None]:
         return original(
             self,
             [one._replace(timeout=one.timeout + (self.ttl(one.task_id) or 0)) for one in wanted],
@@ -63,14 +71,19 @@ def added_renewal(patch: Patch) -> None:
 
 def any_token(patch: Patch) -> None:
     """A release deletes the lock, whoever holds it by then."""
-    original = RedisLocks.release
-    patch(RedisLocks, "release", lambda self, task_id, token: original(self, task_id, None))
+    original = RedisLocks.exchange
+
+    def exchange(self: RedisLocks, given: Sequence[Holding], wanted: Sequence[Wish]) -> Answers:
+        freed = [self.free(one.task_id) for one in given]
+        return Answers(freed, original(self, [], wanted).fences)
+
+    patch(RedisLocks, "exchange", exchange)
 
 
 def untold(patch: Patch) -> None:
     """A holder is not told that it has lost its lock, and its result counts."""
     patch(keeper, "_tell", lambda kept, why: None)
-    patch(DistributedTaskLock, "let_go", lambda self, grant: True)
+    _nothing_is_lost(patch)
 
 
 def counted_fence(patch: Patch) -> None:
@@ -87,21 +100,20 @@ def no_deadline(patch: Patch) -> None:
 def answers_only(patch: Patch) -> None:
     """A release that is not answered counts as a loss."""
 
-    def let_go(self: DistributedTaskLock, grant: Grant) -> bool:
-        kept = self._keeper.drop(grant)
-        try:
-            return self.release(grant.task_id, grant.lock_id) and kept
-        except LockUnavailable:
-            return False
+    original = DistributedTaskLock.exchange
 
-    patch(DistributedTaskLock, "let_go", let_go)
+    def exchange(self: DistributedTaskLock, given: Sequence[Grant], wanted: Any) -> Exchanged:
+        answers = original(self, given, wanted)
+        return answers if answers.outage is None else answers._replace(kept=[False] * len(given))
+
+    patch(DistributedTaskLock, "exchange", exchange)
 
 
 def all_ask(patch: Patch) -> None:
     """Every execution asks a lock server that has just not answered."""
 
     def ask(self: Guard, task_id: str, timeout: float) -> Any:
-        return self._try(self._locks, task_id, timeout)
+        return self._calls.take(task_id, timeout)
 
     patch(Guard, "_ask", ask)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from ..clock import Clock
 from ..errors import LockUnavailable
 from ..events import Event, EventBus, EventType
-from ..locks import DistributedTaskLock, Grant
-from .offload import Offload
+from ..locks import Grant
+from .lock_calls import LockCalls
 
 Outage = Literal["wait", "fail", "store_lock"]
 
@@ -25,24 +24,21 @@ class Guard:
 
     def __init__(
         self,
-        locks: DistributedTaskLock,
+        calls: LockCalls,
         *,
-        fallback: DistributedTaskLock | None,
+        fallback: LockCalls | None,
         outage: Outage,
-        offload: Offload,
         events: EventBus,
         clock: Clock,
     ) -> None:
         self.outage = outage
         self.last_error: str | None = None
-        self._locks = locks
+        self._calls = calls
         self._fallback = fallback if outage == "store_lock" else None
-        self._offload = offload
         self._events = events
         self._clock = clock
         self._asking = 0
         self._from_fallback: set[str] = set()
-        self._late: set[asyncio.Future[Any]] = set()  # attempts nobody waits for, and releases
 
     async def take(self, task_id: str, timeout: float) -> Grant | None:
         """One try; None if somebody else holds it, ``LockUnavailable`` if nobody knows."""
@@ -53,7 +49,7 @@ class Guard:
             self._tell(EventType.LOCK, result="error", wait=self._clock.monotonic() - before)
             if self._fallback is None:
                 raise
-            grant = await self._try(self._fallback, task_id, timeout)
+            grant = await self._fallback.take(task_id, timeout)
             if grant is not None:
                 self._from_fallback.add(grant.lock_id)
         result = "contended" if grant is None else "acquired"
@@ -65,7 +61,7 @@ class Guard:
             raise LockUnavailable(self.last_error)
         self._asking += 1
         try:
-            grant = await self._try(self._locks, task_id, timeout)
+            grant = await self._calls.take(task_id, timeout)
             self.last_error = None
         except LockUnavailable as error:
             self.last_error = str(error)
@@ -74,29 +70,11 @@ class Guard:
             self._asking -= 1
         return grant
 
-    async def _try(self, locks: DistributedTaskLock, task_id: str, timeout: float) -> Grant | None:
-        """A cancelled caller must not leave a lock behind that the thread took after it left."""
-        attempt = asyncio.ensure_future(self._offload(locks.try_acquire, task_id, timeout))
-        try:
-            return await asyncio.shield(attempt)
-        except asyncio.CancelledError:
-            self._late.add(attempt)
-            attempt.add_done_callback(lambda done: self._return_late(locks, done))
-            raise
-
-    def _return_late(
-        self, locks: DistributedTaskLock, attempt: asyncio.Future[Grant | None]
-    ) -> None:
-        self._late.discard(attempt)
-        if not attempt.cancelled() and attempt.exception() is None and (grant := attempt.result()):
-            release = self._offload(locks.release, grant.task_id, grant.lock_id)
-            self._late.add(task := asyncio.ensure_future(release))
-            task.add_done_callback(self._late.discard)
-
     async def settle(self) -> None:
-        """Wait until no lock is on its way that nobody wants; no longer than two commands last."""
-        while self._late:
-            await asyncio.wait(self._late)
+        """Wait until no lock is on its way; no longer than two commands last."""
+        await self._calls.settle()
+        if self._fallback is not None:
+            await self._fallback.settle()
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
         """Renew the lock until it is given back; ``on_lost`` is called from another thread."""
@@ -105,27 +83,28 @@ class Guard:
             self._tell(EventType.LOCK_LOST, task_id=grant.task_id)
             on_lost(grant)
 
-        self._holder(grant).keep(grant, lost)
+        self._holder(grant).locks.keep(grant, lost)
 
     async def give_back(self, grant: Grant, held_since: float) -> bool:
         """Release; False if the lock was no longer ours, so that the work does not count."""
-        ours = bool(await self._offload(self._forget(grant).let_go, grant))
+        ours = await self._forget(grant).let_go(grant)
         self._tell(EventType.LOCK_RELEASED, held=self._clock.monotonic() - held_since)
         return ours
 
     def leave(self, grant: Grant) -> None:
         """Stop renewing without a release: a body that nobody can stop is still at work."""
-        self._forget(grant).abandon(grant)
+        self._forget(grant).locks.abandon(grant)
 
-    def _forget(self, grant: Grant) -> DistributedTaskLock:
+    def _forget(self, grant: Grant) -> LockCalls:
         holder = self._holder(grant)
         self._from_fallback.discard(grant.lock_id)
         return holder
 
-    def _holder(self, grant: Grant) -> DistributedTaskLock:
+    def _holder(self, grant: Grant) -> LockCalls:
         if self._fallback is not None and grant.lock_id in self._from_fallback:
             return self._fallback
-        return self._locks
+        return self._calls
 
     def _tell(self, type_: EventType, **data: object) -> None:
-        self._events.publish(Event(type_, self._clock.now(), None, data))
+        if self._events.hears(type_):
+            self._events.publish(Event(type_, self._clock.now(), None, data))

@@ -13,12 +13,14 @@ from functools import partial
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..forks import renew_in_child
+from ..locks import DistributedTaskLock
 from ..stores.base import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
 from .heartbeat import Heartbeat
 from .hosting import elsewhere
 from .housekeeper import Housekeeper
+from .lock_calls import AtOnce, Batched, LockCalls
 from .loop import Loop
 from .offload import InThreads, Offload, inline
 from .parts import Parts
@@ -53,8 +55,8 @@ class Node:
         self._parts = parts
         self._lease = timedelta(seconds=parts.settings.lease_seconds)
         self._threads = InThreads(4, "advanced-scheduler-store")
-        # Apart, and one for each slot: a lock server that hangs must not keep us from the store.
-        self._lock_threads = InThreads(limit, "advanced-scheduler-locks")
+        # Apart: a lock server that hangs must not keep us from the store.
+        self._lock_thread = InThreads(1, "advanced-scheduler-locks")
         self._offload: Offload = self._threads if parts.store.blocking else inline
         self.guard = self._make_guard()
         self.dispatcher = self._make_dispatcher(limit, queues)
@@ -177,7 +179,7 @@ class Node:
         for executor in self.executors.values():
             executor.shutdown()
         self._threads.close()
-        self._lock_threads.close()
+        self._lock_thread.close()
 
     def _leave_to_parent(self) -> None:
         """In a forked process: this is a copy of what runs in the parent, and must do nothing."""
@@ -224,19 +226,19 @@ class Node:
 
     def _make_guard(self) -> Guard:
         parts = self._parts
-        offloads: dict[str, Offload] = {
-            "process": inline,
-            "store": self._threads,
-            "redis": self._lock_threads,
-        }
+        beside = parts.fallback_locks
         return Guard(
-            parts.locks,
-            fallback=parts.fallback_locks,
+            self._lock_calls(parts.locks),
+            fallback=None if beside is None else self._lock_calls(beside),
             outage=parts.settings.lock_outage,
-            offload=offloads[parts.locks.kind],
             events=parts.events,
             clock=parts.clock,
         )
+
+    def _lock_calls(self, locks: DistributedTaskLock) -> LockCalls:
+        if locks.kind == "process":
+            return AtOnce(locks)
+        return Batched(locks, self._threads if locks.kind == "store" else self._lock_thread)
 
     def _make_dispatcher(self, limit: int, queues: frozenset[str] | None) -> Dispatcher:
         parts = self._parts

@@ -26,7 +26,11 @@ class InThreads:
 
     async def __call__(self, function: Callable[..., T], *args: object) -> T:
         """Run in a thread of the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+        return await self.submit(function, *args)
+
+    def submit(self, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """Run in a thread of the pool, whatever becomes of the task that asks for it."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
     def close(self) -> None:
         """Let calls that have begun finish, without waiting for them."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..clock import Clock
+from ..errors import LockUnavailable
 
 Kind = Literal["redis", "store", "process"]
 
@@ -28,12 +29,38 @@ class Grant:
     sent: float
 
 
-class Extension(NamedTuple):
-    """The wish that a lock shall live ``timeout`` seconds from now, if ``token`` holds it."""
+class Wish(NamedTuple):
+    """That a lock shall be the token's, and live ``timeout`` seconds from now."""
 
     task_id: str
     token: str
     timeout: float
+
+
+class Holding(NamedTuple):
+    """A lock, and the token that holds it, as far as is known."""
+
+    task_id: str
+    token: str
+
+
+class Answers(NamedTuple):
+    """What a place answers to each, in order; an exception is about that one alone.
+
+    ``freed``: False if nothing changed. ``fences``: the fence if the lock is now the token's,
+    None if it is another's.
+    """
+
+    freed: Sequence[bool | LockUnavailable]
+    fences: Sequence[int | LockUnavailable | None]
+
+
+class Exchanged(NamedTuple):
+    """What ``let_go`` and ``try_acquire`` say, in order; ``outage`` if there was no answer."""
+
+    kept: Sequence[bool]
+    grants: Sequence[Grant | LockUnavailable | None]
+    outage: LockUnavailable | None
 
 
 class Backend(Protocol):
@@ -52,19 +79,19 @@ class Backend(Protocol):
         """The clock whose ``monotonic`` measures how long a lock has lived."""
         ...
 
-    def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
-        """The fence if the lock is now the token's, None if it is another's.
+    def exchange(self, given: Sequence[Holding], wanted: Sequence[Wish]) -> Answers:
+        """Free what is given if its token holds it, then grant what is wanted and is free.
 
-        If it was the token's already, the time to live may be the old one.
+        If a lock was the token's already, the time to live may be the old one.
         """
         ...
 
-    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+    def extend(self, wanted: Sequence[Wish]) -> list[bool | None]:
         """Replace times to live: True done, False not the token's, None refused unexpectedly."""
         ...
 
-    def release(self, task_id: str, token: str | None) -> bool:
-        """Free the lock if the token holds it (None: whoever does); False if nothing changed."""
+    def free(self, task_id: str) -> bool:
+        """Free the lock whoever holds it; False if nobody did."""
         ...
 
     def ttl(self, task_id: str) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import LockUnavailable
 from ..forks import free_in_child, renew_in_child
-from .base import Backend, Extension, Grant
+from .base import Backend, Grant, Wish
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Keeper:
         self._changed = free_in_child(threading.Condition())
         self._kept: dict[str, _Kept] = {}
         self._thread: threading.Thread | None = None
+        self._wake_at = -math.inf
         renew_in_child(self, Keeper._leave_to_parent)
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
@@ -46,7 +47,9 @@ class Keeper:
                 thread = threading.Thread(target=self._run, name="lock-keeper", daemon=True)
                 thread.start()
                 self._thread = thread
-            self._changed.notify_all()
+            if kept.renew_at < self._wake_at:  # else the thread sleeps on, whatever their number
+                self._wake_at = kept.renew_at
+                self._changed.notify_all()
 
     def drop(self, grant: Grant) -> bool:
         """Renew no longer; False if the grant was lost or ran out before, or was never kept."""
@@ -66,12 +69,12 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            pause = self.tend()
+            self.tend()
             with self._changed:
                 if not self._kept:
                     self._thread = None
                     return
-                self._changed.wait(pause)
+                self._changed.wait(self._pause())
 
     def tend(self) -> float:
         """Do what is due now; answer after how many seconds to do it again."""
@@ -88,12 +91,20 @@ class Keeper:
             ]
             for kept in due:
                 kept.renew_at = now + kept.grant.timeout / 3
-            wake = min((min(k.renew_at, k.expires) for k in self._kept.values()), default=math.inf)
+            self._wake_at = min(
+                (min(kept.renew_at, kept.expires) for kept in self._kept.values()),
+                default=math.inf,
+            )
+            pause = self._pause()
         if due:
             self._start_round(due, now)
         for kept in lost:
             _tell(kept, "could not be renewed in time")
-        return max(0.0, min(wake - now, threading.TIMEOUT_MAX))
+        return pause
+
+    def _pause(self) -> float:
+        left = self._wake_at - self._backend.clock.monotonic()
+        return max(0.0, min(left, threading.TIMEOUT_MAX))
 
     def _start_round(self, due: Sequence[_Kept], sent: float) -> None:
         round_ = threading.Thread(
@@ -105,7 +116,7 @@ class Keeper:
             _log.warning("%d locks not renewed, will try again: %s", len(due), error)
 
     def _renew(self, due: Sequence[_Kept], sent: float) -> None:
-        wanted = [Extension(k.grant.task_id, k.grant.lock_id, k.grant.timeout) for k in due]
+        wanted = [Wish(k.grant.task_id, k.grant.lock_id, k.grant.timeout) for k in due]
         try:
             answers = self._backend.extend(wanted)
         except LockUnavailable as error:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import uuid4
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, LockUnavailable
 from ..forks import free_in_child
-from .base import Backend, Extension, Grant, Kind, LockStore, RedisClient
+from .base import (
+    Answers,
+    Backend,
+    Exchanged,
+    Grant,
+    Holding,
+    Kind,
+    LockStore,
+    RedisClient,
+    Wish,
+)
 from .keeper import Keeper
 from .process import ProcessLocks
 from .store import StoreLocks
 from .unsettled import Unsettled
+
+T = TypeVar("T")
 
 _LONGEST_SECONDS = 10 * 365 * 86400
 
@@ -90,19 +103,47 @@ class DistributedTaskLock:
         An attempt without an answer may have been granted. Its token is remembered: the next
         attempt for the task here uses it again, or it is released when the server answers.
         """
-        _check(task_id)
-        _duration("timeout", timeout)
-        adopted = self._unsettled.adopt(task_id)
-        token = adopted or uuid4().hex
+        (grant,) = self.exchange([], [(task_id, timeout)]).grants
+        return _answered(grant)
+
+    def exchange(self, given: Sequence[Grant], wanted: Sequence[tuple[str, float]]) -> Exchanged:
+        """``let_go`` of the given, ``try_acquire`` of the wanted (task id, timeout), as one step.
+
+        On Redis that is one round trip. A failure is the answer of those that it is about.
+        """
+        for task_id, timeout in wanted:
+            _check(task_id)
+            _duration("timeout", timeout)
+        kept = [self._keeper.drop(grant) for grant in given]
+        adopted = [self._unsettled.adopt(task_id) for task_id, _ in wanted]
+        wishes = [
+            Wish(task_id, token or uuid4().hex, timeout)
+            for token, (task_id, timeout) in zip(adopted, wanted, strict=True)
+        ]
         sent = self._backend.clock.monotonic()
+        answers, outage = self._ask([Holding(one.task_id, one.lock_id) for one in given], wishes)
+        return Exchanged(
+            # Without an answer the last renewal decides.
+            [ours and freed is not False for ours, freed in zip(kept, answers.freed, strict=True)],
+            [
+                self._granted(wish, fence, sent, again=token is not None)
+                for wish, fence, token in zip(wishes, answers.fences, adopted, strict=True)
+            ],
+            outage,
+        )
+
+    def _granted(
+        self, wish: Wish, fence: int | LockUnavailable | None, sent: float, *, again: bool
+    ) -> Grant | LockUnavailable | None:
+        if fence is None or isinstance(fence, LockUnavailable):
+            return fence
         try:
-            fence = self._backend.acquire(task_id, token, timeout)
-            if adopted and fence is not None and not self.extend(task_id, token, timeout):
-                fence = None  # the first grant has just run out
-        except LockUnavailable:
-            self._unsettled.remember(task_id, token, adoptable=True)
-            raise
-        return None if fence is None else Grant(task_id, token, fence, timeout, sent)
+            if again and not self.extend(*wish):
+                return None  # the first grant has just run out
+        except LockUnavailable as error:
+            self._unsettled.remember(wish.task_id, wish.token, adoptable=True)
+            return error
+        return Grant(wish.task_id, wish.token, fence, wish.timeout, sent)
 
     def keep(self, grant: Grant, on_lost: Callable[[Grant], None]) -> None:
         """Renew the grant every third of its timeout, until ``let_go``.
@@ -118,11 +159,13 @@ class DistributedTaskLock:
         If there is no answer the last renewal decides: until that runs out nobody else gets
         the lock, so the work under it counts.
         """
+        return self.exchange([grant], []).kept[0]
+
+    def let_go_later(self, grant: Grant) -> bool:
+        """``let_go`` without asking now, while nobody answers: the background releases it."""
         kept = self._keeper.drop(grant)
-        try:
-            return self.release(grant.task_id, grant.lock_id) and kept
-        except LockUnavailable:
-            return kept
+        self._unsettled.remember(grant.task_id, grant.lock_id, adoptable=False)
+        return kept
 
     def abandon(self, grant: Grant) -> None:
         """Stop renewing without a release: the lock runs out by itself.
@@ -137,13 +180,8 @@ class DistributedTaskLock:
         A release without an answer is repeated in the background.
         """
         _check(task_id, lock_id)
-        try:
-            freed = self._backend.release(task_id, lock_id)
-        except LockUnavailable:
-            self._unsettled.remember(task_id, lock_id, adoptable=False)
-            raise
-        self._wake()
-        return freed
+        answers, _ = self._ask([Holding(task_id, lock_id)], [])
+        return _answered(answers.freed[0])
 
     def force_release(self, task_id: str) -> bool:
         """Free the lock whoever holds it; a holder learns it at its next renewal.
@@ -151,7 +189,7 @@ class DistributedTaskLock:
         The holder may still be running: its fence is smaller than that of the next grant.
         """
         _check(task_id)
-        freed = self._backend.release(task_id, None)
+        freed = self._backend.free(task_id)
         self._wake()
         return freed
 
@@ -159,7 +197,7 @@ class DistributedTaskLock:
         """Let the lock live ``timeout`` from now (not added to what is left), if it is ours."""
         _check(task_id, lock_id)
         _duration("timeout", timeout)
-        (extended,) = self._backend.extend([Extension(task_id, lock_id, timeout)])
+        (extended,) = self._backend.extend([Wish(task_id, lock_id, timeout)])
         if extended is None:
             raise LockUnavailable(f"the lock server could not extend the lock of {task_id!r}")
         return extended
@@ -191,6 +229,26 @@ class DistributedTaskLock:
         self._unsettled.close()
         self._backend.close()
 
+    def _ask(
+        self, given: Sequence[Holding], wanted: Sequence[Wish]
+    ) -> tuple[Answers, LockUnavailable | None]:
+        """Remembers whatever went unanswered; the outage, if that was all."""
+        outage: LockUnavailable | None = None
+        try:
+            answers = self._backend.exchange(given, wanted)
+        except LockUnavailable as error:
+            outage = error
+            answers = Answers([_copy(error) for _ in given], [_copy(error) for _ in wanted])
+        for holding, freed in zip(given, answers.freed, strict=True):
+            if isinstance(freed, LockUnavailable):
+                self._unsettled.remember(*holding, adoptable=False)
+        for wish, fence in zip(wanted, answers.fences, strict=True):
+            if isinstance(fence, LockUnavailable):
+                self._unsettled.remember(wish.task_id, wish.token, adoptable=True)
+        if given:
+            self._wake()
+        return answers, outage
+
     def _wake(self) -> None:
         with self._freed:
             self._freed.notify_all()
@@ -216,6 +274,19 @@ def _backend(
             "locks on Redis need its client: pip install 'advanced-scheduler[redis]'"
         ) from error
     return RedisLocks(client, prefix=prefix, deadline=deadline)
+
+
+def _answered(answer: T | LockUnavailable) -> T:
+    if isinstance(answer, LockUnavailable):
+        raise answer
+    return answer
+
+
+def _copy(error: LockUnavailable) -> LockUnavailable:
+    """For each that waits one of its own to raise, since raising changes it."""
+    copy = LockUnavailable(*error.args)
+    copy.__cause__ = error
+    return copy
 
 
 def _duration(name: str, seconds: object) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..forks import free_in_child, renew_in_child
-from .base import Extension
+from .base import Answers, Holding, Wish
 
 
 class ProcessLocks:
@@ -23,8 +23,14 @@ class ProcessLocks:
         self._fences: dict[str, int] = {}
         renew_in_child(self, ProcessLocks._leave_to_parent)
 
+    def exchange(self, given: Sequence[Holding], wanted: Sequence[Wish]) -> Answers:
+        """See ``Backend.exchange``."""
+        return Answers(
+            [self.release(*one) for one in given], [self.acquire(*one) for one in wanted]
+        )
+
     def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
-        """See ``Backend.acquire``."""
+        """The fence, or None if another token holds the lock."""
         with self._mutex:
             if self._holder(task_id) not in (None, token):
                 return None
@@ -32,12 +38,16 @@ class ProcessLocks:
             self._fences[task_id] = self._fences.get(task_id, 0) + 1
             return self._fences[task_id]
 
-    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+    def extend(self, wanted: Sequence[Wish]) -> list[bool | None]:
         """See ``Backend.extend``."""
-        return [self._extend(*extension) for extension in wanted]
+        return [self._extend(*one) for one in wanted]
+
+    def free(self, task_id: str) -> bool:
+        """See ``Backend.free``."""
+        return self.release(task_id, None)
 
     def release(self, task_id: str, token: str | None) -> bool:
-        """See ``Backend.release``."""
+        """Free the lock if the token holds it (None: whoever does); False if nothing changed."""
         with self._mutex:
             holder = self._holder(task_id)
             if holder is None or token not in (None, holder):

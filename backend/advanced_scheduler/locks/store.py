@@ -9,7 +9,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..errors import LockUnavailable, StoreError
-from .base import Extension, LockStore
+from .base import Answers, Holding, LockStore, Wish
 
 
 class StoreLocks:
@@ -21,20 +21,20 @@ class StoreLocks:
         self.clock = clock
         self._store = store
 
-    def acquire(self, task_id: str, token: str, timeout: float) -> int | None:
-        """See ``Backend.acquire``."""
+    def exchange(self, given: Sequence[Holding], wanted: Sequence[Wish]) -> Answers:
+        """See ``Backend.exchange``."""
         with _answering():
-            now = self.clock.now()
-            return self._store.acquire_lock(task_id, token, now, now + timedelta(seconds=timeout))
+            freed = [self._store.release_lock(*one, self.clock.now()) for one in given]
+            return Answers(freed, [self._acquire(*one) for one in wanted])
 
-    def extend(self, wanted: Sequence[Extension]) -> list[bool | None]:
+    def extend(self, wanted: Sequence[Wish]) -> list[bool | None]:
         """See ``Backend.extend``."""
-        return [self._extend(*extension) for extension in wanted]
+        return [self._extend(*one) for one in wanted]
 
-    def release(self, task_id: str, token: str | None) -> bool:
-        """See ``Backend.release``."""
+    def free(self, task_id: str) -> bool:
+        """See ``Backend.free``."""
         with _answering():
-            return self._store.release_lock(task_id, token, self.clock.now())
+            return self._store.release_lock(task_id, None, self.clock.now())
 
     def ttl(self, task_id: str) -> float | None:
         """See ``Backend.ttl``."""
@@ -54,6 +54,10 @@ class StoreLocks:
 
     def close(self) -> None:
         """The store belongs to whoever opened it."""
+
+    def _acquire(self, task_id: str, token: str, timeout: float) -> int | None:
+        now = self.clock.now()
+        return self._store.acquire_lock(task_id, token, now, now + timedelta(seconds=timeout))
 
     def _extend(self, task_id: str, token: str, timeout: float) -> bool:
         with _answering():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from ..errors import LockUnavailable
 from ..forks import free_in_child, renew_in_child
-from .base import Backend
+from .base import Backend, Holding
 
 _PAUSE_SECONDS: Final = 1.0
+_AT_ONCE: Final = 1000  # tokens, so that their number cannot make an answer come too late
 
 
 @dataclass(slots=True)
@@ -78,16 +80,16 @@ class Unsettled:
                 self._settle()
 
     def _settle(self) -> None:
-        for token, doubt in self._snapshot():
-            with self._changed:
-                if token not in self._doubts:
-                    continue
-                doubt.adoptable = False
-            with suppress(LockUnavailable):  # one that fails must not keep the others waiting
-                self._backend.release(doubt.task_id, token)
-                with self._changed:
-                    self._doubts.pop(token, None)
-
-    def _snapshot(self) -> list[tuple[str, _Doubt]]:
+        doubts = self._no_longer_adoptable()
+        answers, _ = self._backend.exchange(doubts, [])
         with self._changed:
-            return list(self._doubts.items())
+            for doubt, answer in zip(doubts, answers, strict=True):
+                if not isinstance(answer, LockUnavailable):
+                    self._doubts.pop(doubt.token, None)
+
+    def _no_longer_adoptable(self) -> list[Holding]:
+        with self._changed:
+            doubts = list(islice(self._doubts.items(), _AT_ONCE))
+            for _, doubt in doubts:
+                doubt.adoptable = False
+        return [Holding(doubt.task_id, token) for token, doubt in doubts]

@@ -24,6 +24,17 @@ def granted(locks: ProcessLocks, task_id: str = TASK, timeout: float = HOUR) -> 
     return Grant(task_id, f"token of {task_id}", fence, timeout, locks.clock.monotonic())
 
 
+class Counted(Keeper):
+    """Counts how often it looks at all that it keeps."""
+
+    rounds = 0
+
+    def tend(self) -> float:
+        pause = super().tend()
+        self.rounds += 1
+        return pause
+
+
 @pytest.fixture
 def locks(clock: ManualClock) -> ProcessLocks:
     return ProcessLocks(clock)
@@ -72,6 +83,38 @@ def test_grants_of_one_length_come_to_share_a_round(
     keeper.tend()
 
     eventually(lambda: locks.ttl("first") == locks.ttl("second") == HOUR, what="both are renewed")
+    keeper.close()
+
+
+def test_a_shorter_lock_that_comes_later_is_renewed_in_its_own_time(
+    locks: ProcessLocks, keeper: Keeper, clock: ManualClock
+) -> None:
+    keeper.keep(granted(locks, "long"), lambda _: None)
+    assert keeper.tend() == pytest.approx(HOUR / 3)
+
+    keeper.keep(granted(locks, "short", timeout=0.3), lambda _: None)
+    clock.advance(seconds=0.2)
+
+    eventually(lambda: locks.ttl("short") == pytest.approx(0.3), what="its thread wakes up")
+    keeper.close()
+
+
+def test_its_thread_sleeps_on_however_many_locks_come_and_go(
+    locks: ProcessLocks, clock: ManualClock
+) -> None:
+    keeper = Counted(locks)
+    keeper.keep(granted(locks), lambda _: None)
+    eventually(lambda: keeper.rounds == 1, what="it knows until when to sleep")
+
+    for number in range(100):
+        grant = granted(locks, f"task {number}")
+        keeper.keep(grant, lambda _: None)
+        assert keeper.drop(grant)
+    keeper.keep(granted(locks, "short", timeout=0.3), lambda _: None)
+
+    clock.advance(seconds=0.2)
+    eventually(lambda: locks.ttl("short") == pytest.approx(0.3), what="its thread wakes up")
+    assert keeper.rounds <= 3
     keeper.close()
 
 

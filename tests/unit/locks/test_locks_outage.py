@@ -59,12 +59,15 @@ def test_no_command_outwaits_a_server_that_hangs(name: str, private_redis: Redis
 def test_a_hanging_server_does_not_pile_up_threads(private_redis: RedisServer) -> None:
     lock = DistributedTaskLock(private_redis.url, command_deadline=0.2)
     private_redis.pause()
+    before = set(threading.enumerate())
     for _ in range(3):
         with pytest.raises(LockUnavailable):
             lock.ping()
+    started = set(threading.enumerate()) - before
 
+    assert "lock-command" in {thread.name for thread in started}
     eventually(
-        lambda: all(thread.name != "lock-command" for thread in threading.enumerate()),
+        lambda: not any(thread.is_alive() for thread in started),
         what="the threads of the commands end",
     )
 
