@@ -43,7 +43,7 @@ class Hash(Generic[T]):
 
         def complete(**values: Any) -> T:
             for name in needed:
-                if values[name] is None:
+                if values.get(name) is None:
                     raise ValueError(f"{name} is missing")
             return make(**values)
 

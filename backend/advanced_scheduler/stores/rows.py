@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from ..clock import Clock
 from ..forks import free_in_child
@@ -34,13 +34,11 @@ T = TypeVar("T")
 Fetched = tuple[Sequence[Any], Mapping[str, Any]]
 """A row, whose first column is its key, and the fields that are no columns of it."""
 
-_Write = Callable[[Any], Any]
-_Read = Callable[[Any], Any]
-
 DAMAGE: Final = (ValueError, TypeError, ArithmeticError, RecursionError)
 """What ``Codec.load`` raises for a row that cannot be read."""
 
 _MINUTE: Final = 60
+_SOUND_KEPT: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +54,7 @@ _LAST: Final = micros(datetime.max.replace(tzinfo=UTC))
 
 def instant(micros: int | None) -> datetime | None:
     """The inverse of ``micros``, in UTC; None stays None."""
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else _instant(micros)
 
 
 def nearest(micros: Any) -> datetime | None:
@@ -72,7 +70,14 @@ def nearest(micros: Any) -> datetime | None:
 
 def write(name: str, value: Any) -> Any:
     """What the column ``name`` stores for the value of the field ``name``."""
-    return value if value is None or name not in _FORMATS else _FORMATS[name][0](value)
+    return value if value is None or name not in _FORMATS else _FORMATS[name].write(value)
+
+
+class _Format(NamedTuple):
+    """How a field becomes a column that is not NULL, and comes back."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
 
 
 class Codec(Generic[T]):
@@ -82,32 +87,44 @@ class Codec(Generic[T]):
         self.names: Final = tuple(names)
         self._kind = kind
         self._values = attrgetter(*self.names)
-        self._formats = [
-            (at, *_FORMATS[name]) for at, name in enumerate(self.names) if name in _FORMATS
-        ]
-        self._numbers = [
-            (at, _NUMBERS[name]) for at, name in enumerate(self.names) if name in _NUMBERS
-        ]
+        formats = [_FORMATS.get(name) for name in self.names]
+        self._writes = [(at, one.write) for at, one in enumerate(formats) if one]
+        self._reads = [one and one.read for one in formats]
+        self._numbers = [(at, _NUMBERS[n]) for at, n in enumerate(self.names) if n in _NUMBERS]
+        self._sound: set[tuple[type, ...]] = set()  # types of rows that were checked: a few
 
     def dump(self, item: T) -> dict[str, Any]:
         """The columns of an item."""
         values = list(self._values(item))
-        for at, write_one, _ in self._formats:
+        for at, write_one in self._writes:
             if values[at] is not None:
                 values[at] = write_one(values[at])
         return dict(zip(self.names, values, strict=True))
 
     def load(self, row: Sequence[Any], **more: Any) -> T:
-        """The item of a row that begins with the columns of ``names``; raises ``DAMAGE``."""
-        values = list(row[: len(self.names)])
-        for at, _, read_one in self._formats:
-            values[at] = read_one(values[at])
-        if bytes in map(type, values):
+        """The item of a row that begins with the columns of ``names``; raises ``DAMAGE``.
+
+        Where a column is NULL, the field has its default.
+        """
+        values = row[: len(self.names)]
+        kinds = tuple(map(type, values))
+        if kinds not in self._sound:
+            self._check(kinds, values)
+        given = {
+            name: read_one(value) if read_one else value
+            for name, read_one, value in zip(self.names, self._reads, values, strict=True)
+            if value is not None
+        }
+        return self._kind(**given, **more)
+
+    def _check(self, kinds: tuple[type, ...], values: Sequence[Any]) -> None:
+        if bytes in kinds:
             raise ValueError("a text is not UTF-8")
-        for at, kinds in self._numbers:
-            if type(values[at]) not in kinds:  # SQLite keeps any text in a column of numbers
+        for at, allowed in self._numbers:
+            if kinds[at] not in allowed:  # SQLite keeps any text in a column of numbers
                 raise ValueError(f"{self.names[at]}={values[at]!r} is not a number")
-        return self._kind(**dict(zip(self.names, values, strict=True)), **more)
+        if len(self._sound) < _SOUND_KEPT:
+            self._sound.add(kinds)
 
 
 class Reader(Generic[T]):
@@ -184,37 +201,34 @@ def _write_dependencies(items: Sequence[TaskDependency]) -> str | None:
     )
 
 
-def _read_result(text: str | None) -> Any:
-    return None if text is None else from_json(text)
+def _read_items(text: str) -> tuple[Any, ...]:
+    return tuple(from_json(text))
 
 
-def _read_items(text: str | None) -> tuple[Any, ...]:
-    return () if text is None else tuple(from_json(text))
+def _read_mapping(text: str) -> dict[str, Any]:
+    return dict(from_json(text))
 
 
-def _read_mapping(text: str | None) -> dict[str, Any]:
-    return {} if text is None else dict(from_json(text))
-
-
-def _read_dependencies(text: str | None) -> tuple[TaskDependency, ...]:
+def _read_dependencies(text: str) -> tuple[TaskDependency, ...]:
     return tuple(TaskDependency(*item) for item in _read_items(text))
 
 
-def _read_priority(number: int | None) -> TaskPriority | None:
-    return None if number is None else TaskPriority(number)
+def _instant(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 # The status and the policies are stored as plain text, since not every driver takes a StrEnum.
-_INSTANT: Final = (micros, instant)
-_ITEMS: Final = (_write_items, _read_items)
-_MAPPING: Final = (_write_mapping, _read_mapping)
-_FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
+_INSTANT: Final = _Format(micros, _instant)
+_ITEMS: Final = _Format(_write_items, _read_items)
+_MAPPING: Final = _Format(_write_mapping, _read_mapping)
+_FLAG: Final = _Format(int, bool)
+_FORMATS: Final[dict[str, _Format]] = {
     "args": _ITEMS,
-    "at_most_once": (int, bool),
+    "at_most_once": _FLAG,
     "changed_time": _INSTANT,
     "completed_time": _INSTANT,
     "created_time": _INSTANT,
-    "dependencies": (_write_dependencies, _read_dependencies),
+    "dependencies": _Format(_write_dependencies, _read_dependencies),
     "due_time": _INSTANT,
     "extras": _MAPPING,
     "instant": _INSTANT,
@@ -224,19 +238,19 @@ _FORMATS: Final[dict[str, tuple[_Write, _Read]]] = {
     "ledger_from": _INSTANT,
     "metadata": _MAPPING,
     "metrics": _MAPPING,
-    "misfire": (str, MisfirePolicy),
+    "misfire": _Format(str, MisfirePolicy),
     "next_fire_time": _INSTANT,
-    "outcome": (str, TickOutcome),
-    "overlap": (str, OverlapPolicy),
-    "paused": (int, bool),
-    "priority": (int, _read_priority),
+    "outcome": _Format(str, TickOutcome),
+    "overlap": _Format(str, OverlapPolicy),
+    "paused": _FLAG,
+    "priority": _Format(int, TaskPriority),
     "recorded_time": _INSTANT,
     "resumed_time": _INSTANT,
-    "result": (to_json, _read_result),
+    "result": _Format(to_json, from_json),
     "retry": _MAPPING,
     "scheduled_time": _INSTANT,
     "started_time": _INSTANT,
-    "status": (str, TaskStatus),
+    "status": _Format(str, TaskStatus),
     "tags": _ITEMS,
     "trigger": _MAPPING,
     "wait_until": _INSTANT,
