@@ -81,10 +81,10 @@ class Transition(_Change):  # a tuple: made for every end, at half the cost of a
 
     def on(self, row: TaskExecution) -> TaskExecution:
         """The row after the change."""
-        changes = {**self.changes, "status": self.target}
+        changes = self.changes
         if self.unblocks:
-            changes["blocked_by"] = row.blocked_by - self.unblocks
-        return row.with_changes(changes)
+            changes = {**changes, "blocked_by": row.blocked_by - self.unblocks}
+        return row.with_changes(changes, self.target)
 
 
 _NOBODY: Final = {"node": None, "lease_until": None}

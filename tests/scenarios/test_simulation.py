@@ -211,7 +211,7 @@ def miscounts(patch: Patch) -> None:
     def twice(self: MemoryRows, old: TaskExecution, new: TaskExecution) -> None:
         update(self, old, new)
         if old.status is TaskStatus.PENDING and new.status is TaskStatus.CANCELLED:
-            self.counts[old.status, old.priority] += 1
+            self.counts[old.status][old.priority] += 1
 
     patch(MemoryRows, "update", twice)
 

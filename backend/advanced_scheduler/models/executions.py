@@ -105,11 +105,15 @@ class TaskExecution:
         """The instant from which the execution may be claimed."""
         return self.due_time or self.scheduled_time
 
-    def with_changes(self, changes: Mapping[str, Any]) -> TaskExecution:
+    def with_changes(
+        self, changes: Mapping[str, Any], status: TaskStatus | None = None
+    ) -> TaskExecution:
         """A copy with some fields changed; a tenth of the cost of ``dataclasses.replace``."""
         draft = _thawed(self)
         for name, value in changes.items():
             setattr(draft, name, value)
+        if status is not None:
+            draft.status = status
         draft.__class__ = TaskExecution
         return cast(TaskExecution, draft)
 

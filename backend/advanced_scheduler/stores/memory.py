@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import nlargest, nsmallest
 from operator import attrgetter
@@ -95,9 +95,10 @@ class MemoryStore:
         """How many rows there are of each status and priority."""
         with self._lock:
             return {
-                key: number
-                for key, number in self._rows.counts.items()
-                if number and (statuses is None or key[0] in statuses)
+                (status, priority): number
+                for status, numbers in self._rows.counts.items()
+                for priority, number in zip(TaskPriority, numbers, strict=True)
+                if number and (statuses is None or status in statuses)
             }
 
     def waiting_tasks(self) -> dict[str, int]:
@@ -135,12 +136,10 @@ class MemoryStore:
         """``apply``, then ``claim``."""
         with self._lock:
             applied = [self._apply(transition) for transition in transitions]
-            ended = [row for row in applied if row is not None and row.status in FINAL]
-            keys = {key for row in ended for key in (row.execution_id, task_key(row.task_id))}
             return Exchange(
                 applied=[row is not None for row in applied],
                 claimed=self._claim(claim),
-                waiting=self._rows.waiters(keys),
+                waiting=self._rows.waiters(_ends(applied)),
                 after=applied,
             )
 
@@ -283,6 +282,14 @@ class MemoryStore:
         for row in firing.executions:
             self._rows.insert(row)
         return True
+
+
+def _ends(rows: Iterable[TaskExecution | None]) -> Iterator[str]:
+    """The keys under which others wait for those of these rows that have ended."""
+    for row in rows:
+        if row is not None and row.status in FINAL:
+            yield row.execution_id
+            yield task_key(row.task_id)
 
 
 def _in_order_of_claims(row: TaskExecution) -> tuple[int, int, datetime, str]:

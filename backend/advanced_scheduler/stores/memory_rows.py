@@ -17,6 +17,7 @@ _TASK_PREFIX: Final = task_key("")
 _STALE_SLACK: Final = 1024
 _Entry = tuple[datetime, str]  # an instant and the execution id
 _Level = tuple[int, int]  # priority and rank, the rank negated: the lower goes first
+_RUNNING: Final = TaskStatus.RUNNING  # a look at a class for it costs more than what is done then
 
 
 class _Lane:
@@ -62,7 +63,7 @@ class MemoryRows:
 
     def __init__(self) -> None:
         self.by_id: dict[str, TaskExecution] = {}
-        self.counts: Counter[tuple[TaskStatus, TaskPriority]] = Counter()
+        self.counts = {status: [0] * len(TaskPriority) for status in TaskStatus}
         self.open_by_task: Counter[str] = Counter()
         self.running: set[str] = set()
         self.blocked: set[str] = set()
@@ -107,16 +108,17 @@ class MemoryRows:
 
     def update(self, old: TaskExecution, new: TaskExecution) -> None:
         """Put ``new`` in the place of ``old``."""
-        self.counts[old.status, old.priority] -= 1
-        if old.status is TaskStatus.RUNNING:
+        before, after = old.status, new.status
+        self.counts[before][old.priority] -= 1
+        if before is _RUNNING:
             self.running.discard(old.execution_id)
-        elif new.status is not TaskStatus.RUNNING and not old.blocked_by:
+        elif after is not _RUNNING and not old.blocked_by:
             self._lanes[_level(old)].stale += 1
         if old.unique_key is not None and new.unique_key is None:
             del self.holders[old.unique_key]
         if old.blocked_by:
             self._unblock(new, old.blocked_by - new.blocked_by)
-        if new.status in FINAL:  # only once: what has ended is never changed
+        if after in FINAL:  # only once: what has ended is never changed
             self._close(new.task_id)
         self._write(new)
 
@@ -124,7 +126,7 @@ class MemoryRows:
         """Forget the row that ended first, and answer it."""
         _, one = heappop(self._ended)
         row = self.by_id.pop(one)
-        self.counts[row.status, row.priority] -= 1
+        self.counts[row.status][row.priority] -= 1
         for key in _groups(row):
             self._groups[key].discard(one)
             if not self._groups[key]:
@@ -149,6 +151,8 @@ class MemoryRows:
 
     def waiters(self, keys: Iterable[str]) -> list[TaskExecution]:
         """Rows that one of these keys blocks, by id."""
+        if not self._waiters:
+            return []
         found = {one for key in keys for one in self._waiters.get(key, ())}
         return [self.by_id[one] for one in sorted(found)]
 
@@ -202,12 +206,12 @@ class MemoryRows:
     def _write(self, row: TaskExecution) -> None:
         status = row.status
         self.by_id[row.execution_id] = row
-        self.counts[status, row.priority] += 1
-        if status in CLAIMABLE:
+        self.counts[status][row.priority] += 1
+        if status is _RUNNING:
+            self.running.add(row.execution_id)
+        elif status in CLAIMABLE:
             if not row.blocked_by:
                 self._queue(row)
-        elif status is TaskStatus.RUNNING:
-            self.running.add(row.execution_id)
         elif row.completed_time is not None:
             heappush(self._ended, (row.completed_time, row.execution_id))
 
@@ -231,7 +235,7 @@ class MemoryRows:
             lane = self._lanes[level] = _Lane()
             insort(self._levels, level)
         lane.push((row.due, row.execution_id))
-        if lane.stale > max(_STALE_SLACK, len(lane) // 2):
+        if lane.stale > _STALE_SLACK and lane.stale > len(lane) // 2:
             lane.keep(lambda entry: self._waiting(entry, level) is not None)
 
     def _close_lane(self, level: _Level) -> None:
@@ -247,8 +251,8 @@ class MemoryRows:
             row is not None
             and row.status in CLAIMABLE
             and not row.blocked_by
-            and _level(row) == level
-            and row.due == entry[0]
+            and (row.priority, -row.rank) == level
+            and (row.due_time or row.scheduled_time) == entry[0]
         ):
             return row
         return None
