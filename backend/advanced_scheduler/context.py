@@ -17,11 +17,9 @@ from .models import TaskExecution
 class Signal:
     """Set at most once; a ``threading.Event`` that costs nothing until somebody waits for it."""
 
-    __slots__ = ("_event", "_set")
-
-    def __init__(self) -> None:
-        self._set = False
-        self._event: threading.Event | None = None
+    # On the class: every attempt makes two, and nearly all stay as they are.
+    _set = False
+    _event: threading.Event | None = None
 
     def is_set(self) -> bool:
         """Whether it was set."""

@@ -276,7 +276,7 @@ class Dispatcher:
         self.running[row.execution_id] = run
         self._turns.leave(row)
         self.started += 1
-        run.job = self._home.create_task(self._perform(run))
+        run.job = self._home.create_task(self._perform(run), name=row.execution_id)
 
     async def _perform(self, run: Run) -> None:
         """Settled here and not in a done-callback, which comes a turn of the loop later."""

@@ -92,8 +92,8 @@ class Loop:
         self._failed(error)
 
     async def _wait(self, seconds: float) -> None:
-        if seconds <= 0 or (self._woken and not self._deaf):
-            await asyncio.sleep(0)  # let the tasks that were just started take their first step
+        await asyncio.sleep(0)  # let the tasks that were just started take their first step
+        if seconds <= 0 or self._stopping or (self._woken and not self._deaf):
             return
         waiter = self._waiter = self._home.create_future()
         timer = self._home.call_later(seconds, _resolve, waiter)

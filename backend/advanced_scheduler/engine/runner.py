@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -52,6 +52,7 @@ class Run:
     job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
     begun: bool = False  # the function may have been called
+    in_thread: bool = False
     timed_out: bool = False
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
@@ -93,10 +94,13 @@ class Runner:
     busy_seconds: float = 0.5
     """How long an execution that found its lock taken waits before it asks again."""
 
-    async def run(self, run: Run) -> Transition:
+    def run(self, run: Run) -> Coroutine[Any, Any, Transition]:
         """Call the function; raises nothing but ``CancelledError``, after an interrupt."""
-        if not run.task.definition.require_lock:
-            return await self._attempt(run)
+        # Answered and not awaited, here and in _call: a coroutine around another costs 0.2 us.
+        return self._in_turn(run) if run.task.definition.require_lock else self._attempt(run)
+
+    async def _in_turn(self, run: Run) -> Transition:
+        """Try to take the lock, and come back later if it is taken."""
         try:
             grant = await self.guard.take(run.row.task_id, run.task.definition.lock_timeout)
         except LockUnavailable as error:
@@ -157,8 +161,11 @@ class Runner:
         if self.events.hears(EventType.STARTED):
             self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
         args, kwargs = run.task.with_context(args, kwargs, run.context)
-        call = Call(run.task.function, args, kwargs, run.context)
-        outcome = await self._call(run, call)
+        try:
+            outcome = await self._call(run, Call(run.task.function, args, kwargs, run.context))
+        except asyncio.CancelledError:
+            run.left_behind = run.in_thread
+            raise
         metrics: dict[str, Any] = {
             "execution_time": self.clock.monotonic() - begun,
             "queue_wait": queue_wait,
@@ -179,32 +186,34 @@ class Runner:
         rows = await self.look_up(set(inputs.values()))
         return filled(row.args, row.kwargs, results_for(inputs, rows))
 
-    async def _call(self, run: Run, call: Call) -> Outcome:
+    def _call(self, run: Run, call: Call) -> Coroutine[Any, Any, Outcome]:
         kind: str = run.row.extras.get("executor") or run.task.definition.executor
         if kind == "auto":
             kind = "loop" if run.task.is_async else "thread"
-        executor, limit = self.executors[kind], run.row.timeout
+        executor = self.executors[kind]
         in_line = isinstance(executor, ProcessExecutor)
-        run.begun = not in_line
+        run.begun, run.in_thread = not in_line, kind == "thread"
+        if run.row.timeout is None and not in_line:
+            return executor.run(call)
+        return self._call_in_time(run, call, executor, in_line)
+
+    async def _call_in_time(
+        self, run: Run, call: Call, executor: Executor, in_line: bool
+    ) -> Outcome:
+        limit = run.row.timeout
         try:
-            if limit is None and not in_line:
-                return await executor.run(call)
-            try:
-                async with asyncio.timeout(None if in_line else limit) as timer:
-                    if in_line:  # it has not begun, and its time does not run
-                        call = call._replace(begun=partial(_begin, run, timer))
-                    outcome = await executor.run(call)
-                if not timer.expired():
-                    return outcome
-            except TimeoutError:
-                pass
-            run.context.cancelled.set()
-            run.timed_out = True
-            run.left_behind = kind == "thread"
-            return Outcome(error=TimeoutError(f"did not end within its timeout of {limit:g} s"))
-        except asyncio.CancelledError:
-            run.left_behind = kind == "thread"
-            raise
+            async with asyncio.timeout(None if in_line else limit) as timer:
+                if in_line:  # it has not begun, and its time does not run
+                    call = call._replace(begun=partial(_begin, run, timer))
+                outcome = await executor.run(call)
+            if not timer.expired():
+                return outcome
+        except TimeoutError:
+            pass
+        run.context.cancelled.set()
+        run.timed_out = True
+        run.left_behind = run.in_thread
+        return Outcome(error=TimeoutError(f"did not end within its timeout of {limit:g} s"))
 
     def after_failure(
         self, run: Run, error: BaseException, metrics: Mapping[str, Any] | None = None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
 from ..dag import resolve
@@ -19,8 +18,7 @@ from ..stores.base import Exchange, ExecutionStore
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A transition beside the row that it was made from."""
 
     row: TaskExecution
@@ -86,21 +84,24 @@ class Settler:
         """Publish what was applied; answer the changes that the waiting rows now need."""
         now, hears = self._clock.now(), self._events.hears
         ended: dict[str, TaskExecution | None] = {}
+        heard: dict[tuple[TaskStatus, TaskStatus], list[EventType]] = {}  # most arrows are equal
         rows = done.after or [None] * len(changes)
-        for change, applied, known in zip(changes, done.applied, rows, strict=True):
-            target = change.transition.target
-            heard = [one for one in _EVENTS.get((change.row.status, target), ()) if hears(one)]
-            if not applied or not (done.waiting or heard):
+        for (row, transition), applied, known in zip(changes, done.applied, rows, strict=True):
+            target = transition.target
+            arrow = row.status, target
+            if (types := heard.get(arrow)) is None:
+                types = heard[arrow] = [one for one in _EVENTS.get(arrow, ()) if hears(one)]
+            if not applied or not (done.waiting or types):
                 continue
-            after = known or change.transition.on(change.row)
-            for event in heard:
-                self._events.publish(Event(event, now, after, _data(event, change, after, now)))
+            after = known or transition.on(row)
+            for event in types:
+                self._events.publish(Event(event, now, after, _data(event, row, after, now)))
             if done.waiting and target in FINAL:
                 ended.update(dict.fromkeys(_keys(after), after))
         return [
-            Change(row, transition)
-            for row in done.waiting
-            if (transition := resolve(row, ended, now)) is not None
+            Change(waiting, resolved)
+            for waiting in done.waiting
+            if (resolved := resolve(waiting, ended, now)) is not None
         ]
 
 
@@ -125,14 +126,17 @@ def _keys(row: TaskExecution) -> tuple[str, str]:
     return row.execution_id, task_key(row.task_id)
 
 
-def _data(event: EventType, change: Change, after: TaskExecution, now: datetime) -> dict[str, Any]:
+def _data(
+    event: EventType, before: TaskExecution, after: TaskExecution, now: datetime
+) -> dict[str, Any]:
     if event is EventType.REVOKED:
-        return {"node": change.row.node}
-    if after.status is TaskStatus.PENDING:
+        return {"node": before.node}
+    status = after.status
+    if status is _S.PENDING:
         return {"reason": after.reason}
-    if change.row.status is not TaskStatus.RUNNING or after.crashes > change.row.crashes:
+    if before.status is not _S.RUNNING or after.crashes > before.crashes:
         return {"duration": None}  # no attempt came to its end
     duration = after.metrics.get("execution_time")
-    if after.status is TaskStatus.RETRYING:
+    if status is _S.RETRYING:
         return {"duration": duration, "delay": max((after.due - now).total_seconds(), 0.0)}
     return {"duration": duration}

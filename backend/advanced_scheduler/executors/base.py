@@ -71,6 +71,8 @@ def answer_of(value: Any) -> Any:
 
     So a value of a class of its own may say what is kept of it, or raise what went wrong.
     """
+    if value is None:  # as of most tasks
+        return None
     ask = getattr(type(value), "task_result", None)
     return value if ask is None else ask(value)
 
