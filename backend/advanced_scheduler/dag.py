@@ -14,7 +14,7 @@ from . import lifecycle
 from .errors import CircularDependency, InvalidTask
 from .forks import free_in_child
 from .lifecycle import Transition
-from .models import DependencyType, TaskDependency, TaskExecution, TaskStatus
+from .models import TaskDependency, TaskExecution, TaskStatus
 
 _Trail = dict[str, str | None]  # each node that was visited -> the one it was reached from
 
@@ -168,11 +168,6 @@ def _named(cycle: list[str]) -> str:
     return f"circular dependency: {' -> '.join(path)}; take one of them out"
 
 
-_MEETS: Final[Mapping[DependencyType, frozenset[TaskStatus]]] = {
-    "completion": frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED}),
-    "success": frozenset({TaskStatus.COMPLETED}),
-    "failure": frozenset({TaskStatus.FAILED}),
-}
 _BECAME: Final[Mapping[TaskStatus, str]] = {
     TaskStatus.COMPLETED: "completed, but had to fail",
     TaskStatus.FAILED: "failed, but had to succeed",
@@ -197,7 +192,7 @@ def resolve(
             upstream = ended[dependency.key]
             if upstream is None:
                 return _end(row, dependency.task_id, None, "is gone from the history", now)
-            if upstream.status not in _MEETS[dependency.dependency_type]:
+            if dependency.dependency_type not in lifecycle.MEETS[upstream.status]:
                 return _end(row, dependency.task_id, upstream, _BECAME[upstream.status], now)
     settled = row.blocked_by & ended.keys()
     limits = [

@@ -20,7 +20,7 @@ class EventType(StrEnum):
     """What can be heard.  ``data`` of each is given here."""
 
     SCHEDULED = "execution.scheduled"  # {}
-    UNBLOCKED = "execution.unblocked"  # {}; a dependency was met
+    UNBLOCKED = "execution.unblocked"  # {"execution_ids": list}; a dependency of each was met
     STARTED = "execution.started"  # {"queue_wait": seconds}
     RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}

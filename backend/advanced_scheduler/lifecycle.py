@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from .errors import IllegalTransition
-from .models import NOTHING, TaskExecution, TaskStatus
+from .models import NOTHING, DependencyType, TaskExecution, TaskStatus
 
 _S = TaskStatus
 
@@ -29,9 +29,32 @@ FINAL: Final = frozenset(status for status, after in NEXT.items() if not after)
 OPEN: Final = frozenset(NEXT) - FINAL
 """An execution in one of these has not ended."""
 CLAIMABLE: Final = frozenset(status for status, after in NEXT.items() if _S.RUNNING in after)
+MEETS: Final[Mapping[TaskStatus, frozenset[DependencyType]]] = {
+    _S.COMPLETED: frozenset({"completion", "success"}),
+    _S.FAILED: frozenset({"completion", "failure"}),
+    _S.CANCELLED: frozenset(),
+    _S.SKIPPED: frozenset(),
+}
+"""Which dependencies an end meets."""
 
 _RUNNING: Final = frozenset({_S.RUNNING})
 _PENDING: Final = frozenset({_S.PENDING})
+
+
+def plain_need(row: TaskExecution) -> DependencyType | None:
+    """The type of all dependencies of a blocked row, if there is no more to know of them.
+
+    Then an end that meets it just takes its key off ``blocked_by``, and ``wait_until`` goes with
+    the last one; ``dag.resolve`` would say the same. None where only that can tell: the row has
+    dependencies of several types or time-outs, or waits for what is none.
+    """
+    if not row.blocked_by:
+        return None
+    kinds = {(one.dependency_type, one.timeout) for one in row.dependencies}
+    if len(kinds) != 1 or not row.blocked_by.issubset(one.key for one in row.dependencies):
+        return None
+    ((need, _),) = kinds
+    return need
 
 
 class _Change(NamedTuple):

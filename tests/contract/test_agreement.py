@@ -16,6 +16,8 @@ from advanced_scheduler import lifecycle
 from advanced_scheduler.errors import ScheduleExists
 from advanced_scheduler.lifecycle import CLAIMABLE, Transition
 from advanced_scheduler.models import (
+    DEPENDENCY_TYPES,
+    DependencyType,
     ExecutionFilter,
     Schedule,
     ScheduleFilter,
@@ -63,6 +65,22 @@ new_executions = st.builds(
     args=st.just(()) | st.just((1, "x")),
     dependencies=st.just(()) | st.just((TaskDependency("t", "success", 1.5),)),
 )
+
+
+def needing(row: TaskExecution, kind: DependencyType) -> TaskExecution:
+    """The row, with a dependency of this type for each key that blocks it."""
+    keys = sorted(row.blocked_by)
+    named = ((key.removeprefix(task_key("")), key) for key in keys)
+    return replace(
+        row,
+        dependencies=tuple(
+            TaskDependency(task, kind, execution_id=None if task != key else key)
+            for task, key in named
+        ),
+    )
+
+
+new_executions |= st.builds(needing, new_executions, st.sampled_from(DEPENDENCY_TYPES))
 queries = st.builds(
     ExecutionFilter,
     statuses=st.none() | st.frozensets(st.sampled_from(TaskStatus)),
@@ -209,7 +227,8 @@ class StoresAgree(RuleBasedStateMachine):
 
         def ask(store: Store) -> list[list[Any]]:
             answer = store.exchange(moves, claim)
-            return [list(answer.applied), list(answer.claimed), list(answer.waiting)]
+            parts = (answer.applied, answer.claimed, answer.waiting, answer.unblocked)
+            return [list(part) for part in parts]
 
         self.same(ask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from queue import SimpleQueue
@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from advanced_scheduler.models import ExecutionFilter, TaskPriority
+from advanced_scheduler.models import ExecutionFilter, TaskDependency, TaskPriority, TaskStatus
 from advanced_scheduler.stores import sql_database
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.base import Exchange, Store
 from advanced_scheduler.stores.sql import PostgresStore
+from advanced_scheduler.stores.sql_edges import settle
+from tests.support.waiting import eventually
 
 from .nodes import another, raw
 from .rows import (
@@ -211,3 +213,27 @@ def test_a_deadlock_is_run_again(postgres: PostgresStore) -> None:
         tried = list(pool.map(lock, "ab", "ba"))
     assert max(tried) > 1
     assert {met.get(), met.get()} == {"a", "b"}
+
+
+def test_the_last_two_upstreams_may_end_on_two_nodes_at_once(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    """Each deletes its edge and sees that of the other, unless one waits."""
+    rows = start(postgres, execution("a"), execution("b"))
+    needed = tuple(TaskDependency("t", execution_id=row.execution_id) for row in rows)
+    postgres.add([execution("c", dependencies=needed, blocked_by=frozenset("ab"))])
+
+    def end(db: sa.Connection) -> list[str]:
+        ended = {"a": TaskStatus.COMPLETED}
+        assert settle(db.execute, ended).unblocked == ["c"]
+        job = pool.submit(other.exchange, [done(rows[1])], by())
+        with raw(postgres_schema) as client:
+            locks = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            eventually(lambda: client.execute(locks).fetchone() is not None)
+        jobs.append(job)
+        return ids(postgres._claim(db, by()))
+
+    jobs: list[Future[Exchange]] = []
+    with another(postgres_schema) as other, ThreadPoolExecutor(1) as pool:
+        assert postgres._write(end) == []
+        assert ids(jobs[0].result().claimed) == ["c"]

@@ -12,11 +12,17 @@ import pytest
 from advanced_scheduler import lifecycle
 from advanced_scheduler.errors import IllegalTransition
 from advanced_scheduler.lifecycle import CLAIMABLE, FINAL, NEXT, Transition
-from advanced_scheduler.models import EXECUTION_FIELDS, TaskExecution, TaskStatus
+from advanced_scheduler.models import (
+    EXECUTION_FIELDS,
+    TaskDependency,
+    TaskExecution,
+    TaskStatus,
+)
 from tests.contract.rows import MINUTE, NOW, execution
 
 S = TaskStatus
 LATER = NOW + timedelta(minutes=5)
+FAILURE = "failure"
 
 TABLE = """
 PENDING  -> RUNNING, CANCELLED, SKIPPED, PENDING
@@ -306,3 +312,26 @@ def test_an_annotation_writes_columns_and_never_the_status() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_a_transition_writes_only_fields_that_exist(name: str) -> None:
     assert ALL[name](RUNNING).changes.keys() <= set(EXECUTION_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "keys", "need"),
+    [
+        ((), "", None),
+        (
+            (TaskDependency("t", "failure", 5, "a"), TaskDependency("u", "failure", 5)),
+            "a",
+            "failure",
+        ),
+        ((TaskDependency("t", "failure", 5, "a"), TaskDependency("u", "failure")), "a", None),
+        ((TaskDependency("t", "failure", 5, "a"), TaskDependency("u", "success", 5)), "a", None),
+        ((TaskDependency("t", execution_id="a"),), "ab", None),
+        ((), "a", None),
+        ((TaskDependency("t", execution_id="a"),), "", None),
+    ],
+)
+def test_a_need_is_plain_if_an_end_can_be_judged_without_the_row(
+    dependencies: tuple[TaskDependency, ...], keys: str, need: str | None
+) -> None:
+    row = execution("e", dependencies=dependencies, blocked_by=frozenset(keys))
+    assert lifecycle.plain_need(row) == need

@@ -30,7 +30,7 @@ from ..models import (
     task_key,
 )
 from ..registry import RegisteredTask, TaskRegistry
-from ..stores.base import Store, TransactionalStore
+from ..stores.base import ONE_STEP, Store, TransactionalStore
 from .arguments import Arguments
 from .ids import ExecutionIds
 from .inputs import inputs_of
@@ -85,16 +85,15 @@ class Intake:
         if connection is not None:
             return self._within(connection, rows)
         added = self._store.add(rows)
-        ids, blocked = [], []
-        for row, new in zip(rows, added, strict=True):
-            ids.append(row.execution_id if new else self._holder(row))
-            if new:
-                self._events.publish(Event(EventType.SCHEDULED, now, row))
-                if row.blocked_by:
-                    blocked.append(row)
-        if blocked:
-            self.recheck(blocked)
-        return ids
+        stored = [row for row, new in zip(rows, added, strict=True) if new]
+        for row in stored:
+            self._events.publish(Event(EventType.SCHEDULED, now, row))
+        at_once = {row.execution_id for row in stored} if len(rows) <= ONE_STEP else set[str]()
+        self.recheck([row for row in stored if not row.blocked_by <= at_once])
+        return [
+            row.execution_id if new else self._holder(row)
+            for row, new in zip(rows, added, strict=True)
+        ]
 
     def _within(self, connection: object, rows: Sequence[TaskExecution]) -> list[str]:
         """Stored in the caller's transaction: what is not committed is no news to anybody.
@@ -125,7 +124,8 @@ class Intake:
         """Settle rows whose dependencies had ended before, or while, the rows were stored.
 
         Whoever ends an execution looks for the rows that wait for it; a row that is stored
-        a moment later would be missed, so each side looks after it has written.
+        a moment later would be missed, so each side looks after it has written. What is stored
+        in one step with all that it waits for cannot be missed.
         """
         if not rows:
             return

@@ -309,10 +309,12 @@ class Node:
 
     def _hear(self, event: Event) -> None:
         """New work, or less of it, from any thread of this process."""
-        if event.type is not EventType.REVOKED:
-            self.dispatcher.wake()
-        elif event.execution is not None:
+        if event.execution is None:
+            return  # unblocked by an exchange, which has claimed what there is a free slot for
+        if event.type is EventType.REVOKED:
             self.interrupt(event.execution.execution_id, Stop.CANCELLED)
+        else:
+            self.dispatcher.wake()
 
     def _signalled(self, signal: Signal) -> None:
         """What another node tells, on a thread of the store."""

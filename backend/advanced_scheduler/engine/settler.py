@@ -83,6 +83,9 @@ class Settler:
     def consequences(self, changes: Sequence[Change], done: Exchange) -> list[Change]:
         """Publish what was applied; answer the changes that the waiting rows now need."""
         now, hears = self._clock.now(), self._events.hears
+        if done.unblocked and hears(EventType.UNBLOCKED):
+            data = {"execution_ids": list(done.unblocked)}
+            self._events.publish(Event(EventType.UNBLOCKED, now, None, data))
         ended: dict[str, TaskExecution | None] = {}
         heard: dict[tuple[TaskStatus, TaskStatus], list[EventType]] = {}  # most arrows are equal
         rows = done.after or [None] * len(changes)
@@ -131,6 +134,8 @@ def _data(
 ) -> dict[str, Any]:
     if event is EventType.REVOKED:
         return {"node": before.node}
+    if event is EventType.UNBLOCKED:
+        return {"execution_ids": [after.execution_id]}
     status = after.status
     if status is _S.PENDING:
         return {"reason": after.reason}

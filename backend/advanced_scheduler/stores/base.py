@@ -29,6 +29,9 @@ from ..models import (
     Total,
 )
 
+ONE_STEP: Final = 10_000
+"""How many executions ``add`` inserts at once, so that whoever sees one of them sees all."""
+
 VERSIONS_KEPT: Final = 100
 """How many versions of a schedule ``versions`` answers."""
 
@@ -54,15 +57,18 @@ class Exchange:
     """What one round trip of the dispatcher brought.
 
     ``applied`` says for each transition whether it was applied; ``claimed`` are the rows that
-    are now this node's; ``waiting`` are the rows blocked by an execution that this very call
-    brought to an end (or by ``task:<id>`` of its task). ``after`` are the rows as the
-    transitions left them, None where one was not applied; empty if the store has not read them.
+    are now this node's. ``unblocked`` are the ids of the rows that have one key less in
+    ``blocked_by``; ``waiting`` are the other rows blocked by an execution that this very call
+    brought to an end (or by ``task:<id>`` of its task), which somebody has to look at. ``after``
+    are the rows as the transitions left them, None where one was not applied; empty if the store
+    has not read them.
     """
 
     applied: Sequence[bool]
     claimed: Sequence[TaskExecution]
     waiting: Sequence[TaskExecution]
     after: Sequence[TaskExecution | None] = ()
+    unblocked: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,10 @@ class ExecutionStore(Protocol):
     """Executions: section 3 of the design, applied with compare-and-set."""
 
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
-        """Insert; False where the id exists, or the unique key on one that has not ended."""
+        """Insert; False where the id exists, or the unique key on one that has not ended.
+
+        More than ``ONE_STEP`` need not come at once, but come in order.
+        """
         ...
 
     def get(self, ids: Collection[str]) -> list[TaskExecution]:
@@ -152,7 +161,12 @@ class ExecutionStore(Protocol):
         ...
 
     def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
-        """``apply``, then ``claim``, in one transaction."""
+        """``apply``, then ``claim``, in one transaction.
+
+        In between, each row whose ``lifecycle.plain_need`` an end meets (``lifecycle.MEETS``)
+        loses the keys of that end: the cost of an end is that of what it settles, however much
+        else the row waits for, and what waits for nothing more may be claimed at once.
+        """
         ...
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:

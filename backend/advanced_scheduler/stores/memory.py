@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from heapq import nlargest, nsmallest
 from operator import attrgetter
@@ -136,11 +136,14 @@ class MemoryStore:
         """``apply``, then ``claim``."""
         with self._lock:
             applied = [self._apply(transition) for transition in transitions]
+            ended = _ends(applied) if self._rows.blocked else {}
+            unblocked = self._rows.unblock(ended)
             return Exchange(
                 applied=[row is not None for row in applied],
                 claimed=self._claim(claim),
-                waiting=self._rows.waiters(_ends(applied)),
+                waiting=self._rows.waiters(ended),
                 after=applied,
+                unblocked=unblocked,
             )
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
@@ -284,12 +287,14 @@ class MemoryStore:
         return True
 
 
-def _ends(rows: Iterable[TaskExecution | None]) -> Iterator[str]:
-    """The keys under which others wait for those of these rows that have ended."""
-    for row in rows:
-        if row is not None and row.status in FINAL:
-            yield row.execution_id
-            yield task_key(row.task_id)
+def _ends(rows: Iterable[TaskExecution | None]) -> dict[str, TaskStatus]:
+    """The keys under which others wait for those of these rows that have ended, and how."""
+    return {
+        key: row.status
+        for row in rows
+        if row is not None and row.status in FINAL
+        for key in (row.execution_id, task_key(row.task_id))
+    }
 
 
 def _in_order_of_claims(row: TaskExecution) -> tuple[int, int, datetime, str]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Final
+from typing import Any, Final
 
-from ..lifecycle import CLAIMABLE, FINAL
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
+from ..lifecycle import CLAIMABLE, FINAL, MEETS, plain_need
+from ..models import (
+    DependencyType,
+    ExecutionFilter,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    task_key,
+)
 from .base import Claim
 
 _TASK_PREFIX: Final = task_key("")
@@ -69,6 +76,7 @@ class MemoryRows:
         self.blocked: set[str] = set()
         self.holders: dict[str, str] = {}  # unique key -> execution id
         self._waiters: dict[str, set[str]] = {}  # key -> ids of the rows that it blocks
+        self._needs: dict[str, DependencyType | None] = {}  # blocked id -> see ``plain_need``
         self._groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
         self._ended: list[_Entry] = []  # heap by the time of the end
@@ -99,6 +107,7 @@ class MemoryRows:
             self.holders[row.unique_key] = one
         if row.blocked_by:
             self.blocked.add(one)
+            self._needs[one] = plain_need(row)
             for name in row.blocked_by:
                 self._waiters.setdefault(name, set()).add(one)
         if row.status not in FINAL:
@@ -148,6 +157,21 @@ class MemoryRows:
         if task_id not in self._newest and (group := self._groups.get(("task_id", task_id))):
             self._newest[task_id] = max(group)
         return self.by_id.get(self._newest.get(task_id, ""))
+
+    def unblock(self, ended: Mapping[str, TaskStatus]) -> list[str]:
+        """Take these keys off the rows whose need their ends meet; answers their ids, in order."""
+        met: defaultdict[str, set[str]] = defaultdict(set)
+        for key, status in ended.items():
+            for one in self._waiters.get(key, ()):
+                if self._needs[one] in MEETS[status]:
+                    met[one].add(key)
+        for one, keys in met.items():
+            row = self.by_id[one]
+            changes: dict[str, Any] = {"blocked_by": row.blocked_by - keys}
+            if not changes["blocked_by"]:
+                changes["wait_until"] = None
+            self.update(row, row.with_changes(changes))
+        return sorted(met)
 
     def waiters(self, keys: Iterable[str]) -> list[TaskExecution]:
         """Rows that one of these keys blocks, by id."""
@@ -228,6 +252,7 @@ class MemoryRows:
                 del self._waiters[key]
         if not row.blocked_by:
             self.blocked.discard(row.execution_id)
+            del self._needs[row.execution_id]
 
     def _queue(self, row: TaskExecution) -> None:
         level = _level(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
 from ..forks import free_in_child, renew_in_child
-from ..lifecycle import CLAIMABLE, FINAL
+from ..lifecycle import CLAIMABLE, FINAL, MEETS
 from ..models import DEFAULT_QUEUE, TaskStatus, task_key
 
 try:
@@ -273,13 +273,17 @@ class RedisClient:
 
 def source(script: str) -> str:
     """The Lua text of a script with all that it shares with others."""
-    statuses = {"FINAL": FINAL, "CLAIMABLE": CLAIMABLE}
+    meets = ", ".join(f"{one.value} = {_lua_set(needs)}" for one, needs in MEETS.items())
     head = [
-        f"local {name} = {{ {', '.join(f'{one.value} = true' for one in sorted(members))} }}"
-        for name, members in statuses.items()
+        f"local FINAL, CLAIMABLE = {_lua_set(FINAL)}, {_lua_set(CLAIMABLE)}",
+        f"local MEETS = {{ {meets} }}",
     ]
     words = {"RUNNING": TaskStatus.RUNNING.value, "TASK": task_key(""), "DEFAULT": DEFAULT_QUEUE}
     head += [f"local {name} = '{word}'" for name, word in words.items()]
     folder = files(__package__) / "lua"
     names = ("common", *_PARTS.get(script, ()), script)
     return "\n".join([*head, *((folder / f"{name}.lua").read_text("utf-8") for name in names)])
+
+
+def _lua_set(names: Iterable[str]) -> str:
+    return f"{{ {', '.join(f'{one} = true' for one in sorted(map(str, names)))} }}"

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from ..lifecycle import CLAIMABLE, Transition
 from ..lifecycle import claim as claiming
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, TickOutcome
-from .base import Claim, Exchange
+from .base import ONE_STEP, Claim, Exchange
 from .redis_client import EVERYTHING, RedisClient
 from .redis_rows import (
     EXECUTIONS,
@@ -32,7 +32,7 @@ from .rows import Fetched, Reader, micros, nearest
 
 T = TypeVar("T")
 
-CHUNK: Final = 10_000
+CHUNK: Final = ONE_STEP
 """How many executions one script adds, in one step."""
 
 PAGE: Final = 500
@@ -114,7 +114,7 @@ class RedisExecutions(RedisClient):
         """Apply what fits, in order."""
         if not transitions:
             return []
-        applied, _, _ = self._call("exchange", _exchanged(map(moved, transitions), 0))
+        applied, *_ = self._call("exchange", _exchanged(map(moved, transitions), 0))
         return [bool(one) for one in applied]
 
     def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
@@ -123,7 +123,8 @@ class RedisExecutions(RedisClient):
         rows = self._executions.read(deal.fetch)
         claimed = [row.with_changes(_granted(row, claim)) for row in rows]
         waiting = self._executions.decode([fetched_execution(reply) for reply in deal.waiting])
-        return Exchange(deal.applied, claimed, sorted(waiting, key=_BY_ID))
+        waiting = sorted(waiting, key=_BY_ID)
+        return Exchange(deal.applied, claimed, waiting, unblocked=sorted(deal.unblocked))
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
         """Renew leases; answer the ids that are still held."""
@@ -182,6 +183,7 @@ class _Deal:
     ) -> None:
         self.applied: list[bool] = []
         self.waiting: list[Reply] = []
+        self.unblocked: list[str] = []
         self._store = store
         self._moves = [moved(one) for one in transitions]
         self._claim = claim
@@ -196,11 +198,12 @@ class _Deal:
         moves = asked + [undone(reply, self._granted) for reply in back if has_fields(reply)]
         wanted = self._claim.limit - len(self._taken)
         if moves or wanted > 0:
-            applied, waiting, claimed = self._store._call(
+            applied, waiting, claimed, unblocked = self._store._call(
                 "exchange", _exchanged(moves, 1, wanted, self._terms(skip))
             )
             if asked:
                 self.applied, self.waiting = list(map(bool, applied)), waiting
+                self.unblocked = [one.decode(errors="replace") for one in unblocked]
             self._taken |= {key_of(reply): reply for reply in claimed}
         return [fetched_execution(reply) for reply in self._taken.values()]
 

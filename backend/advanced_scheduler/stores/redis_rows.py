@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 
-from ..lifecycle import Transition
+from ..lifecycle import Transition, plain_need
 from ..models import DEFAULT_QUEUE, Schedule, TaskExecution, TaskPriority, Tick
 from .rows import EXECUTION, SCHEDULE, TICK, Codec, Fetched, write
 
@@ -142,6 +142,8 @@ def inserted(row: TaskExecution) -> list[Arg]:
     fields = EXECUTIONS.fields(row)
     if row.blocked_by:
         fields += ("blocked", 1)
+        if (need := plain_need(row)) is not None:
+            fields += ("needs", need)
     keys = sorted(row.blocked_by)
     return [row.execution_id, row.unique_key or "", *listed(keys), len(fields), *fields]
 

@@ -16,6 +16,7 @@ from ..models import TaskExecution, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim
 from .rows import Fetched, write
+from .sql_edges import Rows
 from .sql_executions import SqlExecutions, conditions, fetched, grant
 from .sql_prepared import Prepared, prepared
 from .sql_schema import edges, executions
@@ -30,10 +31,10 @@ class SqlAlone(SqlExecutions):
 
     def _apply(
         self, db: Connection, transitions: Sequence[Transition]
-    ) -> tuple[list[bool], set[str]]:
+    ) -> tuple[list[bool], dict[str, TaskStatus]]:
         """One guarded change after the other: there is no round trip to save."""
         applied: list[bool] = []
-        ended: set[str] = set()
+        ended: dict[str, TaskStatus] = {}
         for move in transitions:
             one = move.execution_id
             columns = {name: write(name, value) for name, value in move.changes.items()}
@@ -46,7 +47,7 @@ class SqlAlone(SqlExecutions):
                 prepared(statements.DELETE_EDGE).run(db, links)
                 prepared(statements.FREE_IF_NO_EDGE).run(db, [{"down": one}])
             if found and move.target in FINAL:
-                ended |= {one, task_key(found[0][0])}
+                ended |= dict.fromkeys((one, task_key(found[0][0])), move.target)
         return applied, ended
 
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
@@ -80,6 +81,9 @@ class SqlAlone(SqlExecutions):
             return [fetched(row) for row in candidates.fetch(db, {**asked, "skip": skip})]
 
         return self._executions.read(fetch)
+
+    def _ask(self, db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
+        return prepared(statement).fetch(db, named)
 
     def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
         if not keys or not _ANY_EDGE.fetch(db, {}):  # 3 us, where to look for each key takes 30

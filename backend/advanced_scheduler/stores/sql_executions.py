@@ -7,18 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..lifecycle import CLAIMABLE, FINAL, Transition
+from ..lifecycle import CLAIMABLE, FINAL, Transition, plain_need
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
 from . import sql_statements as statements
 from .base import Claim, Exchange, Signal
 from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect
+from .sql_edges import Rows, settle
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, Wanted, without_skipped
 from .sql_totals import add_to_totals, prune
@@ -27,7 +30,7 @@ SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
 
 _RUNNING: Final = str(TaskStatus.RUNNING)
-
+_BY_ID: Final = attrgetter("execution_id")
 _UNBLOCKED: Final = {"blocked_by": frozenset[str]()}
 
 _e = executions.c
@@ -127,8 +130,13 @@ class SqlExecutions(SqlDatabase):
         """``apply``, then ``claim``."""
 
         def work(db: Connection) -> Exchange:
-            applied, keys = self._apply(db, transitions)
-            return Exchange(applied, self._claim(db, claim), self._dependents(db, keys))
+            applied, ended = self._apply(db, transitions)
+            unblocked, left = settle(partial(self._ask, db), ended) if ended else ([], [])
+            if unblocked:
+                self._tell(db, Signal.WORK)
+            claimed = self._claim(db, claim)
+            waiting = self._rows_each(db, statements.BY_IDS, "ids", left)
+            return Exchange(applied, claimed, sorted(waiting, key=_BY_ID), unblocked=unblocked)
 
         return self._write(work)
 
@@ -206,10 +214,10 @@ class SqlExecutions(SqlDatabase):
 
     def _apply(
         self, db: Connection, transitions: Sequence[Transition]
-    ) -> tuple[list[bool], set[str]]:
-        """Whether each transition was applied, and the keys of the executions that ended."""
+    ) -> tuple[list[bool], dict[str, TaskStatus]]:
+        """Whether each transition was applied, and the keys of what ended, with how it did."""
         applied = []
-        ended: set[str] = set()
+        ended: dict[str, TaskStatus] = {}
         changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         unblocked: dict[tuple[str, str], None] = {}
         states = _states(db, [one.execution_id for one in transitions])
@@ -222,7 +230,7 @@ class SqlExecutions(SqlDatabase):
                 changes[one] |= {**move.changes, "status": move.target}
                 unblocked |= dict.fromkeys((one, key) for key in move.unblocks)
                 if move.target in FINAL:
-                    ended |= {one, task_key(states[one].task_id)}
+                    ended |= dict.fromkeys((one, task_key(states[one].task_id)), move.target)
         self._save(db, changes)
         if unblocked:
             db.execute(statements.DELETE_EDGE, [{"down": d, "up": u} for d, u in unblocked])
@@ -243,6 +251,10 @@ class SqlExecutions(SqlDatabase):
             batches[tuple(fields)].append({"execution_id": execution_id, **columns})
         for names, batch in batches.items():
             self._dialect.update(db, executions, names, batch)
+
+    def _ask(self, db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
+        """The rows that a statement answers, if it answers rows."""
+        return db.execute(statement, named)
 
     def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
         rows = self._rows_each(db, statements.DEPENDENTS, "keys", keys)
@@ -300,8 +312,8 @@ def insert(dialect: Dialect, db: Connection, rows: Sequence[TaskExecution]) -> l
     """Whether each row was added; False where the id or the unique key is taken."""
     added: list[bool] = []
     for part in _with_ids_of_their_own(rows):
-        blocked = ({"blocked": int(bool(row.blocked_by))} for row in part)
-        dumped = [EXECUTION.dump(row) | flag for row, flag in zip(part, blocked, strict=True)]
+        flags = ({"blocked": int(bool(row.blocked_by)), "needs": plain_need(row)} for row in part)
+        dumped = [EXECUTION.dump(row) | more for row, more in zip(part, flags, strict=True)]
         new = set(dialect.insert(db, executions, dumped))
         added += (row.execution_id in new for row in part)
     links = [

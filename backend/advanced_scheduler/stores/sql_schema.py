@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from ..lifecycle import CLAIMABLE
 from ..models import DEFAULT_QUEUE
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The revision that these tables are; ``migrations/versions`` leads there from any older one."""
 
 READABLE_FROM: Final = "0001"
@@ -81,6 +81,7 @@ executions: Final = sa.Table(
     sa.Column("extras", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("cause", sa.Text),
+    sa.Column("needs", WORD),  # what ``lifecycle.plain_need`` says of a blocked row
 )
 
 edges: Final = sa.Table(

@@ -274,3 +274,17 @@ def test_every_id_is_new_in_a_burst(made: Parts) -> None:
     ids = made.intake.submit(requests)
     assert ids == sorted(set(ids))
     assert sum(made.store.counts().values()) == 10_000
+
+
+def test_what_is_stored_with_all_that_it_waits_for_is_not_looked_at_again(
+    made: Parts, store: FaultyStore
+) -> None:
+    """Nor read: whoever ends the one sees the other, since both came in one step."""
+    for verb in ("get", "find", "apply"):
+        store.fail(verb, times=100)
+    up, down = made.intake.submit([ask(made, "up"), ask(made, "down")])
+    store.calm()
+    assert row_of(made, down).blocked_by == {up}
+    run(made)
+    run(made)
+    assert row_of(made, down).status is COMPLETED

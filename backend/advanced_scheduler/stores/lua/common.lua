@@ -1,11 +1,12 @@
 -- What all scripts share; it is put before each of them, after these lines of redis_client.py:
---   FINAL, CLAIMABLE  sets of statuses; RUNNING  a status; TASK  what begins the key of a task;
---   DEFAULT  a queue
+--   FINAL, CLAIMABLE  sets of statuses; MEETS  by the status of an end: a set of the needs that it
+--   meets; RUNNING  a status; TASK  what begins the key of a task; DEFAULT  a queue
 -- KEYS[1]  "{prefix}:", with which every key begins: its braces keep all keys in one slot
 -- ARGV[1]  what the scripts call ARGV: texts, with a NUL after each. One long argument costs the
 --          client a fraction of many short ones; so do rows that are answered in one piece.
 --
--- x:<id>              hash, an execution: its fields; blocked=1 while something blocks it
+-- x:<id>              hash, an execution: its fields; blocked=1 while something blocks it, and then
+--                     needs, what `lifecycle.plain_need` says, if it says something
 -- blockers:<id>       set, the keys that block an execution
 -- waiters:<key>       set, the executions that a key blocks
 -- lane:<priority>     sorted set by due time, what may be claimed then

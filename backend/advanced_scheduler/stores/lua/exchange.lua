@@ -2,20 +2,20 @@
 -- ARGV     how many transitions, and for each
 --            id, fence or '', sources as ",status,status,",
 --            fields and values to set, fields to delete, keys that block it no more
---          1 to be told who waits for what has ended, else 0
+--          1 to settle what waits for what has ended, else 0
 --          how many executions to claim, the time now,
 --          for each claimed row: fields and values to set, fields to delete, fields and numbers
 --            to add,
 --          task ids to exclude, execution ids to skip, 1 and queues to serve or 0 and none for
 --            all (lists: their length first)
--- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before}; rows are
---          in one piece each, see `packed`
+-- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before, ids that
+--          are unblocked}; rows are in one piece each, see `packed`
 --          A claimed row without fields was damaged and left as it is.
-local ended, known = {}, {} -- waiters:<key> of what has ended, each once
+local ended, known = {}, {} -- the keys of what has ended, each once, and how it did
 
-local function note_end(key)
-  if not known[key] then ended[#ended + 1] = P .. 'waiters:' .. key end
-  known[key] = true
+local function note_end(key, status)
+  if not known[key] then ended[#ended + 1] = key end
+  known[key] = status
 end
 
 local function free(id, row, keys)
@@ -45,8 +45,8 @@ local function apply()
   if #keys > 0 and row.blocked then free(id, row, keys) end
   place(id, row, true)
   if FINAL[row.status] then
-    note_end(id)
-    note_end(TASK .. row.task_id)
+    note_end(id, row.status)
+    note_end(TASK .. row.task_id, row.status)
   end
   return 1
 end
@@ -54,15 +54,43 @@ end
 local applied = {}
 for at = 1, tonumber(arg()) do applied[at] = apply() end
 
-local waiting, met, tell = {}, {}, arg() == '1'
+-- Take a key off an execution whose need its end meets; false if somebody has to look at it.
+local function settle(id, key)
+  local blockers = P .. 'blockers:' .. id
+  if not MEETS[known[key]][redis.pcall('HGET', P .. 'x:' .. id, 'needs')] then return false end
+  if call('SCARD', blockers) == 1 then
+    local row = state(id)
+    if not row then return false end
+    place(id, row, false)
+    call('HDEL', P .. 'x:' .. id, 'blocked', 'needs', 'wait_until')
+    row.blocked, row.wait_until = nil, nil
+    place(id, row, true)
+  end
+  call('SREM', blockers, key)
+  call('SREM', P .. 'waiters:' .. key, id)
+  return true
+end
+
+local waiting, unblocked, met, tell = {}, {}, {}, arg() == '1'
+local function look(id, key)
+  local list = unblocked
+  if not tell or not settle(id, key) then
+    mark('suspects', id, 0)
+    list = waiting
+  end
+  met[list] = met[list] or {}
+  if not met[list][id] then list[#list + 1] = id end
+  met[list][id] = true
+end
+
 for from = 1, #ended, 5000 do
-  local to = math.min(from + 4999, #ended)
-  local anybody = call('EXISTS', unpack(ended, from, to)) > 0 -- in most cases nobody
-  for at = from, anybody and to or 0 do
-    for _, id in ipairs(call('SMEMBERS', ended[at])) do
-      mark('suspects', id, 0)
-      if tell and not met[id] then waiting[#waiting + 1] = id end
-      met[id] = true
+  local names = {}
+  for at = from, math.min(from + 4999, #ended) do
+    names[#names + 1] = P .. 'waiters:' .. ended[at]
+  end
+  if call('EXISTS', unpack(names)) > 0 then -- in most cases nobody waits
+    for at, name in ipairs(names) do
+      for _, id in ipairs(call('SMEMBERS', name)) do look(id, ended[from + at - 1]) end
     end
   end
 end
@@ -154,5 +182,5 @@ for priority = 0, 4 do
   end
 end
 flush()
-for at, id in ipairs(waiting) do waiting[at] = read(id) end
-return { applied, waiting, claimed }
+for at, id in ipairs(waiting) do waiting[at] = tell and read(id) end
+return { applied, waiting, claimed, unblocked }
