@@ -22,6 +22,7 @@ SMALL = {
     "ours_interval.py": (2,),
     "ours_lateness.py": (100, 1),
     "ours_live.py": ("memory://", 20, 10),
+    "ours_locks.py": ("sqlite:///{folder}/jobs.db", "-", 20, 5, 1),
     "ours_pick_up.py": ("memory://", 5),
     "ours_schedules.py": ("memory://", 20, 0.1, 0.1),
     "ours_timestamps.py": (5,),
@@ -52,12 +53,12 @@ def test_a_program_says_figures(program: str, tmp_path: Path) -> None:
 
 def test_locked_executions_are_counted_with_their_round_trips(redis_url: str) -> None:
     figures = ours("ours_locks.py", "memory://", redis_url, 20, 5, 1)
-    assert figures["round_trips"] >= 2
+    assert figures["round_trips"] > 0
 
 
 def test_every_program_of_ours_is_tried() -> None:
     known = {path.name for path in PROGRAMS.glob("ours_*.py")}
-    assert known - SMALL.keys() == {"ours_locks.py", "ours_node.py"}
+    assert known - SMALL.keys() == {"ours_node.py"}
 
 
 def test_a_line_says_whether_its_goal_was_reached(lines: list[Line]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import LockStore
+from advanced_scheduler.stores.sql import SqlStore
 
 from .conftest import BACKENDS, NewUrl
 from .rows import DAY, MINUTE, NOW, SECOND
@@ -102,3 +104,55 @@ def test_eight_threads_get_different_fences(locks: LockStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         fences = [fence for part in pool.map(work, range(8)) for fence in part]
     assert sorted(fences) == list(range(1, 41))
+
+
+def test_an_exchange_answers_to_each_what_its_verb_would(locks: LockStore) -> None:
+    until = NOW + MINUTE
+    for key in ("held", "lost"):
+        assert locks.acquire_lock(key, "a", NOW, until) == 1
+    locks.release_lock("lost", "a", NOW)
+    given = [("held", "a"), ("lost", "a"), ("never", "a"), ("held", "a")]
+    wanted = [("held", "b", until), ("held", "c", until), ("new", "b", until), ("new", "b", until)]
+    freed, fences = locks.exchange_locks(given, wanted, NOW)
+    assert list(freed) == [True, False, False, False]
+    assert list(fences) == [2, None, 1, 1]
+    assert not locks.release_lock("held", "c", NOW)
+    assert locks.release_lock("held", "b", NOW)
+    assert locks.lock_until("new", NOW) == until
+    assert locks.lock_fence("never") == 0
+
+
+def test_an_exchange_of_nothing_is_nothing(locks: LockStore) -> None:
+    assert locks.exchange_locks([], [], NOW) == ([], [])
+
+
+def test_fifty_locks_are_one_transaction(locks: LockStore) -> None:
+    assert isinstance(locks, SqlStore)
+    begun: list[str] = []
+
+    @sa.event.listens_for(locks._engine, "before_cursor_execute")
+    def note(*call: Any) -> None:
+        begun.extend([call[2]] if call[2].startswith("BEGIN") else [])
+
+    keys = [f"k{n}" for n in range(50)]
+    wanted = [(key, "a", NOW + MINUTE) for key in keys]
+    assert list(locks.exchange_locks([], wanted, NOW)[1]) == [1] * 50
+    assert list(locks.exchange_locks([(key, "a") for key in keys], wanted, NOW)[1]) == [2] * 50
+    assert len(begun) == 2
+
+
+def test_exchanges_that_meet_in_opposite_order_both_come_through(locks: LockStore) -> None:
+    keys = [f"k{n:02}" for n in range(40)]
+
+    def work(node: str, order: list[str]) -> list[str]:
+        ours: list[str] = []
+        for _ in range(5):
+            wanted = [(key, node, NOW + MINUTE) for key in order]
+            given = [(key, node) for key in ours]
+            _, fences = locks.exchange_locks(given, wanted, NOW)
+            ours = [key for key, fence in zip(order, fences, strict=True) if fence is not None]
+        return ours
+
+    with ThreadPoolExecutor(2) as pool:
+        there, back = pool.submit(work, "a", keys), pool.submit(work, "b", keys[::-1])
+        assert sorted(there.result() + back.result()) == keys

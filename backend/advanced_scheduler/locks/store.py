@@ -22,10 +22,11 @@ class StoreLocks:
         self._store = store
 
     def exchange(self, given: Sequence[Holding], wanted: Sequence[Wish]) -> Answers:
-        """See ``Backend.exchange``."""
+        """See ``Backend.exchange``; one transaction for all."""
         with _answering():
-            freed = [self._store.release_lock(*one, self.clock.now()) for one in given]
-            return Answers(freed, [self._acquire(*one) for one in wanted])
+            now = self.clock.now()
+            wishes = [(key, token, now + timedelta(seconds=ttl)) for key, token, ttl in wanted]
+            return Answers(*self._store.exchange_locks(given, wishes, now))
 
     def extend(self, wanted: Sequence[Wish]) -> list[bool | None]:
         """See ``Backend.extend``."""
@@ -54,10 +55,6 @@ class StoreLocks:
 
     def close(self) -> None:
         """The store belongs to whoever opened it."""
-
-    def _acquire(self, task_id: str, token: str, timeout: float) -> int | None:
-        now = self.clock.now()
-        return self._store.acquire_lock(task_id, token, now, now + timedelta(seconds=timeout))
 
     def _extend(self, task_id: str, token: str, timeout: float) -> bool:
         with _answering():

@@ -265,6 +265,18 @@ class ScheduleStore(Protocol):
 class LockStore(Protocol):
     """Locks with fencing, on stores that several processes share."""
 
+    def exchange_locks(
+        self,
+        given: Sequence[tuple[str, str]],
+        wanted: Sequence[tuple[str, str, datetime]],
+        now: datetime,
+    ) -> tuple[Sequence[bool], Sequence[int | None]]:
+        """Release the given (key, token), then acquire the wanted (key, token, until), in one step.
+
+        What the two verbs below would answer to each.
+        """
+        ...
+
     def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
         """The fence (it grows with every grant of the key, for ever), or None if held."""
         ...

@@ -75,6 +75,16 @@ class SharedStore(MemoryStore):
         """The true time, or None."""
         return self._clock.now() if self._tells_time else None
 
+    def exchange_locks(
+        self,
+        given: Sequence[tuple[str, str]],
+        wanted: Sequence[tuple[str, str, datetime]],
+        now: datetime,
+    ) -> tuple[list[bool], list[int | None]]:
+        """Release the given, then acquire the wanted."""
+        freed = [self.release_lock(key, token, now) for key, token in given]
+        return freed, [self.acquire_lock(key, token, now, until) for key, token, until in wanted]
+
     def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
         """The fence, or None if another token holds the lock."""
         held = self.holding(key)

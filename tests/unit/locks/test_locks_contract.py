@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,12 +43,17 @@ class Stammering(SqlStore):
 
     mute = True
 
-    def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
-        fence = super().acquire_lock(key, token, now, until)
+    def exchange_locks(
+        self,
+        given: Sequence[tuple[str, str]],
+        wanted: Sequence[tuple[str, str, datetime]],
+        now: datetime,
+    ) -> tuple[list[bool], list[int | None]]:
+        answers = super().exchange_locks(given, wanted, now)
         if self.mute:
             self.mute = False
             raise StoreUnavailable("the commit went unanswered")
-        return fence
+        return answers
 
 
 @pytest.fixture
