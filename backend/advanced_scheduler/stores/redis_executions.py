@@ -19,7 +19,8 @@ from .redis_rows import (
     Arg,
     Reply,
     changed,
-    fetched_execution,
+    exchanged,
+    fetched,
     has_fields,
     inserted,
     key_of,
@@ -46,7 +47,7 @@ class RedisExecutions(RedisClient):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._executions = Reader("execution", EXECUTIONS.codec, self._clock)
+        self._executions = Reader("execution", EXECUTIONS, self._clock)
 
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
         """Insert; False where the id or the unique key is taken.
@@ -114,7 +115,8 @@ class RedisExecutions(RedisClient):
         """Apply what fits, in order."""
         if not transitions:
             return []
-        applied, *_ = self._call("exchange", _exchanged(map(moved, transitions), 0))
+        args = [*exchanged(map(moved, transitions)), *_NO_CLAIM]
+        applied, *_ = self._call("exchange", args)
         return [bool(one) for one in applied]
 
     def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
@@ -122,7 +124,7 @@ class RedisExecutions(RedisClient):
         deal = _Deal(self, transitions, claim)
         rows = self._executions.read(deal.fetch)
         claimed = [row.with_changes(_granted(row, claim)) for row in rows]
-        waiting = self._executions.decode([fetched_execution(reply) for reply in deal.waiting])
+        waiting = self._executions.decode([fetched(reply) for reply in deal.waiting])
         waiting = sorted(waiting, key=_BY_ID)
         return Exchange(deal.applied, claimed, waiting, unblocked=sorted(deal.unblocked))
 
@@ -168,11 +170,11 @@ class RedisExecutions(RedisClient):
 
     def _rows(self, script: str, args: Sequence[Arg]) -> list[TaskExecution]:
         replies = self._call(script, args)
-        return self._executions.decode([fetched_execution(reply) for reply in replies])
+        return self._executions.decode([fetched(reply) for reply in replies])
 
     def _read(self, ask: Callable[[list[str]], Sequence[Reply]]) -> list[TaskExecution]:
         """The readable rows of an answer; unreadable ones do not count against its limit."""
-        return self._executions.read(lambda skip: [fetched_execution(one) for one in ask(skip)])
+        return self._executions.read(lambda skip: [fetched(one) for one in ask(skip)])
 
 
 class _Deal:
@@ -199,34 +201,28 @@ class _Deal:
         wanted = self._claim.limit - len(self._taken)
         if moves or wanted > 0:
             applied, waiting, claimed, unblocked = self._store._call(
-                "exchange", _exchanged(moves, 1, wanted, self._terms(skip))
+                "exchange", [*exchanged(moves), 1, wanted, *self._terms(skip)]
             )
             if asked:
                 self.applied, self.waiting = list(map(bool, applied)), waiting
                 self.unblocked = [one.decode(errors="replace") for one in unblocked]
             self._taken |= {key_of(reply): reply for reply in claimed}
-        return [fetched_execution(reply) for reply in self._taken.values()]
+        return [fetched(reply) for reply in self._taken.values()]
 
     def _terms(self, skip: list[str]) -> list[Arg]:
         growth = {name: value for name, value in self._granted.items() if type(value) is int}
         plain = {name: value for name, value in self._granted.items() if name not in growth}
-        grown = (part for pair in growth.items() for part in pair)
+        names, values, gone = changed(plain)
+        grant = listed(part for pair in zip(names, values, strict=True) for part in pair)
+        grown = listed(part for pair in growth.items() for part in pair)
         exclude = sorted(self._claim.exclude)
-        now = micros(self._claim.now)
-        terms = [now, *changed(plain), *listed(grown), *listed(exclude), *listed(skip)]
-        return [*terms, int(self._claim.queues is not None), *listed(self._claim.queues or ())]
+        terms = [micros(self._claim.now), *grant, *listed(gone), *grown]
+        terms += [*listed(exclude), *listed(skip), int(self._claim.queues is not None)]
+        return [*terms, *listed(self._claim.queues or ())]
 
 
-_NO_TERMS: Final = (0, 0, 0, 0, 0, 0, 0)
-
-
-def _exchanged(
-    moves: Iterable[list[Arg]], tell: int, limit: int = 0, terms: Sequence[Arg] = _NO_TERMS
-) -> list[Arg]:
-    """What ``exchange.lua`` takes."""
-    all_moves = list(moves)
-    parts = [part for move in all_moves for part in move]
-    return [len(all_moves), *parts, tell, limit, *terms]
+_NO_CLAIM: Final = (0,) * 9
+"""To be told of nobody who waits, to claim none, and the terms of that."""
 
 
 def _granted(row: TaskExecution, claim: Claim) -> Mapping[str, Any]:

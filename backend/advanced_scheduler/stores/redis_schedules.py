@@ -11,7 +11,7 @@ from ..models import Schedule, ScheduleFilter, TaskStatus, Tick, TickOutcome, To
 from .base import VERSIONS_KEPT, Firing, name_taken
 from .redis_client import EVERYTHING, RedisClient
 from .redis_executions import PAGE, chunks
-from .redis_rows import SCHEDULES, TICKS, Arg, Reply, inserted, listed, optional
+from .redis_rows import SCHEDULES, TICKS, Arg, Reply, fetched, inserted, listed, optional
 from .rows import Reader, micros, nearest
 
 FIRINGS: Final = 100
@@ -23,9 +23,9 @@ class RedisSchedules(RedisClient):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._schedules = Reader("schedule", SCHEDULES.codec, self._clock)
-        self._versions = Reader("version of schedule", SCHEDULES.codec, self._clock)
-        self._ticks = Reader("tick of schedule", TICKS.codec, self._clock)
+        self._schedules = Reader("schedule", SCHEDULES, self._clock)
+        self._versions = Reader("version of schedule", SCHEDULES, self._clock)
+        self._ticks = Reader("tick of schedule", TICKS, self._clock)
 
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected; keep each version."""
@@ -48,7 +48,7 @@ class RedisSchedules(RedisClient):
         else:
             wanted = sorted(set(ids))
         replies = (self._call("rows", ["s:", *some]) for some in chunks(wanted, PAGE))
-        return self._schedules.decode([SCHEDULES.fetched(one) for part in replies for one in part])
+        return self._schedules.decode([fetched(one) for part in replies for one in part])
 
     def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
         """The schedules that fit, by id."""
@@ -64,7 +64,7 @@ class RedisSchedules(RedisClient):
     def versions(self, schedule_id: str) -> list[Schedule]:
         """The latest versions of a schedule that is there, the oldest first."""
         found = self._call("versions", [schedule_id])
-        return self._versions.decode([SCHEDULES.fetched(reply) for reply in found])
+        return self._versions.decode([fetched(reply) for reply in found])
 
     def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
         """How its ended executions ended, also those that were pruned."""
@@ -125,10 +125,10 @@ class RedisSchedules(RedisClient):
     ) -> list[Tick]:
         """The ledger from ``start`` up to, without, ``end``, by instant."""
         found = self._call("ticks", [schedule_id, micros(start), micros(end), limit])
-        return self._ticks.decode([TICKS.fetched(reply) for reply in found])
+        return self._ticks.decode([fetched(reply) for reply in found])
 
     def _load(self, ask: Callable[[list[str]], Sequence[Reply]]) -> list[Schedule]:
-        return self._schedules.read(lambda skip: [SCHEDULES.fetched(reply) for reply in ask(skip)])
+        return self._schedules.read(lambda skip: [fetched(reply) for reply in ask(skip)])
 
 
 def _micros(time: datetime | None) -> Arg:

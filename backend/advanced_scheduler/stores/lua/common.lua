@@ -138,26 +138,31 @@ local STATE = {
   'status', 'priority', 'task_id', 'fence', 'scheduled_time', 'due_time', 'lease_until',
   'completed_time', 'wait_until', 'blocked', 'unique_key', 'node', 'queue', 'rank',
 }
-local NEEDED = { 'status', 'priority', 'task_id', 'fence', 'scheduled_time' }
-local NUMBERS = { 'scheduled_time', 'due_time', 'lease_until', 'completed_time', 'wait_until' }
+
+local function is_number(text)
+  if not text then return true end
+  local number = tonumber(text)
+  return number and number == number
+end
 
 -- Whether nothing that the indexes need is damaged.
 local function sound(row)
-  for _, name in ipairs(NEEDED) do
-    if not row[name] then return false end
-  end
-  for _, name in ipairs(NUMBERS) do
-    local number = tonumber(row[name] or 0)
-    if not number or number ~= number then return false end
-  end
-  return not row.rank or string.find(row.rank, '^%-?%d+$') ~= nil
+  return row.status and row.priority and row.task_id and row.fence and row.scheduled_time
+    and is_number(row.scheduled_time) and is_number(row.due_time) and is_number(row.lease_until)
+    and is_number(row.completed_time) and is_number(row.wait_until)
+    and (not row.rank or string.find(row.rank, '^%-?%d+$') ~= nil)
 end
 
+-- Those fields by name, false for each that it lacks; nil if it is damaged.
 local function state(id)
   local values = redis.pcall('HMGET', P .. 'x:' .. id, unpack(STATE))
   if values.err then return nil end
-  local row = {}
-  for at, name in ipairs(STATE) do row[name] = values[at] end
+  local row = { -- at once: a table that grows field by field is made anew five times
+    status = values[1], priority = values[2], task_id = values[3], fence = values[4],
+    scheduled_time = values[5], due_time = values[6], lease_until = values[7],
+    completed_time = values[8], wait_until = values[9], blocked = values[10],
+    unique_key = values[11], node = values[12], queue = values[13], rank = values[14],
+  }
   return sound(row) and row or nil
 end
 

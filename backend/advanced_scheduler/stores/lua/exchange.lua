@@ -1,7 +1,8 @@
 -- Apply transitions, then claim executions: the verbs apply, claim and exchange.
--- ARGV     how many transitions, and for each
---            id, fence or '', sources as ",status,status,",
---            fields and values to set, fields to delete, keys that block it no more
+-- ARGV     how many shapes of transitions, and for each
+--            sources, target, fields to set, fields to delete
+--          how many transitions, and for each
+--            number of its shape, id, fence or '', values to set, keys that block it no more
 --          1 to settle what waits for what has ended, else 0
 --          how many executions to claim, the time now,
 --          for each claimed row: fields and values to set, fields to delete, fields and numbers
@@ -27,11 +28,21 @@ local function free(id, row, keys)
   end
 end
 
+local shapes = {}
+for at = 1, tonumber(arg()) do
+  shapes[at] = { sources = set(args()), target = arg(), names = args(), dropped = args() }
+end
+
 local function apply()
-  local id, fence, sources = arg(), arg(), arg()
-  local changes, dropped, keys = args(), args(), args()
+  local shape, id, fence = shapes[tonumber(arg())], arg(), arg()
+  local changes, dropped = { 'status', shape.target }, shape.dropped
+  for at, name in ipairs(shape.names) do
+    changes[2 * at + 1] = name
+    changes[2 * at + 2] = arg()
+  end
+  local keys = args()
   local row = state(id)
-  if not row or not string.find(sources, ',' .. row.status .. ',', 1, true) then return 0 end
+  if not row or not shape.sources[row.status] then return 0 end
   if fence ~= '' and fence ~= row.fence then return 0 end
   local key, hash = row.unique_key, P .. 'x:' .. id
   place(id, row, false)
@@ -115,11 +126,12 @@ local function is_claimable(row)
   return row and CLAIMABLE[row.status] and not row.blocked
 end
 
+local granted = #grant
 local function claim(id, row)
-  local hash, changes, gone = P .. 'x:' .. id, { unpack(grant) }, {}
+  local hash, changes, gone = P .. 'x:' .. id, grant, {}
   for at = 1, #growth, 2 do
-    changes[#changes + 1] = growth[at]
-    changes[#changes + 1] = string.format('%.0f', row[growth[at]] + growth[at + 1])
+    changes[granted + at] = growth[at]
+    changes[granted + at + 1] = string.format('%.0f', row[growth[at]] + growth[at + 1])
   end
   for _, name in ipairs(dropped) do
     if row[name] then gone[#gone + 1] = name end
