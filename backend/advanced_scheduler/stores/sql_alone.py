@@ -43,9 +43,9 @@ class SqlAlone(SqlExecutions):
             found = change.fetch(db, named)
             applied.append(bool(found))
             if found and move.unblocks:
-                links = [{"down": one, "up": key} for key in move.unblocks]
-                prepared(statements.DELETE_EDGE).run(db, links)
-                prepared(statements.FREE_IF_NO_EDGE).run(db, [{"down": one}])
+                for key in move.unblocks:
+                    prepared(statements.DELETE_EDGE).run(db, {"down": one, "up": key})
+                prepared(statements.FREE_IF_NO_EDGE).run(db, {"down": one})
             if found and move.target in FINAL:
                 ended |= dict.fromkeys((one, task_key(found[0][0])), move.target)
         return applied, ended
@@ -63,7 +63,7 @@ class SqlAlone(SqlExecutions):
                 break
         if rows:
             ids = [row.execution_id for row in rows]
-            prepared(statements.CLAIM).run(db, [{**grant(claim), "ids": ids}])
+            prepared(statements.CLAIM).run(db, {**grant(claim), "ids": ids})
         return [
             row.with_changes(
                 claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)

@@ -39,14 +39,11 @@ class Prepared:
         cursor.execute(self._text, self._filled(given))
         return list(cursor.fetchall())
 
-    def run(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Whether the statement, run for each of ``rows`` in turn, changed anything."""
+    def run(self, db: Connection, given: Mapping[str, Any]) -> bool:
+        """Whether the statement changed anything."""
         cursor = db.connection.cursor()
-        changed = []
-        for row in rows:
-            cursor.execute(self._text, self._filled(row))
-            changed.append(cursor.rowcount > 0)
-        return changed
+        cursor.execute(self._text, self._filled(given))
+        return bool(cursor.rowcount > 0)
 
     def _filled(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self._constants and not self._lists:

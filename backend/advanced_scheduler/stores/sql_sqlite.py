@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -29,6 +29,7 @@ FORK_SECONDS: Final = 5.0
 _OLDEST: Final = (3, 35)  # the first with RETURNING
 _BUSY_CODES: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 _SYNCHRONOUS: Final = ("full", "normal")
+_INSERTS_KEPT: Final = 128  # as many statements as the driver keeps
 _PAUSE_SECONDS: Final = 0.01
 _PAUSE: Final = threading.Event()  # never set
 _clock: Final = SystemClock()
@@ -158,20 +159,23 @@ class SqliteDialect:
         return main.is_file() and self._path.exists() and main.samefile(self._path)
 
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
-        """Add the rows that meet no other."""
-        if not rows:
-            return []
-        key, names = next(iter(table.c)).name, tuple(rows[0])
-        added = _insert(table, names).run(db, rows)
-        return [row[key] for row, new in zip(rows, added, strict=True) if new]
+        """Add the rows that meet no other; naming no column that is NULL takes half the time."""
+        key = next(iter(table.c)).name
+        added = []
+        for row in rows:
+            given = {name: value for name, value in row.items() if value is not None}
+            if _insert(table, tuple(given)).run(db, given):
+                added.append(row[key])
+        return added
 
     def update(
         self, db: Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
         """One statement that is run for each row: there is no round trip to save."""
         key = next(iter(table.c)).name
-        given = [{f"new_{name}": row[name] for name in (key, *names)} for row in rows]
-        _update(table, names).run(db, given)
+        update = _update(table, names)
+        for row in rows:
+            update.run(db, {f"new_{name}": row[name] for name in (key, *names)})
 
     def _found(self) -> tuple[int, int] | None:
         """Device and number of the file that bears the name now."""
@@ -182,7 +186,7 @@ class SqliteDialect:
         return found.st_dev, found.st_ino
 
 
-@cache
+@lru_cache(_INSERTS_KEPT)
 def _insert(table: sa.Table, names: tuple[str, ...]) -> Prepared:
     return Prepared(insert(table).on_conflict_do_nothing(), names)
 

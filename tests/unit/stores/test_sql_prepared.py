@@ -38,4 +38,4 @@ def test_constants_are_kept(db: sa.Connection) -> None:
 
 def test_it_says_which_rows_were_changed(db: sa.Connection) -> None:
     delete = Prepared(sa.delete(NUMBERS).where(n == sa.bindparam("one")))
-    assert delete.run(db, [{"one": 1}, {"one": 1}, {"one": 2}]) == [True, False, True]
+    assert [delete.run(db, {"one": one}) for one in (1, 1, 2)] == [True, False, True]
