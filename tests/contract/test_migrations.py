@@ -24,7 +24,7 @@ from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, sche
 from tests.contract.rows import MINUTE, NOW, by, execution, firing, ids, one, schedule
 from tests.contract.sites import Site, new_engine, rows
 
-RELEASES: Final = ("0001", "0002")
+RELEASES: Final = ("0001", "0002", "0003")
 """Revisions that users have."""
 
 UNREAD_INDEX: Final = "ignore:.*expression-based index:Warning"
