@@ -57,6 +57,7 @@ class AsyncCalls:
 
     schedule_cron_task = _twin(AdvancedTaskScheduler.schedule_cron_task)
     create_schedule = _twin(AdvancedTaskScheduler.create_schedule)
+    create_schedules = _twin(AdvancedTaskScheduler.create_schedules)
     update_schedule = _twin(AdvancedTaskScheduler.update_schedule)
     schedule_versions = _twin(AdvancedTaskScheduler.schedule_versions)
     rollback_schedule = _twin(AdvancedTaskScheduler.rollback_schedule)

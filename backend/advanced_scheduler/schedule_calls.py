@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, Unpack
 
 from .engine.commands import Commands
+from .engine.new_schedules import Edit, New
 from .engine.parked import parked
 from .engine.parts import Parts
 from .engine.schedule_fields import Policies
 from .engine.schedule_report import state_of, statistics, status_of_schedule
-from .engine.schedules import Edit, Schedules
+from .engine.schedules import Schedules
 from .errors import InvalidArguments
 from .faults import is_storable
 from .models import (
@@ -93,17 +94,29 @@ class ScheduleCalls:
         do not fit, a trigger that never fires; ``ScheduleExists`` for another schedule of this
         id or ``name``, unless told to ``replace`` it (its next version).
         """
-        known = self._commands.task_of(task)
-        wanted = Edit(
-            trigger=as_trigger(trigger),
+        new = self._new(
+            task,
+            trigger,
             args=args,
-            kwargs=kwargs or {},
+            kwargs=kwargs,
             name=name,
-            policies={**policies},
+            schedule_id=schedule_id,
             changelog=changelog,
+            **policies,
         )
-        made = self._schedules.add(known, wanted, schedule_id=schedule_id, replacing=replace)
-        return made.schedule_id
+        return self._schedules.add(new, replacing=replace).schedule_id
+
+    def create_schedules(self, wanted: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Make many schedules, all or none, in one write; answers their ids in order.
+
+        Each is a dict of what ``create_schedule`` takes: ``task``, ``trigger``, and by choice the
+        other keywords, but for ``replace``. One that is there already stays, as it does there.
+        Raises what ``create_schedule`` does, before anything is stored. Redis takes 1,000 of them
+        in one step, and more in several: then a failure may leave the first ones, and to say all
+        of them again adds the others.
+        """
+        new = [self._new(**_wanted(said)) for said in wanted]
+        return [made.schedule_id for made in self._schedules.add_all(new)]
 
     def update_schedule(
         self,
@@ -289,5 +302,37 @@ class ScheduleCalls:
         parts = self._parts
         return parked(parts.store, parts.registry, parts.ticker.parked)
 
+    def _new(
+        self,
+        task: str | Callable[..., Any],
+        trigger: Any,
+        *,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        schedule_id: str | None = None,
+        changelog: str | None = None,
+        **policies: Any,
+    ) -> New:
+        known = self._commands.task_of(task)
+        said = Edit(
+            trigger=as_trigger(trigger),
+            args=args,
+            kwargs=kwargs or {},
+            name=name,
+            policies=policies,
+            changelog=changelog,
+        )
+        return New(known, said, schedule_id)
+
     def _trigger_of(self, schedule: Schedule) -> Trigger:
         return trigger_from_json(schedule.trigger)
+
+
+def _wanted(said: object) -> Mapping[str, Any]:
+    if isinstance(said, Mapping) and {"task", "trigger"} <= said.keys():
+        return said
+    raise InvalidArguments(
+        f"{reprlib.repr(said)} is no schedule to make: give a dict with 'task', 'trigger' and what "
+        "else create_schedule takes"
+    )

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from advanced_scheduler.errors import ScheduleExists
 from advanced_scheduler.models import (
     ExecutionFilter,
     MisfirePolicy,
@@ -86,6 +89,48 @@ def test_removing_a_schedule_leaves_its_ticks(store: Store) -> None:
     assert not store.remove("s")
     assert store.schedules() == []
     assert store.ticks("s", NOW, NOW + DAY) == [tick()]
+
+
+def test_many_are_inserted_all_or_none(store: Store) -> None:
+    first, second = schedule("a", name="first"), schedule("b", next_fire_time=NOW - MINUTE)
+    assert store.add_schedules([first, second, schedule("c", paused=True)])
+    assert store.schedules(["a", "b"]) == [first, second]
+    assert names(store.due(NOW, 10)) == ["b", "a"]
+    assert store.versions("a") == [first]
+
+    assert not store.add_schedules([schedule("d"), schedule("b", version=2)])
+    for taken in ([schedule("d"), schedule("e", name="first")], twins("d", "e", name="same")):
+        with pytest.raises(ScheduleExists, match=r"the name '(first|same)' belongs to schedule"):
+            store.add_schedules(taken)
+    assert names(store.schedules()) == ["a", "b", "c"]
+    assert store.versions("d") == []
+
+
+def twins(*ids: str, **fields: Any) -> list[Schedule]:
+    """Schedules that differ in nothing but their ids."""
+    return [schedule(one, **fields) for one in ids]
+
+
+def test_more_than_fit_into_one_statement_are_inserted(store: Store) -> None:
+    many = twins(*(f"{number:04}" for number in range(1200)))
+
+    assert store.add_schedules(many)
+    assert store.schedules() == many
+    assert store.add_schedules([])
+
+
+def test_the_last_tick_of_each_schedule_within_a_time(store: Store) -> None:
+    for one in ("a", "b"):
+        store.put(schedule(one), expected=None)
+    for number in range(3):
+        assert store.fire([firing("a", NOW + number * MINUTE)]) == [True]
+    store.remove("a")  # its ticks stay
+
+    last = store.last_ticks(["a", "b", "c"], NOW, NOW + 2 * MINUTE)
+    assert last == {"a": NOW + MINUTE}
+    assert store.last_ticks(["a"], NOW + 2 * MINUTE, NOW + DAY) == {"a": NOW + 2 * MINUTE}
+    assert store.last_ticks(["a"], NOW + 3 * MINUTE, NOW + DAY) == {}
+    assert store.last_ticks([], NOW, NOW + DAY) == {}
 
 
 def test_due_are_the_earliest_schedules_that_are_not_paused(store: Store) -> None:

@@ -68,6 +68,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
                 *("*changelog", "policies"),
             ],
         ),
+        ("create_schedules", ["wanted"]),
         (
             "update_schedule",
             [

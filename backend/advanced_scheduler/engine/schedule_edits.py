@@ -25,14 +25,25 @@ def with_trigger(seen: Schedule, trigger: Trigger, now: datetime) -> Schedule:
     """
     if seen.trigger and same_trigger(seen.trigger, trigger.to_json()):
         return seen
+    return replace(seen, **beginning(trigger, seen.last_fire_time, now))
+
+
+def beginning(trigger: Trigger, last: datetime | None, now: datetime) -> dict[str, Any]:
+    """The fields of a schedule whose trigger counts from now on, after ``last``.
+
+    Raises ``InvalidTrigger`` for one that never fires.
+    """
     begun = trigger.starting(now)
     event = begun.event_name if isinstance(begun, EventTrigger) else None
-    first = _first(begun, seen.last_fire_time, now)
+    first = _first(begun, last, now)
     if first is None and event is None:
         raise InvalidTrigger(f"{trigger!r} never fires from now on")
-    return replace(
-        seen, trigger=begun.to_json(), event=event, next_fire_time=first, ledger_from=first
-    )
+    return {
+        "trigger": begun.to_json(),
+        "event": event,
+        "next_fire_time": first,
+        "ledger_from": first,
+    }
 
 
 def seeded(trigger: Trigger, schedule_id: str) -> Trigger:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from ..errors import (
     InvalidTrigger,
@@ -16,13 +15,13 @@ from ..errors import (
 )
 from ..faults import is_storable
 from ..models import DEFINITION, Schedule, ScheduleFilter
-from ..registry import RegisteredTask
 from ..stores.base import Firing, Signal
 from ..triggers import EventTrigger, Trigger, trigger_from_json
+from .new_schedules import Asked, Edit, New, NewSchedules
 from .options import plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
-from .schedule_edits import INSTANT, id_of, is_same, not_run, revived, seeded, shifted, with_trigger
+from .schedule_edits import INSTANT, is_same, not_run, revived, shifted, with_trigger
 from .schedule_fields import (
     checked_call,
     checked_changelog,
@@ -37,24 +36,12 @@ SAID: Final = "said by the application"
 """The changelog of a version that ``create_schedule`` made; the first one is such, too."""
 POLICIES_SAID: Final = f"policies {SAID}"
 
-_AHEAD: Final = timedelta(days=1)  # a clock may be wrong by a lot
-_MOST_AHEAD: Final = 100_000  # instants: more than a day has seconds
 
+class _News(NamedTuple):
+    """An edit that makes a schedule what the application says now."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """What is to be different; None leaves a thing as it is.
-
-    ``trigger`` is another one, or arguments of the present one to change.
-    """
-
-    trigger: Trigger | Mapping[str, Any] | None = None
-    args: Sequence[Any] | None = None
-    kwargs: Mapping[str, Any] | None = None
-    name: str | None = None
-    policies: Mapping[str, Any]
-    version: int | None = None
-    changelog: str | None = None
+    edit: Callable[[Schedule], Schedule]
+    changelog: str
 
 
 class Schedules:
@@ -62,76 +49,63 @@ class Schedules:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._new = NewSchedules(parts)
 
-    def add(
-        self, task: RegisteredTask, wanted: Edit, *, schedule_id: str | None, replacing: bool
-    ) -> Schedule:
+    def add(self, new: New, *, replacing: bool) -> Schedule:
         """Store the schedule unless it is there; answers what is there then.
 
         As long as an application says what it said last time, edits made since then stay. Raises
         ``ScheduleExists`` for another one of this id or name, unless ``replacing``.
         """
-        assert isinstance(wanted.trigger, Trigger)
-        trigger, chosen = wanted.trigger, checked_policies(wanted.policies)
-        waits = isinstance(trigger, EventTrigger)
-        args, kwargs = self._packed(task, wanted.args, wanted.kwargs, waits)
-        name = None if wanted.name is None else checked_name(wanted.name)
-        if schedule_id is None:
-            schedule_id = id_of(task, trigger, args, kwargs, name)
-        else:
-            checked_name(schedule_id, "schedule_id")
-        trigger = self._fitting(trigger, schedule_id)
-        asked = Schedule(
-            schedule_id=schedule_id,
-            task_id=task.definition.task_id,
-            trigger=trigger.to_json(),
-            args=args,
-            kwargs=kwargs,
-            name=name,
-            changelog=checked_changelog(wanted.changelog),
-            **chosen,
-        )
+        asked, name = self._new.checked(new), new.said.name
         try:
-            there = self._put_new(asked, trigger)
-            if there is None:
-                return self.get(asked.schedule_id)
+            there = self._new.store([asked])[0]
         except ScheduleExists:
             named = self._parts.store.find_schedules(ScheduleFilter(name=name)) if name else []
             if not replacing or not named:
                 raise
             there = named[0]
-        return self._say_again(there, asked, tuple(chosen), replacing=replacing)
+        return self._said(there, self._news(there, asked, replacing=replacing))
 
-    def _say_again(
-        self, there: Schedule, asked: Schedule, policies: Sequence[str], *, replacing: bool
-    ) -> Schedule:
-        """What is new in it since the application said it last."""
+    def add_all(self, new: Sequence[New]) -> list[Schedule]:
+        """``add`` for each, but nothing is stored if one of them is refused; in order."""
+        asked = [self._new.checked(one) for one in new]
+        found = self._new.store(asked, lambda there, one: self._news(there, one, replacing=False))
+        edits = [self._news(*pair, replacing=False) for pair in zip(found, asked, strict=True)]
+        return [self._said(*pair) for pair in zip(found, edits, strict=True)]
+
+    def _said(self, there: Schedule, news: _News | None) -> Schedule:
+        if news is None:
+            return there
+        return self._replace(there.schedule_id, news.edit, changelog=news.changelog)
+
+    def _news(self, there: Schedule, asked: Asked, *, replacing: bool) -> _News | None:
+        """What the application says that it has not said before."""
+        wanted, chosen = asked.schedule, asked.policies
+        if is_same(there, wanted) and all(getattr(there, one) == chosen[one] for one in chosen):
+            return None
         said = told = there
         for one in self.versions(there.schedule_id):
             if one.version == 1 or one.changelog == SAID:
                 said = told = one
             elif one.changelog == POLICIES_SAID:
                 told = one
-        chosen = {name: getattr(asked, name) for name in policies}
-        if is_same(said, asked):
+        if is_same(said, wanted):
             if all(getattr(told, name) == value for name, value in chosen.items()):
-                return there
-            return self._replace(
-                there.schedule_id, lambda seen: replace(seen, **chosen), changelog=POLICIES_SAID
-            )
-        if not replacing and not is_same(there, asked):
+                return None
+            return _News(lambda seen: replace(seen, **chosen), POLICIES_SAID)
+        if not replacing and not is_same(there, wanted):
             raise ScheduleExists(
                 f"schedule {there.schedule_id!r} exists already, with another task, trigger, "
                 "arguments or name; use update_schedule(), or say replace=True"
             )
-        whole = {name: getattr(asked, name) for name in ("task_id", "args", "kwargs", "name")}
-        trigger = trigger_from_json(asked.trigger)
+        whole = {name: getattr(wanted, name) for name in ("task_id", "args", "kwargs", "name")}
 
         def edit(seen: Schedule) -> Schedule:
             edited = replace(seen, **whole, **chosen)
-            return with_trigger(edited, trigger, self._parts.clock.now())
+            return with_trigger(edited, asked.trigger, self._parts.clock.now())
 
-        return self._replace(there.schedule_id, edit, changelog=asked.changelog or SAID)
+        return _News(edit, wanted.changelog or SAID)
 
     def update(self, schedule_id: str, edit: Edit) -> Schedule:
         """Edit a schedule; what was due fires by the old version.
@@ -151,7 +125,7 @@ class Schedules:
             old = self._parts.arguments.load(task, seen.args, seen.kwargs)
             given = edit.args if edit.args is not None else old[0]
             named = edit.kwargs if edit.kwargs is not None else old[1]
-            args, kwargs = self._packed(task, given, named, waits)
+            args, kwargs = self._new.packed(task, given, named, waits)
             chosen |= {} if edit.args is None else {"args": args}
             chosen |= {} if edit.kwargs is None else {"kwargs": kwargs}
 
@@ -161,7 +135,9 @@ class Schedules:
                 return edited
             if not isinstance(made, Trigger):
                 made = trigger_from_json({**seen.trigger, **made})
-            return with_trigger(edited, self._fitting(made, schedule_id), self._parts.clock.now())
+            return with_trigger(
+                edited, self._new.fitting(made, schedule_id), self._parts.clock.now()
+            )
 
         return self._replace(schedule_id, apply, edit.version, edit.changelog)
 
@@ -236,44 +212,6 @@ class Schedules:
         brought = plain_json("payload", payload)
         wish = Wish(reason=f"event {name!r}", kwargs={}, payload=brought)
         return self._parts.ticker.run(lambda: self._parts.store.find_schedules(query), wish)
-
-    def _packed(
-        self, task: RegisteredTask, args: object, kwargs: object, waits: bool
-    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """``waits``: for an event, which may bring what the function needs beside these."""
-        given, named = checked_call(args, kwargs)
-        return self._parts.arguments.pack(task, given or (), named or {}, partly=waits)
-
-    def _fitting(self, trigger: Trigger, schedule_id: str) -> Trigger:
-        """What the store can keep of it; raises ``InvalidTrigger``."""
-        if self._parts.store.durable and not trigger.durable:
-            raise InvalidTrigger(
-                f"{trigger!r} is an object of this process, and this store outlives it; use one "
-                "of advanced_scheduler's triggers, or the store memory://"
-            )
-        return seeded(trigger, schedule_id)
-
-    def _put_new(self, asked: Schedule, trigger: Trigger) -> Schedule | None:
-        """Store it, and answer None; or the one that has its id already."""
-        if not self._parts.store.schedules([asked.schedule_id]):
-            fresh = self._begun(asked, trigger)
-            if self._parts.store.put(fresh, expected=None):
-                self._parts.signals.tell(Signal.SCHEDULES)
-                return None
-        return self.get(asked.schedule_id)
-
-    def _begun(self, asked: Schedule, trigger: Trigger) -> Schedule:
-        """As it is stored first.
-
-        One of this id may have been removed, after it had run, or after a node whose clock is
-        ahead had fired it.
-        """
-        now, one = self._parts.clock.now(), asked.schedule_id
-        first = min(now, next_instant(trigger.starting(now), None, now) or now)
-        recorded = self._parts.store.ticks(one, first, now + _AHEAD, _MOST_AHEAD)
-        last = recorded[-1].instant if recorded else None
-        made = with_trigger(replace(asked, trigger={}, last_fire_time=last), trigger, now)
-        return replace(made, created_time=now, changed_time=now)
 
     def _replace(
         self,

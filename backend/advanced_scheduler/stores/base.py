@@ -202,6 +202,10 @@ class ExecutionStore(Protocol):
 class ScheduleStore(Protocol):
     """Schedules and the tick ledger."""
 
+    def add_schedules(self, new: Sequence[Schedule]) -> bool:
+        """Insert all, or (False) none where an id is taken; ``ScheduleExists`` as for ``put``."""
+        ...
+
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert (``expected=None``), or replace what is stored; False where it does not fit.
 
@@ -258,6 +262,12 @@ class ScheduleStore(Protocol):
         self, schedule_id: str, start: datetime, end: datetime, limit: int = 1000
     ) -> list[Tick]:
         """The ledger from ``start`` up to, without, ``end``, by instant."""
+        ...
+
+    def last_ticks(
+        self, ids: Collection[str], start: datetime, end: datetime
+    ) -> dict[str, datetime]:
+        """The last instant on record of each schedule within this time; those with none are not."""
         ...
 
 

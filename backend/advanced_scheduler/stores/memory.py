@@ -195,6 +195,11 @@ class MemoryStore:
 
     # --- schedules and ticks --------------------------------------------------------------
 
+    def add_schedules(self, new: Sequence[Schedule]) -> bool:
+        """Insert all of them, or none where an id is taken."""
+        with self._lock:
+            return self._schedules.add(new)
+
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected."""
         with self._lock:
@@ -247,6 +252,14 @@ class MemoryStore:
         """The ledger from ``start`` up to, without, ``end``, by instant."""
         with self._lock:
             return self._schedules.ticks(schedule_id, start, end)[:limit]
+
+    def last_ticks(
+        self, ids: Collection[str], start: datetime, end: datetime
+    ) -> dict[str, datetime]:
+        """The latest instant on record of each schedule within this time."""
+        with self._lock:
+            found = ((one, self._schedules.ticks(one, start, end)[-1:]) for one in ids)
+            return {one: ticks[0].instant for one, ticks in found if ticks}
 
     def scheduled_tasks(self) -> dict[str, int]:
         """How many schedules there are, by task id."""

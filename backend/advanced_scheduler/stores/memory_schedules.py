@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -32,6 +32,21 @@ class MemorySchedules:
         # A heap of (next fire time, schedule id): looking through all schedules at each poll kept
         # 2 % of a core busy with 100,000 of them. What is no longer so goes when it is met.
         self._agenda: list[tuple[datetime, str]] = []
+
+    def add(self, new: Sequence[Schedule]) -> bool:
+        """Insert all of them, or none where an id is taken."""
+        if any(one.schedule_id in self.by_id for one in new):
+            return False
+        names: dict[str, str] = {}
+        for one in new:
+            if one.name is None:
+                continue
+            holder = self._ids.get(one.name) or names.setdefault(one.name, one.schedule_id)
+            if holder != one.schedule_id:
+                raise name_taken(one.name, holder)
+        for one in new:
+            self.put(one, None)
+        return True
 
     def put(self, schedule: Schedule, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected."""

@@ -69,6 +69,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "add": ("insert",),
     "fire": ("insert",),
     "prune": ("duration",),
+    "add_schedules": ("schedule",),
     "put": ("schedule",),
     "remove": ("schedule",),
     "totals": ("duration",),

@@ -12,7 +12,10 @@ from .base import VERSIONS_KEPT, Firing, name_taken
 from .redis_client import EVERYTHING, RedisClient
 from .redis_executions import PAGE, chunks
 from .redis_rows import SCHEDULES, TICKS, Arg, Reply, fetched, inserted, listed, optional
-from .rows import Reader, micros, nearest
+from .rows import Reader, instant, micros, nearest
+
+NEW: Final = 1000
+"""How many schedules one script adds, in one step: 50 ms, see ``PAGE``."""
 
 FIRINGS: Final = 100
 """How many schedules one script fires: 10 ms, see ``PAGE``."""
@@ -27,14 +30,26 @@ class RedisSchedules(RedisClient):
         self._versions = Reader("version of schedule", SCHEDULES, self._clock)
         self._ticks = Reader("tick of schedule", TICKS, self._clock)
 
+    def add_schedules(self, new: Sequence[Schedule]) -> bool:
+        """Insert all of them, or none where an id is taken.
+
+        In one step up to ``NEW`` of them, and in several beyond.
+        """
+        for some in chunks(new, NEW):
+            found = self._call("add_schedules", [part for one in some for part in _added(one)])
+            if isinstance(found, list):
+                raise name_taken(*(text.decode(errors="replace") for text in found))
+            if not found:
+                return False
+        return True
+
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected; keep each version."""
         state: list[Arg] = ["", "", ""]
         if expected is not None:
             times = map(_micros, (expected.next_fire_time, expected.last_fire_time))
             state = [expected.version, *times]
-        next_fire = "" if schedule.paused else _micros(schedule.next_fire_time)
-        args = [*state, next_fire, VERSIONS_KEPT, *SCHEDULES.fields(schedule)]
+        args = [*state, _due(schedule), VERSIONS_KEPT, *SCHEDULES.fields(schedule)]
         found = self._call("put", [schedule.schedule_id, *args])
         if isinstance(found, bytes):
             raise name_taken(schedule.name or "", found.decode(errors="replace"))
@@ -127,12 +142,33 @@ class RedisSchedules(RedisClient):
         found = self._call("ticks", [schedule_id, micros(start), micros(end), limit])
         return self._ticks.decode([fetched(reply) for reply in found])
 
+    def last_ticks(
+        self, ids: Collection[str], start: datetime, end: datetime
+    ) -> dict[str, datetime]:
+        """The latest instant on record of each schedule within this time."""
+        within = [micros(start), micros(end)]
+        last: dict[str, datetime] = {}
+        for some in chunks(ids, PAGE):
+            for one, found in zip(some, self._call("last_ticks", [*within, *some]), strict=True):
+                if found and (at := instant(int(found))):
+                    last[one] = at
+        return last
+
     def _load(self, ask: Callable[[list[str]], Sequence[Reply]]) -> list[Schedule]:
         return self._schedules.read(lambda skip: [fetched(reply) for reply in ask(skip)])
 
 
 def _micros(time: datetime | None) -> Arg:
     return "" if time is None else micros(time)
+
+
+def _due(schedule: Schedule) -> Arg:
+    return "" if schedule.paused else _micros(schedule.next_fire_time)
+
+
+def _added(schedule: Schedule) -> list[Arg]:
+    """A schedule as ``add_schedules.lua`` takes it."""
+    return [schedule.schedule_id, _due(schedule), *listed(SCHEDULES.fields(schedule))]
 
 
 def _fired(firing: Firing) -> list[Arg]:

@@ -18,10 +18,12 @@ from .sql_dialect import Dialect
 from .sql_executions import Vacancy, due_soon, insert
 from .sql_schema import schedules, ticks, totals, versions
 from .sql_totals import read_totals
-from .sql_versions import keep, keep_replaced, read_versions
+from .sql_versions import keep, keep_first, keep_replaced, read_versions
 
 _s, _t = schedules.c, ticks.c
 _ROWS: Final = sa.select(*(_s[name] for name in SCHEDULE.names))
+_ALL: Final = _ROWS.order_by(_s.schedule_id)
+_SOME: Final = _ALL.where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
 _ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time.is_not(None))
 _PUT_STATE: Final = sa.select(_s.version, _s.next_fire_time, _s.last_fire_time).with_for_update()
 _FIRED: Final = ("next_fire_time", "last_fire_time", "run_count")
@@ -33,10 +35,26 @@ _STATES: Final = (
     .order_by(_s.schedule_id)  # who locks in one order does not deadlock
     .with_for_update()
 )
+_HOLDERS: Final = sa.select(_s.name, _s.schedule_id).where(
+    _s.name.in_(sa.bindparam("names", expanding=True))
+)
 _TICKS: Final = sa.select(*(_t[name] for name in TICK.names))
 _RECORDED: Final = sa.select(_t.schedule_id, _t.instant).where(
     sa.tuple_(_t.schedule_id, _t.instant).in_(sa.bindparam("keys", expanding=True))
 )
+_LAST_TICKS: Final = (
+    sa.select(_t.schedule_id, sa.func.max(_t.instant))
+    .where(
+        _t.schedule_id.in_(sa.bindparam("ids", expanding=True)),
+        _t.instant >= sa.bindparam("start"),
+        _t.instant < sa.bindparam("end"),
+    )
+    .group_by(_t.schedule_id)
+)
+
+
+class _Taken(Exception):
+    """A schedule that was to be inserted met one that is there; nothing is written."""
 
 
 class SqlSchedules(SqlDatabase):
@@ -48,6 +66,22 @@ class SqlSchedules(SqlDatabase):
         self._versions = Reader("version of schedule", SCHEDULE, self._clock)
         self._ticks = Reader("tick of schedule", TICK, self._clock)
 
+    def add_schedules(self, new: Sequence[Schedule]) -> bool:
+        """Insert all of them, or none where an id is taken."""
+        rows = [SCHEDULE.dump(one) for one in new]
+
+        def work(db: Connection) -> None:
+            if len(self._dialect.insert(db, schedules, rows)) < len(rows):
+                raise _Taken
+            keep_first(self._dialect, db, rows)
+
+        try:
+            self._write(work)
+        except _Taken:
+            self._read(lambda db: _refuse_taken_names(db, new))
+            return False
+        return True
+
     def put(self, schedule: Schedule, *, expected: Schedule | None) -> bool:
         """Insert, or replace what is stored if it is as expected."""
         columns = SCHEDULE.dump(schedule)
@@ -58,7 +92,7 @@ class SqlSchedules(SqlDatabase):
             found = db.execute(_PUT_STATE.where(ours)).first()
             if (None if found is None else tuple(found)) != _state(expected):
                 return False
-            _refuse_taken_name(db, schedule)
+            _refuse_taken_names(db, [schedule])
             if expected is not None:
                 keep_replaced(db, schedule.schedule_id)
                 db.execute(sa.update(schedules).where(ours), changes)
@@ -71,11 +105,10 @@ class SqlSchedules(SqlDatabase):
 
     def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """These schedules, or all, by id."""
-        ordered = _ROWS.order_by(_s.schedule_id)
         if ids is None:
-            return self._read(lambda db: self._load(db, ordered))
-        parts = [ordered.where(_s.schedule_id.in_(some)) for some in chunks(sorted(set(ids)))]
-        return self._read(lambda db: [one for part in parts for one in self._load(db, part)])
+            return self._read(lambda db: self._load(db, _ALL))
+        parts = list(chunks(sorted(set(ids))))
+        return self._read(lambda db: [one for ids in parts for one in self._load(db, _SOME, ids)])
 
     def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
         """The schedules that fit, by id."""
@@ -142,6 +175,18 @@ class SqlSchedules(SqlDatabase):
         page = between.order_by(_t.instant).limit(limit)
         return self._ticks.decode(self._read(lambda db: [(row, {}) for row in db.execute(page)]))
 
+    def last_ticks(
+        self, ids: Collection[str], start: datetime, end: datetime
+    ) -> dict[str, datetime]:
+        """The latest instant on record of each schedule within this time."""
+        within = {"start": micros(start), "end": micros(end)}
+
+        def work(db: Connection) -> dict[str, Any]:
+            some = (db.execute(_LAST_TICKS, {**within, "ids": part}) for part in chunks(ids))
+            return {row[0]: row[1] for found in some for row in found}
+
+        return {one: at for one, last in self._read(work).items() if (at := nearest(last))}
+
     def scheduled_tasks(self) -> dict[str, int]:
         """How many schedules there are, by task id."""
         counts = sa.select(_s.task_id, sa.func.count()).group_by(_s.task_id)
@@ -155,10 +200,12 @@ class SqlSchedules(SqlDatabase):
         found = self._read(lambda db: db.execute(counts).all())
         return {TickOutcome(name): count for name, count in found if name in set(TickOutcome)}
 
-    def _load(self, db: Connection, statement: sa.Select[Any]) -> list[Schedule]:
+    def _load(
+        self, db: Connection, statement: sa.Select[Any], ids: Sequence[str] = ()
+    ) -> list[Schedule]:
         def fetch(skip: list[str]) -> list[Fetched]:
-            rows = db.execute(statement.where(_s.schedule_id.not_in(skip)) if skip else statement)
-            return [(row, {}) for row in rows]
+            found = statement.where(_s.schedule_id.not_in(skip)) if skip else statement
+            return [(row, {}) for row in db.execute(found, {"ids": ids} if ids else {})]
 
         return self._schedules.read(fetch)
 
@@ -252,14 +299,18 @@ def _state(schedule: Schedule | None) -> tuple[int, int | None, int | None] | No
     return schedule.version, following, last
 
 
-def _refuse_taken_name(db: Connection, schedule: Schedule) -> None:
-    if schedule.name is None:
-        return
-    others = sa.select(_s.schedule_id).where(
-        _s.name == schedule.name, _s.schedule_id != schedule.schedule_id
-    )
-    if (holder := db.scalar(others)) is not None:
-        raise name_taken(schedule.name, holder)
+def _refuse_taken_names(db: Connection, wanted: Sequence[Schedule]) -> None:
+    """Raise ``ScheduleExists`` where somebody else has one, among them or in the store."""
+    holders: dict[str, str] = {}
+    for one in wanted:
+        if one.name is not None:
+            holder = holders.setdefault(one.name, one.schedule_id)
+            if holder != one.schedule_id:
+                raise name_taken(one.name, holder)
+    for names in chunks(holders):
+        for name, holder in db.execute(_HOLDERS, {"names": names}):
+            if holders[name] != holder:
+                raise name_taken(name, holder)
 
 
 def _key(tick: Tick) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..clock import ManualClock
 from ..config import Settings
-from ..engine.schedules import Edit
+from ..engine.new_schedules import Edit
 from ..errors import InvalidTrigger, StoreUnavailable
 from ..models import (
     MisfirePolicy,

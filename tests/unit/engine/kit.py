@@ -9,8 +9,9 @@ from typing import Any, Final
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.clock import Clock
 from advanced_scheduler.config import Settings
+from advanced_scheduler.engine.new_schedules import Edit, New
 from advanced_scheduler.engine.parts import Parts, assemble
-from advanced_scheduler.engine.schedules import Edit, Schedules
+from advanced_scheduler.engine.schedules import Schedules
 from advanced_scheduler.models import Schedule, TaskExecution, TaskStatus
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
@@ -108,8 +109,8 @@ def add_cron(
 ) -> str:
     """A schedule that says nothing but task, trigger and policies; its id."""
     task = schedules._parts.registry.get(task_id)
-    wanted = Edit(trigger=trigger, policies=policies)
-    return schedules.add(task, wanted, schedule_id=None, replacing=False).schedule_id
+    new = New(task, Edit(trigger=trigger, policies=policies))
+    return schedules.add(new, replacing=False).schedule_id
 
 
 def edit(

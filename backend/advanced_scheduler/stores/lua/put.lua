@@ -13,26 +13,15 @@ elseif old.version ~= version or (old.next_fire_time or '') ~= expected
   return 0
 end
 
--- A node of an older version takes no name out when it removes or replaces a schedule.
-local holder = new.name and call('HGET', P .. 'names', new.name)
-if holder and holder ~= id then
-  local name = redis.pcall('HGET', P .. 's:' .. holder, 'name')
-  if name == new.name or type(name) == 'table' then return holder end
-end
-
-local function keep(number, values)
-  local key = P .. 'version:' .. number .. ':' .. id
-  call('DEL', key)
-  call('HSET', key, unpack(values))
-  call('ZADD', P .. 'versions:' .. id, number, number)
-end
+local holder = holder_of(id, new.name)
+if holder then return holder end
 
 if version == '' then
   drop_history(id) -- such a node may have left one
 elseif call('EXISTS', P .. 'version:' .. version .. ':' .. id) == 0 then
-  keep(version, fields_of(hash)) -- such a node has put it
+  keep_version(id, version, fields_of(hash)) -- such a node has put it
 end
-keep(new.version, fields)
+keep_version(id, new.version, fields)
 drop_versions(id, -1 - limit)
 
 unlist(id, old)
@@ -40,9 +29,6 @@ call('DEL', hash)
 call('HSET', hash, unpack(fields))
 if version ~= '' then call('HDEL', hash, 'run_count') end
 if old.run_count then call('HSET', hash, 'run_count', old.run_count) end
-if new.name then call('HSET', P .. 'names', new.name, id) end
-if new.event then mark('on:' .. new.event, id, 0) end
-mark('schedules', id, 0)
-mark('due', id, next_fire ~= '' and next_fire)
+enlist(id, new, next_fire)
 flush()
 return 1
