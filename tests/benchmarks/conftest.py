@@ -14,7 +14,7 @@ from tests.benchmarks import machine, measuring
 from tests.support.servers import PostgresServer
 
 HERE = Path(__file__).parent
-CHEAP = "test_programs.py"  # no benchmark, but a test that the programs still run
+CHEAP = {"test_programs.py", "test_simulation_of_nodes.py"}  # no benchmarks, but tests of them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and item.path.name != CHEAP:
+        if HERE in item.path.parents and item.path.name not in CHEAP:
             item.add_marker(pytest.mark.benchmark)
             item.add_marker(pytest.mark.timeout(4 * measuring.PATIENCE))
 
