@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -149,9 +149,8 @@ class NewSchedules:
         def begun(one: Asked) -> Schedule:
             before = last.get(one.schedule.schedule_id)
             begins = beginning(one.trigger, before, now)
-            return replace(
-                one.schedule, **begins, last_fire_time=before, created_time=now, changed_time=now
-            )
+            times = {"last_fire_time": before, "created_time": now, "changed_time": now}
+            return one.schedule.with_changes(**begins, **times)
 
         return [begun(one) for one in asked]
 

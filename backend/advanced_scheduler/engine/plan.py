@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..models import MisfirePolicy, OverlapPolicy, Schedule, TickOutcome
 from ..triggers import Trigger
@@ -14,8 +14,7 @@ from ..triggers import Trigger
 STRETCH: Final = 1000  # instants of one schedule in one step
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of one instant, and why it does not run if it does not."""
 
     instant: datetime
@@ -23,8 +22,7 @@ class Decision:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All instants up to now, and the next one after them."""
 
     decisions: Sequence[Decision]
@@ -39,12 +37,10 @@ class Standing:
     waiting: bool = False
 
 
-_NOTHING: Final = Standing()
+NOTHING: Final = Standing()
 
 
-def plan(
-    schedule: Schedule, trigger: Trigger, now: datetime, standing: Standing = _NOTHING
-) -> Plan:
+def plan(schedule: Schedule, trigger: Trigger, now: datetime, standing: Standing = NOTHING) -> Plan:
     """What the policies make of the instants from ``next_fire_time`` up to ``now``.
 
     More than 1,000 missed instants are worked off in several steps, of which only the last one
@@ -154,6 +150,8 @@ def without_overlap(
     policy: OverlapPolicy, decisions: Sequence[Decision], standing: Standing
 ) -> list[Decision]:
     """FIRED becomes OVERLAP where the policy does not let it run beside what is there."""
+    if policy is OverlapPolicy.ALLOW:
+        return list(decisions)
     if policy is OverlapPolicy.CANCEL_RUNNING:
         return _only_the_last(decisions)
     kept: list[Decision] = []

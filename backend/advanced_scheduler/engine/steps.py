@@ -29,7 +29,7 @@ from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
 from .inputs import taken_by
 from .intake import Intake, Request
-from .plan import Decision, Plan, Standing, next_instant, plan, without_overlap
+from .plan import NOTHING, Decision, Plan, Standing, next_instant, plan, without_overlap
 
 REMEMBERED: Final = 10_000  # triggers that need not be built anew
 LOOKED_AT: Final = 100  # executions of one schedule that have not ended
@@ -73,7 +73,7 @@ class Steps:
         self._registry = registry
         self._intake = intake
         self._arguments = arguments
-        self._triggers: dict[str, tuple[Mapping[str, Any], Trigger]] = {}
+        self._triggers: dict[str, Trigger] = {}
 
     def due(self, schedule: Schedule, now: datetime) -> Step:
         """The step up to ``now``; raises whatever keeps this node from making it."""
@@ -163,16 +163,20 @@ class Steps:
         return _request(task, schedule, instant, (args, kwargs), _told(schedule, wish))
 
     def _trigger(self, schedule: Schedule) -> Trigger:
-        state, trigger = self._triggers.get(schedule.schedule_id, (None, None))
-        if trigger is None or state != schedule.trigger:
+        said = repr(schedule.trigger)  # those of many schedules are alike, such as midnight
+        trigger = self._triggers.get(said)
+        if trigger is None:
             trigger = trigger_from_json(schedule.trigger)
             if len(self._triggers) >= REMEMBERED:
                 self._triggers.clear()  # most are of schedules that are gone
-            self._triggers[schedule.schedule_id] = (schedule.trigger, trigger)
+            if trigger.durable:  # else it is an object that no text can tell from another
+                self._triggers[said] = trigger
         return trigger
 
 
 def _standing(there: Sequence[TaskExecution]) -> Standing:
+    if not there:
+        return NOTHING
     return Standing(
         begun=any(row.status in _BEGUN for row in there),
         waiting=any(row.status is TaskStatus.PENDING for row in there),

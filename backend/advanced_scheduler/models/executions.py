@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NoReturn, cast
 
+from .drafts import drafts_of
 from .tasks import TaskDefinition, TaskDependency, TaskPriority, TaskStatus
 
 DEFAULT_QUEUE: Final = "default"
@@ -125,12 +126,6 @@ class TaskExecution:
         return cast(TaskExecution, draft)
 
 
-def _default_of(item: Field[Any]) -> Any:
-    if item.default_factory is not MISSING:
-        return field(default_factory=item.default_factory)
-    return None if item.default is MISSING else item.default  # what is required is always given
-
-
 def blank_of(definition: TaskDefinition) -> TaskExecution:
     """What all executions of a task have in common; each has an id, times and arguments besides.
 
@@ -154,22 +149,4 @@ def blank_of(definition: TaskDefinition) -> TaskExecution:
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _FIELDS: Final = fields(TaskExecution)
 EXECUTION_FIELDS: Final = tuple(item.name for item in _FIELDS)
-# The twin of TaskExecution before it is frozen: each field of a frozen dataclass costs a call of
-# object.__setattr__, and copies are made several times in every execution's life.
-_Draft: Final[Any] = make_dataclass(
-    "_Draft",
-    [(item.name, Any, _default_of(item)) for item in _FIELDS],
-    slots=True,
-)
-
-
-def _copier() -> Callable[[TaskExecution], Any]:
-    """``_thawed``, written out as dataclasses writes ``__init__``: 0.6 us, and 2 in a loop."""
-    assignments = "".join(f"\n    draft.{name} = row.{name}" for name in EXECUTION_FIELDS)
-    names: dict[str, Any] = {"new": object.__new__, "Draft": _Draft}
-    exec(f"def thawed(row):\n    draft = new(Draft){assignments}\n    return draft", names)
-    return cast(Callable[[TaskExecution], Any], names["thawed"])
-
-
-_thawed: Final = _copier()
-"""A draft with the fields of a row."""
+_Draft, _thawed = drafts_of(TaskExecution)

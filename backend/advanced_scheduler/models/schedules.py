@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
+from .drafts import drafts_of
 from .tasks import TaskPriority, TaskStatus
 
 
@@ -102,6 +103,16 @@ class Schedule:
         spent = self.max_runs is not None and self.run_count >= self.max_runs
         return spent or (self.next_fire_time is None and self.event is None)
 
+    def with_changes(self, **changes: Any) -> Schedule:
+        """A copy with some fields changed; see ``drafts``."""
+        draft = _thawed(self)
+        for name, value in changes.items():
+            setattr(draft, name, value)
+        draft.__class__ = Schedule
+        return cast(Schedule, draft)
+
+
+_, _thawed = drafts_of(Schedule)
 
 DEFINITION: Final = (
     "task_id",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
@@ -64,7 +63,7 @@ class MemorySchedules:
         versions[schedule.version] = schedule
         for version in sorted(versions)[:-VERSIONS_KEPT]:
             del versions[version]
-        self._set(schedule if known is None else replace(schedule, run_count=known.run_count))
+        self._set(schedule if known is None else schedule.with_changes(run_count=known.run_count))
         return True
 
     def some(self, ids: Collection[str] | None) -> list[Schedule]:
@@ -129,8 +128,7 @@ class MemorySchedules:
         known = self.by_id[firing.schedule_id]
         instants = {tick.instant for tick in firing.ticks}
         self._set(
-            replace(
-                known,
+            known.with_changes(
                 next_fire_time=firing.next_fire_time,
                 last_fire_time=max(instants | _given(known.last_fire_time), default=None),
                 run_count=known.run_count + (0 if firing.by_hand else len(firing.executions)),

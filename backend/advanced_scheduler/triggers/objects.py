@@ -148,6 +148,8 @@ class ObjectTrigger(Trigger):
 class _Live(dict[str, Any]):
     """The object in a state. An encoder of JSON asks a dict for its items, and here is told no."""
 
+    __repr__ = object.__repr__  # that of an application's object may cost, or raise, anything
+
     def items(self) -> NoReturn:
         """Raises NotStorable."""
         raise NotStorable(

@@ -70,6 +70,8 @@ class RecurringTrigger(Trigger):
         self._start = microseconds(start) if start else EARLIEST * SECOND
         self._end = microseconds(end) if end else LATEST * SECOND
         self._max_runs = _checked_runs(max_runs, start)
+        # The last question and its answer: many schedules, due at once, may share the trigger.
+        self._answered: tuple[int | None, datetime | None] = (None, None)
         self._counted = (0, self._start - 1)  # so many runs up to and including this instant
         if jitter_seed is not None and not isinstance(jitter_seed, str):
             raise InvalidTrigger(f"jitter_seed={jitter_seed!r} is not a str")
@@ -91,6 +93,13 @@ class RecurringTrigger(Trigger):
             after = microseconds(now) - 1
         else:
             after = microseconds(previous_fire_time)
+        asked, answer = self._answered
+        if asked != after:
+            answer = self._answer(after)
+            self._answered = after, answer
+        return answer
+
+    def _answer(self, after: int) -> datetime | None:
         found = self._spread(after) if self._jitter else self._within(after)
         if found is None:
             return None
