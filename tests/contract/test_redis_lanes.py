@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from advanced_scheduler import lifecycle
 from advanced_scheduler.lifecycle import CLAIMABLE
-from advanced_scheduler.models import ExecutionFilter, TaskStatus
+from advanced_scheduler.models import DEFAULT_QUEUE, ExecutionFilter, TaskStatus
 from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.redis import RedisStore
 
@@ -156,3 +159,22 @@ def test_a_page_of_a_queue_is_read_from_its_own_index(
     assert redis_raw.zrange(key(redis_store, "queue:mail"), 0, -1) == [b"a", b"c"]
     found = redis_store.find(ExecutionFilter(queue="mail", statuses=CLAIMABLE))
     assert ids(found) == ["c"]
+
+
+def test_an_exchange_that_finds_less_than_wanted_tells_what_is_due_next(
+    redis_store: RedisStore,
+) -> None:
+    """Of all queues and tasks, as ``next_due`` does: so a node need not ask for it."""
+
+    def told(**claim: Any) -> tuple[bool, datetime | None]:
+        found = redis_store.exchange([], by(**claim))
+        return found.looked_ahead, found.next_due
+
+    assert told() == (True, None)
+    redis_store.add([execution("a"), execution("b"), execution("c", scheduled_time=EVER)])
+    assert told(limit=2) == (False, None)
+    assert told(limit=0) == (False, None)
+    assert told() == (True, EVER)
+    redis_store.add([execution("d", task_id="u"), execution("e", queue="mail")])
+    assert told(exclude=frozenset("u"), queues=frozenset([DEFAULT_QUEUE])) == (True, NOW)
+    assert redis_store.next_due() == NOW

@@ -94,10 +94,10 @@ class Dispatcher:
             await self._adopt(self._doubtful)
         changes, self._outbox = self._outbox, []
         free = self.free_slots
-        claimed = 0
+        exchange = None
         if changes or free > 0:
             try:
-                claimed = await self._exchange(changes, free)
+                exchange = await self._exchange(changes, free)
             except Exception as error:
                 if isinstance(error, StoreUnavailable) or not changes:
                     self._outbox[:0] = changes
@@ -107,9 +107,12 @@ class Dispatcher:
             except BaseException:
                 self._outbox[:0] = changes
                 raise
+        claimed = len(exchange.claimed) if exchange is not None else 0
         if self._outbox or (claimed and not self.running):
             return 0.0
-        return await self._idle_seconds() if claimed < free else self._poll
+        if exchange is None or claimed >= free:
+            return self._poll
+        return await self._idle_seconds(exchange)
 
     async def step(self) -> int:
         """Claim once, run it all, settle it: for tests and scripts; answers how many ran."""
@@ -156,7 +159,7 @@ class Dispatcher:
         if self.loop is not None:
             self.loop.wake()
 
-    async def _exchange(self, changes: list[Change], free: int) -> int:
+    async def _exchange(self, changes: list[Change], free: int) -> Exchange:
         transitions = [change.transition for change in changes]
         self._doubtful = self._clock.now()
         with self._hearing():
@@ -165,7 +168,7 @@ class Dispatcher:
         self._let_go(changes)
         self._start_all(exchange.claimed)
         self._outbox += self._settler.consequences(changes, exchange)
-        return len(exchange.claimed)
+        return exchange
 
     def _let_go(self, stored: Sequence[Change]) -> None:
         """Renew these leases no more."""
@@ -224,8 +227,10 @@ class Dispatcher:
                     continue
             self.held.pop(row.execution_id, None)
 
-    async def _idle_seconds(self) -> float:
-        due = await self._offload(self._store.next_due)
+    async def _idle_seconds(self, exchange: Exchange) -> float:
+        due = exchange.next_due
+        if not exchange.looked_ahead:
+            due = await self._offload(self._store.next_due)
         if due is None:
             return self._poll
         wait = (due - self._clock.now()).total_seconds()

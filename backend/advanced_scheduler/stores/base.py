@@ -61,7 +61,7 @@ class Exchange:
     ``blocked_by``; ``waiting`` are the other rows blocked by an execution that this very call
     brought to an end (or by ``task:<id>`` of its task), which somebody has to look at. ``after``
     are the rows as the transitions left them, None where one was not applied; empty if the store
-    has not read them.
+    has not read them. ``next_due`` is as the verb of that name answers it, if ``looked_ahead``.
     """
 
     applied: Sequence[bool]
@@ -69,6 +69,8 @@ class Exchange:
     waiting: Sequence[TaskExecution]
     after: Sequence[TaskExecution | None] = ()
     unblocked: Sequence[str] = ()
+    looked_ahead: bool = False
+    next_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

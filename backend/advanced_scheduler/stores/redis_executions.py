@@ -126,7 +126,14 @@ class RedisExecutions(RedisClient):
         claimed = [row.with_changes(_granted(row, claim)) for row in rows]
         waiting = self._executions.decode([fetched(reply) for reply in deal.waiting])
         waiting = sorted(waiting, key=_BY_ID)
-        return Exchange(deal.applied, claimed, waiting, unblocked=sorted(deal.unblocked))
+        return Exchange(
+            deal.applied,
+            claimed,
+            waiting,
+            unblocked=sorted(deal.unblocked),
+            looked_ahead=deal.looked_ahead,
+            next_due=deal.next_due,
+        )
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
         """Renew leases; answer the ids that are still held."""
@@ -155,8 +162,7 @@ class RedisExecutions(RedisClient):
 
     def next_due(self) -> datetime | None:
         """The earliest due time of a row that may be claimed then."""
-        found = self._call("next_due")
-        return None if found is None else nearest(float(found))
+        return _soonest(self._call("next_due"))
 
     def _newest_first(self, query: ExecutionFilter, limit: int) -> list[TaskExecution]:
         tail: list[Arg] = ["" if query.priority is None else int(query.priority)]
@@ -185,6 +191,8 @@ class _Deal:
     ) -> None:
         self.applied: list[bool] = []
         self.waiting: list[Reply] = []
+        self.looked_ahead = False
+        self.next_due: datetime | None = None
         self.unblocked: list[str] = []
         self._store = store
         self._moves = [moved(one) for one in transitions]
@@ -200,13 +208,14 @@ class _Deal:
         moves = asked + [undone(reply, self._granted) for reply in back if has_fields(reply)]
         wanted = self._claim.limit - len(self._taken)
         if moves or wanted > 0:
-            applied, waiting, claimed, unblocked = self._store._call(
+            applied, waiting, claimed, unblocked, due = self._store._call(
                 "exchange", [*exchanged(moves), 1, wanted, *self._terms(skip)]
             )
             if asked:
                 self.applied, self.waiting = list(map(bool, applied)), waiting
                 self.unblocked = [one.decode(errors="replace") for one in unblocked]
             self._taken |= {key_of(reply): reply for reply in claimed}
+            self.looked_ahead, self.next_due = len(claimed) < wanted, _soonest(due)
         return [fetched(reply) for reply in self._taken.values()]
 
     def _terms(self, skip: list[str]) -> list[Arg]:
@@ -227,6 +236,10 @@ _NO_CLAIM: Final = (0,) * 9
 
 def _granted(row: TaskExecution, claim: Claim) -> Mapping[str, Any]:
     return claiming(row, node=claim.node, now=claim.now, lease_until=claim.lease_until)
+
+
+def _soonest(found: Reply | None) -> datetime | None:
+    return None if found is None else nearest(float(found))
 
 
 def _by_claim(row: TaskExecution) -> tuple[TaskPriority, int, datetime, str]:

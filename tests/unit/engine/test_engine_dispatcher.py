@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -10,7 +13,10 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.runner import Stop
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.models import TaskDependency, TaskPriority, TaskStatus
+from advanced_scheduler.stores.base import Claim, Exchange
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import nothing
 from tests.support.waiting import eventually_async
 from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
@@ -208,3 +214,25 @@ async def test_what_is_cancelled_while_a_lost_answer_is_asked_for_does_not_start
     await eventually_async(lambda: 2 in begun)
     await target.stop()
     assert begun == [2]
+
+
+async def test_a_store_that_has_looked_ahead_is_not_asked_again(clock: ManualClock) -> None:
+    class Ahead(MemoryStore):
+        looks = True
+        asked = 0
+
+        def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+            return replace(super().exchange(transitions, claim), looked_ahead=self.looks)
+
+        def next_due(self) -> datetime | None:
+            self.asked += 1
+            return super().next_due()
+
+    for looks, times in ((True, 0), (False, 1)):
+        store = Ahead()
+        store.looks = looks
+        target = scheduler(store, clock=clock)
+        add_task(target, nothing)
+        assert await target.run_due() == 0
+        assert store.asked == times
+        target.close()

@@ -292,6 +292,23 @@ local function first(keys, last, limit)
   return members
 end
 
+-- The earliest due time of what may be claimed then, as text; nil if there is nothing.
+local function earliest()
+  local least, text
+  asides = nil -- there may be new ones by now
+  for priority = 0, 4 do
+    for _, group in ipairs(lanes(tostring(priority), nil, {})) do
+      for _, key in ipairs(group.keys) do
+        local found = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+        if found[2] and (not least or tonumber(found[2]) < least) then
+          least, text = tonumber(found[2]), found[2]
+        end
+      end
+    end
+  end
+  return text
+end
+
 -- Fields and values of a hash; none of what is no hash, or is gone.
 local function fields_of(key)
   local fields = redis.pcall('HGETALL', key)

@@ -10,7 +10,8 @@
 --          task ids to exclude, execution ids to skip, 1 and queues to serve or 0 and none for
 --            all (lists: their length first)
 -- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before, ids that
---          are unblocked}; rows are in one piece each, see `packed`
+--          are unblocked, the next due time if fewer were found than wanted}; rows are in one
+--          piece each, see `packed`
 --          A claimed row without fields was damaged and left as it is.
 local ended, known = {}, {} -- the keys of what has ended, each once, and how it did
 
@@ -195,4 +196,4 @@ for priority = 0, 4 do
 end
 flush()
 for at, id in ipairs(waiting) do waiting[at] = tell and read(id) end
-return { applied, waiting, claimed, unblocked }
+return { applied, waiting, claimed, unblocked, left > 0 and earliest() or false }
