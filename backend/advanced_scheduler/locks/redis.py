@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoPermissionError, NoScriptError
 from redis.retry import Retry
 
 from ..clock import Clock, SystemClock
@@ -24,6 +24,9 @@ _LUA: Final = {
     name: (files(__package__) / "lua" / f"{name}.lua").read_text("utf-8")
     for name in ("acquire", "extend", "release")
 }
+
+_NOT_RUN: Final = (NoScriptError, NoPermissionError)
+"""A digest may be unknown (scripts flushed in between, a proxy) or forbidden (``+eval`` alone)."""
 
 
 class _Call(NamedTuple):
@@ -104,7 +107,7 @@ class RedisLocks:
         """The reply to each, which may be an exception."""
         return self._within(lambda: self._sent(calls))
 
-    def _sent(self, calls: Sequence[_Call]) -> list[Any]:
+    def _sent(self, calls: Sequence[_Call], *, by_text: bool = False) -> list[Any]:
         """The first call of a script brings its text, so that the server knows it by the next.
 
         That takes 40 us for a lock and its release, where texts alone took 62.
@@ -113,15 +116,17 @@ class RedisLocks:
         with self._client.pipeline(transaction=False) as pipe:
             for script, keys, args in calls:
                 text = _LUA[script]
-                if script in known:
+                if script in known and not by_text:
                     pipe.evalsha(_digest(text), len(keys), *keys, *args)
                 else:
                     pipe.eval(text, len(keys), *keys, *args)
                     known.add(script)
             replies = pipe.execute(raise_on_error=False)
-        for number, reply in enumerate(replies):
-            if isinstance(reply, NoScriptError):  # flushed in between, or behind a proxy
-                (replies[number],) = self._sent([calls[number]])
+        if not by_text:
+            again = [number for number, one in enumerate(replies) if isinstance(one, _NOT_RUN)]
+            answers = self._sent([calls[number] for number in again], by_text=True)
+            for number, answer in zip(again, answers, strict=True):
+                replies[number] = answer
         return replies
 
     def _within(self, call: Callable[[], T]) -> T:

@@ -100,6 +100,27 @@ def test_a_server_that_forgets_a_script_in_between_is_told_again(
     assert not any(lock.is_locked(task_id) for task_id, _ in FIFTY)
 
 
+def test_a_user_of_the_server_needs_no_command_but_eval(
+    lock: DistributedTaskLock, private_redis: RedisServer
+) -> None:
+    with redis.Redis.from_url(private_redis.url) as admin:
+        admin.acl_setuser(
+            "narrow",
+            enabled=True,
+            passwords=["+secret"],
+            keys=["*"],
+            commands=["+eval", "+get", "+set", "+del", "+time"],
+        )
+    narrow = DistributedTaskLock(private_redis.url.replace("://", "://narrow:secret@"))
+
+    grants = granted(narrow.exchange([], FIFTY).grants)
+
+    assert all(lock.fence(grant.task_id) == grant.fence for grant in grants)
+    assert narrow.exchange(grants, []).outage is None
+    assert not any(lock.is_locked(task_id) for task_id, _ in FIFTY)
+    narrow.close()
+
+
 def test_answers_that_are_lost_leave_no_lock_behind(
     far: DistributedTaskLock, lock: DistributedTaskLock, relay: Relay
 ) -> None:
