@@ -183,6 +183,8 @@ PLANS: dict[str, tuple[Any, str]] = {
     "later runs of a task": (statements.STRANDED, "executions_task"),
     "end of the history": (statements.NEWEST_IN_EXCESS, "executions_ended"),
     "prune": (statements.PRUNE_BY_AGE, "executions_ended"),
+    "whether to prune": (statements.PRUNABLE, "executions_ended"),
+    "old ticks": (statements.PRUNABLE, "ticks_instant"),
     "waiting": (statements.WAITING_TASKS, "executions_status"),
 }
 
@@ -196,7 +198,7 @@ def test_the_length_of_the_history_does_not_matter(postgres: PostgresStore, what
         return f"EXPLAIN {text}", given
 
     with postgres._engine.connect() as db:
-        given = {"now": 1, "limit": 1, "keep": 1, "older_than": 1, "new_node": "n"}
+        given = {"now": 1, "limit": 1, "keep": 1, "older_than": 1, "before": 1, "new_node": "n"}
         sa.event.listen(db, "before_cursor_execute", explain, retval=True)
         found = db.execute(statement, {**given, "new_lease_until": 1, "queues": ["q"]})
         plan = [line for (line,) in found.cursor.fetchall()]

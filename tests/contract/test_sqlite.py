@@ -338,6 +338,17 @@ def test_an_unreadable_tick_hides_no_other(sqlite: SqliteStore, tmp_path: Path) 
     assert sqlite.ticks("s", NOW, NOW + DAY) == [tick(instant=NOW + MINUTE)]
 
 
+def test_to_see_that_nothing_is_to_be_trimmed_locks_nobody_out(
+    sqlite: SqliteStore, tmp_path: Path
+) -> None:
+    finish(sqlite, start(sqlite, execution("a"), execution("b")))
+    with raw(tmp_path) as file:
+        file.execute("BEGIN IMMEDIATE")
+        for keep, before in ((2, NOW + DAY), (0, NOW)):
+            assert sqlite.prune(keep=keep, before=before, older_than=NOW, limit=10) == 0
+    assert sqlite.prune(keep=1, before=NOW + DAY, older_than=NOW, limit=10) == 1
+
+
 A_LONG_HISTORY = """
 ANALYZE;
 INSERT INTO sqlite_stat1 VALUES ('executions', 'executions_status', '1000000 142858 1 1');
@@ -356,6 +367,7 @@ ANALYZE sqlite_schema;
         (statements.EXPIRED, "executions_status"),
         (statements.STRANDED, "executions_blocked"),
         (statements.NEWEST_IN_EXCESS, "executions_ended"),
+        (statements.PRUNABLE, "executions_ended"),
         (statements.COUNTS, "executions_status"),
         (statements.WAITING_TASKS, "executions_status"),
     ],

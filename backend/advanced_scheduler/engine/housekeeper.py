@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
 AUDIT_SECONDS: Final = 5.0
+PRUNE_REST: Final = 100
+"""How much longer than a fruitless look for old history the next one is waited for."""
 
 
 class Housekeeper:
@@ -55,6 +57,7 @@ class Housekeeper:
         self._ledger = ledger
         self._ticker = ticker
         self._audited: float | None = None
+        self._prune_from = 0.0
         self._held_here = held_here
 
     def sweep(self) -> int:
@@ -114,6 +117,12 @@ class Housekeeper:
             self._ledger.check()
 
     def _prune(self) -> None:
+        """Until nothing is left to prune; to see that there is nothing takes its time as well.
+
+        That time grows with the history that is kept, so it is taken once in a hundred.
+        """
+        if (begun := self._clock.monotonic()) < self._prune_from:
+            return
         now, settings = self._clock.now(), self._settings
         while self._store.prune(
             keep=settings.history_limit,
@@ -121,4 +130,6 @@ class Housekeeper:
             older_than=now - timedelta(days=settings.history_days),
             limit=BATCH,
         ):
-            pass
+            begun = self._clock.monotonic()
+        ended = self._clock.monotonic()
+        self._prune_from = ended + PRUNE_REST * (ended - begun)

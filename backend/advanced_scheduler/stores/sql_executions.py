@@ -24,7 +24,7 @@ from .sql_dialect import Dialect
 from .sql_edges import Rows, settle
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, Wanted, without_skipped
-from .sql_totals import add_to_totals, prune
+from .sql_totals import add_to_totals, prunable, prune
 
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
@@ -108,7 +108,7 @@ class SqlExecutions(SqlDatabase):
         """Delete ended rows, oldest first; ticks go by age alone."""
 
         def work(db: Connection) -> int:
-            pruned = prune(db, keep=keep, before=before, older_than=older_than, limit=limit)
+            pruned = prune(db, what, before=before, older_than=older_than, limit=limit)
             old = sa.select(ticks.c.schedule_id, ticks.c.instant).order_by(ticks.c.instant)
             old = old.where(ticks.c.instant < micros(older_than)).limit(limit)
             key = sa.tuple_(ticks.c.schedule_id, ticks.c.instant)
@@ -116,7 +116,8 @@ class SqlExecutions(SqlDatabase):
             add_to_totals(self._dialect, db, pruned)  # last, since it locks schedules
             return len(pruned)
 
-        return self._write(work)
+        what = self._read(lambda db: prunable(db, keep=keep, before=before, older_than=older_than))
+        return self._write(work) if what.old or what.last is not None else 0
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due rows by priority, rank, due time, id."""

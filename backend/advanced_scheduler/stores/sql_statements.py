@@ -14,7 +14,7 @@ from ..lifecycle import FINAL, OPEN
 from ..lifecycle import claim as claiming
 from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
 from .rows import EXECUTION
-from .sql_schema import claimable, due, edges, executions
+from .sql_schema import claimable, due, edges, executions, ticks
 
 _e = executions.c
 _FINAL: Final = sorted(map(str, FINAL))
@@ -262,6 +262,12 @@ PRUNE_BY_COUNT: Final = _oldest_ended(
     sa.tuple_(_e.completed_time, _e.execution_id)
     <= sa.tuple_(sa.bindparam("last_time"), sa.bindparam("last_id")),
 )
+PRUNABLE: Final = sa.select(
+    sa.exists().where(_e.completed_time < sa.bindparam("before")),
+    sa.exists().where(_e.completed_time < sa.bindparam("older_than")),
+    sa.exists().where(ticks.c.instant < sa.bindparam("older_than")),
+)
+"""Whether a row ended before, is too old; whether a tick is too old."""
 NEWEST_IN_EXCESS: Final = (
     sa.select(_e.completed_time, _e.execution_id)
     .where(_e.completed_time.is_not(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -46,16 +46,30 @@ _PRUNED: Final = sa.select(_t.status, _t.count, _t.seconds).where(
 _TOTALS: Final = sa.union_all(_LIVE, _PRUNED)  # one statement sees one instant
 
 
+class Prunable(NamedTuple):
+    """What may go: rows up to ``last``, and what is too old. It stays so, whatever is added."""
+
+    last: tuple[int, str] | None
+    old: bool
+
+
+def prunable(db: Connection, *, keep: int, before: datetime, older_than: datetime) -> Prunable:
+    """Look before a transaction locks: this takes as long as the history that is kept."""
+    asked = {"older_than": micros(older_than), "before": micros(before)}
+    beyond, *old = db.execute(statements.PRUNABLE, asked).one()
+    last = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first() if beyond else None
+    return Prunable(None if last is None else (last[0], last[1]), any(old))
+
+
 def prune(
-    db: Connection, *, keep: int, before: datetime, older_than: datetime, limit: int
+    db: Connection, what: Prunable, *, before: datetime, older_than: datetime, limit: int
 ) -> list[Any]:
     """Delete ended rows; answers schedule, status, start and end of each."""
     asked = {"older_than": micros(older_than), "limit": limit}
-    pruned = list(db.execute(statements.PRUNE_BY_AGE, asked))
-    last = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first()
-    if len(pruned) < limit and last is not None:
+    pruned = list(db.execute(statements.PRUNE_BY_AGE, asked)) if what.old else []
+    if len(pruned) < limit and what.last is not None:
         asked = {"before": micros(before), "limit": limit - len(pruned)}
-        last_row = {"last_time": last.completed_time, "last_id": last.execution_id}
+        last_row = dict(zip(("last_time", "last_id"), what.last, strict=True))
         pruned += db.execute(statements.PRUNE_BY_COUNT, {**asked, **last_row})
     return pruned
 

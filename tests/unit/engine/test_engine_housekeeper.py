@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import TaskDependency, TaskExecution, TaskStatus
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Claim
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.unit.engine.kit import NOW, execution, faulty, parts
 
 LEASE = timedelta(seconds=30)
@@ -159,6 +161,31 @@ def test_history_is_trimmed_to_its_limit_and_grace(made: Parts, clock: ManualClo
     keeper(made).sweep()
     assert sum(made.store.counts().values()) == 0
     made.close()
+
+
+def test_a_long_history_is_looked_through_now_and_then(clock: ManualClock) -> None:
+    """With a million rows that are kept, to see that there is nothing to trim takes a while."""
+    looked: list[bool] = []
+
+    class LongHistory(MemoryStore):
+        def prune(self, **limits: Any) -> int:
+            looked.append(super().prune(**limits) > 0)
+            clock.advance(seconds=0.1)
+            return looked[-1]
+
+    made = parts(LongHistory(), clock, history_limit=3)
+    housekeeper = keeper(made)
+    for _ in range(19):
+        housekeeper.sweep()
+        clock.advance(seconds=1)
+    assert looked == [False, False]
+    made.store.add([execution(f"e{n}") for n in range(5)])
+    rows = claim(made)
+    ended = [lifecycle.complete(row, result=None, metrics={}, now=clock.now()) for row in rows]
+    made.store.apply(ended)
+    clock.advance(seconds=10)
+    housekeeper.sweep()
+    assert looked[2:] == [True, False]
 
 
 @pytest.mark.parametrize("verb", ["expired", "apply", "stranded", "prune"])
