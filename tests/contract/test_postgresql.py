@@ -17,6 +17,7 @@ from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.base import SignalStore
 from advanced_scheduler.stores.sql import PostgresStore, SqlStore
+from advanced_scheduler.stores.sql_exchange import claim_unlocked
 
 from .nodes import another, drop, hears, raw
 from .rows import (
@@ -172,9 +173,9 @@ def test_only_a_store_that_can_send_signals_says_so(
 
 
 PLANS: dict[str, tuple[Any, str]] = {
-    "claim": (statements.claim_unlocked(statements.Wanted()), "executions_claim"),
+    "claim": (claim_unlocked(statements.Wanted()), "executions_claim"),
     "claim from queues": (
-        statements.claim_unlocked(statements.Wanted(queues=True)),
+        claim_unlocked(statements.Wanted(queues=True)),
         "executions_claim",
     ),
     "next due": (statements.NEXT_DUE, "executions_claim"),

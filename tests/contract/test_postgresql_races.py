@@ -7,17 +7,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from queue import SimpleQueue
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from advanced_scheduler.lifecycle import fail
 from advanced_scheduler.models import ExecutionFilter, TaskDependency, TaskPriority, TaskStatus
-from advanced_scheduler.stores import sql_database
 from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.base import Exchange, Store
 from advanced_scheduler.stores.sql import PostgresStore
 from advanced_scheduler.stores.sql_edges import settle
+from advanced_scheduler.stores.sql_exchange import claiming
 from tests.support.waiting import eventually
 
 from .nodes import another, raw
@@ -80,7 +80,11 @@ def test_a_claim_locks_no_row_that_it_does_not_take(
     )
     with another(postgres_schema) as other:
         rest = postgres._write(
-            lambda db: [*ids(postgres._claim(db, by(limit=3))), "|", *ids(other.claim(by()))]
+            lambda db: [
+                *sorted(row.execution_id for row in db.execute(*claiming(by(limit=3)))),
+                "|",
+                *ids(other.claim(by())),
+            ]
         )
     assert rest == ["0a", "0b", "1a", "|", "1b", "2a", "2b", "3a", "3b", "4a", "4b"]
 
@@ -112,26 +116,37 @@ def test_callers_who_hold_all_connections_keep_no_lease_from_being_renewed(
 ) -> None:
     (row,) = start(postgres, execution("a"))
     with ExitStack() as callers:
-        for _ in range(20):
+        for _ in range(15):
             callers.enter_context(postgres._dialect.connect())
         assert postgres.extend("node", {"a": row.fence}, NOW + DAY) == {"a"}
         assert postgres.time() is not None
 
 
-def test_rows_are_locked_in_one_order_however_many_they_are(
-    postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ways", [1, 2])
+def test_rows_are_locked_in_one_order_in_however_many_ways_they_change(
+    postgres: PostgresStore, postgres_schema: str, ways: int
 ) -> None:
-    monkeypatch.setattr(sql_database, "CHUNK", 2)
     rows = start(postgres, *(execution(name) for name in "abcd"))
-    asked: list[str] = []
-
-    @sa.event.listens_for(postgres._engine, "before_cursor_execute")
-    def note(*call: Any) -> None:
-        if "FOR UPDATE" in call[2]:
-            asked.extend(name for name in call[3].values() if name in set("abcd"))
-
-    assert finish(postgres, rows[::-1]) == [True] * 4
-    assert asked == sorted(asked) == list("abcd")
+    ends = [
+        done(row) if n % ways == 0 else fail(row, error="no", now=NOW) for n, row in enumerate(rows)
+    ]
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+    free = "SELECT execution_id FROM executions ORDER BY 1 FOR UPDATE SKIP LOCKED"
+    with (
+        raw(postgres_schema) as client,
+        raw(postgres_schema) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        client.execute("SELECT 1 FROM executions WHERE execution_id = 'c' FOR UPDATE")
+        applied = pool.submit(postgres.apply, ends[::-1])
+        eventually(
+            lambda: bool(other.execute(waiting, [f"%{postgres._dialect.schema}%"]).fetchall()),
+            what="the end of c waits for whoever has locked it",
+        )
+        assert other.execute(free).fetchall() == [("d",)]
+        other.rollback()
+        client.rollback()
+        assert applied.result() == [True] * 4
 
 
 @pytest.mark.parametrize("at_once", [2, 8])
@@ -231,7 +246,7 @@ def test_the_last_two_upstreams_may_end_on_two_nodes_at_once(
             locks = "SELECT 1 FROM pg_locks WHERE NOT granted"
             eventually(lambda: client.execute(locks).fetchone() is not None)
         jobs.append(job)
-        return ids(postgres._claim(db, by()))
+        return [row.execution_id for row in db.execute(*claiming(by()))]
 
     jobs: list[Future[Exchange]] = []
     with another(postgres_schema) as other, ThreadPoolExecutor(1) as pool:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from advanced_scheduler import lifecycle
 from advanced_scheduler.engine import housekeeper, loop
 from advanced_scheduler.engine import node as nodes
@@ -16,7 +18,6 @@ from advanced_scheduler.engine.housekeeper import Housekeeper
 from advanced_scheduler.engine.lease_clock import LeaseClock
 from advanced_scheduler.engine.node import Node
 from advanced_scheduler.models import TaskExecution
-from advanced_scheduler.stores.sql import PostgresStore, SqlStore
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -41,7 +42,7 @@ def same_boot_id(patch: Patch) -> None:
 
 def claims_as_if_alone(patch: Patch) -> None:
     """A claim on PostgreSQL locks nothing between the look and the grasp."""
-    patch(PostgresStore, "_claim", SqlStore._claim)
+    patch(sa.Select, "with_for_update", lambda self, **options: self)
 
 
 def own_clock(patch: Patch) -> None:

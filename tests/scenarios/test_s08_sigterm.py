@@ -12,8 +12,7 @@ import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskStatus
 from advanced_scheduler.lifecycle import Transition
-from advanced_scheduler.stores.base import Claim, Exchange
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.base import Claim, Exchange, Store
 from tests.scenarios import checks
 from tests.scenarios.clusters import SQL, STORES, Clusters, on
 from tests.scenarios.harness import Cluster
@@ -60,17 +59,19 @@ def test_nothing_is_left_under_a_dead_owner(clusters: Clusters) -> None:
 def test_what_is_claimed_while_the_node_stops_is_given_back(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claimed, slow = threading.Event(), SqlStore.exchange
+    claimed = threading.Event()
+    scheduler = AdvancedTaskScheduler(store=cluster.store_url)
+    kind = type(scheduler.store)
+    slow = kind.exchange
 
-    def exchange(self: SqlStore, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+    def exchange(self: Store, transitions: Sequence[Transition], claim: Claim) -> Exchange:
         answer = slow(self, transitions, claim)
         if answer.claimed:
             claimed.set()
             time.sleep(0.5)  # the commit is done, and its answer is still on the way
         return answer
 
-    monkeypatch.setattr(SqlStore, "exchange", exchange)
-    scheduler = AdvancedTaskScheduler(store=cluster.store_url)
+    monkeypatch.setattr(kind, "exchange", exchange)
     scheduler.register_task(definition(note))
 
     async def main() -> str:

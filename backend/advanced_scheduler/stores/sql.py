@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ..models import Parked, TaskExecution
-from .base import Claim, Signal
+from ..models import Parked
+from .base import Signal
 from .rows import instant
 from .sql_alone import SqlAlone
+from .sql_exchange import SqlAmongOthers
 from .sql_joined import SqlJoined
 from .sql_locks import SqlLocks
 from .sql_revisions import SqlRevisions
@@ -35,7 +36,7 @@ class SqliteStore(SqlAlone, SqlStore):
     """The same on SQLite, where one transaction writes at a time."""
 
 
-class PostgresStore(SqlStore):
+class PostgresStore(SqlAmongOthers, SqlStore):
     """The same on PostgreSQL, where nodes hear of each other's work: ``SignalStore``, too."""
 
     def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
@@ -71,6 +72,3 @@ class PostgresStore(SqlStore):
 
     def _tell(self, db: Connection, signal: Signal) -> None:
         self._listener.tell(db, signal)
-
-    def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
-        return self._claim_unlocked(db, claim)

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..lifecycle import CLAIMABLE, FINAL, Transition, plain_need
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, task_key
+from ..lifecycle import CLAIMABLE, Transition, plain_need
+from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from . import sql_statements as statements
 from .base import Claim, Exchange, Signal
 from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
-from .sql_database import Again, SqlDatabase, chunks
+from .sql_database import SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_edges import Rows, settle
 from .sql_schema import edges, executions, ticks
@@ -199,50 +198,11 @@ class SqlExecutions(SqlDatabase):
         """Take due rows, as part of a transaction."""
         raise NotImplementedError
 
-    def _claim_unlocked(self, db: Connection, claim: Claim) -> list[TaskExecution]:
-        """For a transaction among others: in one statement, which locks what it takes."""
-        if claim.limit <= 0:
-            return []
-        skip = self._executions.skipped()
-        wanted, asked = conditions(claim)
-        statement = statements.claim_unlocked(replace(wanted, skip=bool(skip)))
-        asked |= {**grant(claim), "limit": claim.limit, "skip": skip}
-        found = db.execute(statement, asked).all()
-        rows = self._executions.decode([(row, {"blocked_by": frozenset()}) for row in found])
-        if len(rows) < len(found):
-            raise Again  # what cannot be read must not be claimed, and is now known
-        return sorted(rows, key=lambda row: (row.priority, -row.rank, row.due, row.execution_id))
-
     def _apply(
         self, db: Connection, transitions: Sequence[Transition]
     ) -> tuple[list[bool], dict[str, TaskStatus]]:
         """Whether each transition was applied, and the keys of what ended, with how it did."""
-        applied = []
-        ended: dict[str, TaskStatus] = {}
-        changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        unblocked: dict[tuple[str, str], None] = {}
-        states = _states(db, [one.execution_id for one in transitions])
-        status = {one: cast(TaskStatus, state.status) for one, state in states.items()}
-        for move in transitions:
-            one = move.execution_id
-            applied.append(fits := one in states and move.fits(status[one], states[one].fence))
-            if fits:
-                status[one] = move.target
-                changes[one] |= {**move.changes, "status": move.target}
-                unblocked |= dict.fromkeys((one, key) for key in move.unblocks)
-                if move.target in FINAL:
-                    ended |= dict.fromkeys((one, task_key(states[one].task_id)), move.target)
-        self._save(db, changes)
-        if unblocked:
-            db.execute(statements.DELETE_EDGE, [{"down": d, "up": u} for d, u in unblocked])
-            freed = [{"down": d} for d in dict.fromkeys(d for d, _ in unblocked)]
-            db.execute(statements.FREE_IF_NO_EDGE, freed)
-        soon = self._clock.now() + SOON
-        if any(
-            fits and _readies(move, soon) for move, fits in zip(transitions, applied, strict=True)
-        ):
-            self._tell(db, Signal.WORK)
-        return applied, ended
+        raise NotImplementedError
 
     def _save(self, db: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the changed fields of each execution id: one batch for each set of fields."""
@@ -312,7 +272,7 @@ class Vacancy:
 def insert(dialect: Dialect, db: Connection, rows: Sequence[TaskExecution]) -> list[bool]:
     """Whether each row was added; False where the id or the unique key is taken."""
     added: list[bool] = []
-    for part in _with_ids_of_their_own(rows):
+    for part in with_ids_of_their_own(rows):
         flags = ({"blocked": int(bool(row.blocked_by)), "needs": plain_need(row)} for row in part)
         dumped = [EXECUTION.dump(row) | more for row, more in zip(part, flags, strict=True)]
         new = set(dialect.insert(db, executions, dumped))
@@ -368,7 +328,7 @@ def fetched(row: Any) -> Fetched:
     return row, {"blocked_by": frozenset(json.loads(text))}
 
 
-def _with_ids_of_their_own(rows: Iterable[TaskExecution]) -> Iterator[list[TaskExecution]]:
+def with_ids_of_their_own(rows: Iterable[TaskExecution]) -> Iterator[list[TaskExecution]]:
     """The rows in order, in lists where an id tells which row it is."""
     part: dict[str, TaskExecution] = {}
     for row in rows:
@@ -380,7 +340,7 @@ def _with_ids_of_their_own(rows: Iterable[TaskExecution]) -> Iterator[list[TaskE
         yield list(part.values())
 
 
-def _readies(move: Transition, soon: datetime) -> bool:
+def readies(move: Transition, soon: datetime) -> bool:
     """Whether a row may be claimable after this change that was not before."""
     due = move.changes.get("due_time")
     return move.target in CLAIMABLE and (due is None or due <= soon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -12,11 +11,11 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.sql.selectable import TableValuedAlias
 
 from ..clock import SystemClock
 from ..errors import ConfigurationError
 from .sql_dialect import Row
+from .sql_json import Asked, given_rows, texts_of
 
 try:
     import psycopg
@@ -27,7 +26,6 @@ except ImportError as missing:
     ) from missing
 
 T = TypeVar("T")
-
 SCHEMA: Final = "advanced_scheduler"
 """Where the tables are, unless the URL says ``?schema=``."""
 
@@ -35,15 +33,20 @@ ANSWER_SECONDS: Final = 15.0
 """How long a call waits for a server that says nothing; the server gives up before that."""
 
 _SCHEMA_BYTES: Final = 60  # a name has at most 63, and the channel of the signals is longer
-_BATCH: Final = 5000  # rows in one statement
 _ATTEMPTS: Final = 8
+_FRESH_SECONDS: Final = 1.0  # a connection that was used so lately is not asked if it is alive
+_AT_ONCE_SECONDS: Final = 1.0  # whoever has waited longer is not asked to wait for another
 
 _SERVER_SETTINGS: Final = (
     "-c statement_timeout=12s -c lock_timeout=8s -c idle_in_transaction_session_timeout=12s "
     # Every statement has its index. A plan is kept, and one for an empty table that reads all of
     # it would be kept as well when thousands of rows have come.
-    "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off "
+    # For the statements that no BEGIN says this of.
+    r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off"
 )
+# To plan a claim takes as long as to run it (0.5 ms), and a plan for a known LIMIT looks cheaper.
+_SAME_PLANS: Final = "-c plan_cache_mode=force_generic_plan"
 _CONNECT: Final = {
     "application_name": "advanced-scheduler",
     "client_encoding": "utf8",
@@ -69,6 +72,7 @@ class PatientConnection(psycopg.Connection[Any]):
     """
 
     patience: float | None = ANSWER_SECONDS
+    used = 0.0  # when, on the monotonic clock, it was given back
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
         """Run the generator of an operation."""
@@ -108,15 +112,19 @@ class PostgresDialect:
         self.shown = url.set(query={"schema": self.schema}).render_as_string()
         self._arguments: dict[str, Any] = {**_CONNECT, **options, "options": server}
         _check_options(self._arguments, self.shown)
-        self.engine = self._new_engine(url, kept=5, more=15)
+        self.engine = self._new_engine(url, kept=4, more=11)
         self._lease_engine = self._new_engine(url, kept=1, more=1)
+        self._work_engine = self._new_engine(url, kept=1, more=4, options=_SAME_PLANS)
+        self._engines = (self.engine, self._lease_engine, self._work_engine)
         self._inherited: list[object] = []
         self._known: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
+        self._texts: dict[sa.Executable, tuple[str, Row]] = {}
 
-    def _new_engine(self, url: URL, *, kept: int, more: int) -> Engine:
+    def _new_engine(self, url: URL, *, kept: int, more: int, options: str = "") -> Engine:
+        server = f"{options} {self._arguments['options']}"
         engine: Engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg", query={}),
-            connect_args=self._arguments,
+            connect_args={**self._arguments, "options": server},
             isolation_level="AUTOCOMMIT",
             pool_size=kept,
             max_overflow=more,
@@ -129,12 +137,26 @@ class PostgresDialect:
 
         @sa.event.listens_for(engine, "do_connect")
         def connect(_dialect: Any, _record: Any, args: Any, arguments: Any) -> PatientConnection:
-            return PatientConnection.connect(*args, **arguments)
+            connection = PatientConnection.connect(*args, **arguments)
+            connection.used = _clock.monotonic()
+            return connection
+
+        @sa.event.listens_for(engine, "checkout")
+        def ask(connection: PatientConnection, _record: Any, _fairy: Any) -> None:
+            began = _clock.monotonic()
+            if began - connection.used > _FRESH_SECONDS:
+                try:
+                    connection.execute("SELECT 1")
+                except psycopg.Error as error:
+                    if _clock.monotonic() - began > _AT_ONCE_SECONDS:
+                        raise
+                    raise sa.exc.DisconnectionError("closed since its last use") from error
 
         @sa.event.listens_for(engine, "checkin")
-        def hurry_again(connection: PatientConnection | None, _record: Any) -> None:
+        def rest(connection: PatientConnection | None, _record: Any) -> None:
             if connection is not None:
                 connection.patience = PatientConnection.patience
+                connection.used = _clock.monotonic()
 
         return engine
 
@@ -145,6 +167,10 @@ class PostgresDialect:
     def connect_for_leases(self) -> Connection:
         """A connection that calls of an application cannot all hold while they wait for locks."""
         return self._lease_engine.connect()
+
+    def connect_for_work(self) -> Connection:
+        """A connection for what each execution needs: its statements are planned once."""
+        return self._work_engine.connect()
 
     def connect_apart(self) -> PatientConnection:
         """A connection of psycopg that is not one of the pool, in autocommit mode."""
@@ -165,9 +191,9 @@ class PostgresDialect:
         """Nothing is kept but connections."""
 
     def dispose(self) -> None:
-        """Close the connections of both pools."""
-        self.engine.dispose()
-        self._lease_engine.dispose()
+        """Close the connections of all pools."""
+        for engine in self._engines:
+            engine.dispose()
 
     def before_fork(self) -> None:
         """Nothing: a child may inherit what it does not touch."""
@@ -177,7 +203,7 @@ class PostgresDialect:
 
     def after_fork_in_child(self) -> None:
         """Use nothing of the parent process."""
-        for engine in (self.engine, self._lease_engine):
+        for engine in self._engines:
             self._inherited.append(engine.pool)  # to free its connections would close them
             engine.dispose(close=False)
 
@@ -214,42 +240,57 @@ class PostgresDialect:
                 self._known[db.engine] = ours.execute(which).one() == db.execute(which).one()
         return self._known[db.engine]
 
+    def send(self, db: Connection, asked: Sequence[Asked]) -> list[list[Any]]:
+        """Run statements in one round trip, as one transaction; answers the rows of each.
+
+        ``db`` is in no transaction. They go to the driver as texts: to have SQLAlchemy run them
+        costs more than to run them.
+        """
+        connection = cast(PatientConnection, db.connection.dbapi_connection)
+        try:
+            with connection.pipeline() if len(asked) > 1 else nullcontext():
+                cursors = [
+                    connection.execute(text, {**constants, **given})
+                    for statement, given in asked
+                    for text, constants in (self._text(statement),)
+                ]
+            return [one.fetchall() if one.description else [] for one in cursors]
+        except psycopg.Error:
+            if connection.closed:
+                db.invalidate()
+            raise
+
+    def _text(self, statement: sa.Executable) -> tuple[str, Row]:
+        """A statement as the driver takes it, and its constants: compiled once."""
+        if statement not in self._texts:
+            compiled = cast(sa.sql.ClauseElement, statement).compile(
+                dialect=self.engine.dialect,
+                schema_translate_map=self.places["schema_translate_map"],
+                render_schema_translate=True,
+            )
+            self._texts[statement] = str(compiled), compiled.params
+        return self._texts[statement]
+
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
         """Add the rows that meet no other, whoever adds at the same time."""
         names = tuple(dict.fromkeys(name for row in rows for name in row))
         statement = _insert(table, names)
         added: list[Any] = []
-        for batch in _batches(rows):
-            added += db.scalars(statement, {"rows": batch}, execution_options=self.places)
+        for text in texts_of(rows):
+            added += db.scalars(statement, {"rows": text}, execution_options=self.places)
         return added
 
     def update(
         self, db: Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
         """One statement for all rows."""
-        for batch in _batches(rows):
-            db.execute(_update(table, names), {"rows": batch})
-
-
-def _batches(rows: Sequence[Row]) -> list[str]:
-    """The rows as JSON texts; what is None is left out, and comes back as NULL."""
-    parts = (rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH))
-    return [
-        json.dumps([{k: v for k, v in row.items() if v is not None} for row in part])
-        for part in parts
-    ]
-
-
-def _given(table: sa.Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """The parameter ``rows`` as a table of these columns."""
-    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), sa.JSON)
-    columns = [sa.column(name, table.c[name].type) for name in names]
-    return sa.func.json_to_recordset(rows).table_valued(*columns).render_derived("given", True)
+        for text in texts_of(rows):
+            db.execute(_update(table, names), {"rows": text})
 
 
 @cache
 def _insert(table: sa.Table, names: tuple[str, ...]) -> sa.Executable:
-    given = _given(table, names)
+    given = given_rows(table, names)
     select = sa.select(*(given.c[name] for name in names))
     key = next(iter(table.c))
     return insert(table).from_select(names, select).on_conflict_do_nothing().returning(key)
@@ -258,7 +299,7 @@ def _insert(table: sa.Table, names: tuple[str, ...]) -> sa.Executable:
 @cache
 def _update(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
     key = next(iter(table.c))
-    given = _given(table, (key.name, *names))
+    given = given_rows(table, (key.name, *names))
     return (
         sa.update(table)
         .where(key == given.c[key.name])

@@ -6,8 +6,8 @@ import logging
 import selectors
 import socket
 import threading
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import psycopg
 import sqlalchemy as sa
@@ -42,7 +42,12 @@ class Listener:
 
     def tell(self, db: Connection, signal: Signal) -> None:
         """Tell all nodes when the transaction is committed; twice the same is told once."""
-        db.execute(_NOTIFY, {"channel": self._channel, "signal": str(signal)})
+        statement, given = self.news(signal)
+        db.execute(statement, given)
+
+    def news(self, signal: Signal) -> tuple[sa.Select[Any], Mapping[str, str]]:
+        """The statement that tells them, and its parameters."""
+        return _NOTIFY, {"channel": self._channel, "signal": str(signal)}
 
     def subscribe(self, heard: Heard) -> Callable[[], None]:
         """Call ``heard`` for each signal from now on; answers how to end it."""

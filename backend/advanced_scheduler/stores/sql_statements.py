@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -36,6 +37,10 @@ def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(_json_list, "postgresql")
 def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"json_agg({compiler.process(element.clauses, **options)})::text"
+
+
+Listed = Callable[[sa.ColumnElement[Any], str], sa.ColumnElement[bool]]
+"""The condition that a column is one of the values of a parameter."""
 
 
 def _listed(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
@@ -137,7 +142,7 @@ def _levels() -> sa.CTE:
 
 
 _LEVELS: Final = _levels().c
-_ORDERED_LEVELS: Final = (
+ORDERED_LEVELS: Final = (
     sa.select(_LEVELS.priority, _LEVELS.rank)
     .where(_LEVELS.rank.is_not(None))
     .order_by(_LEVELS.priority, _LEVELS.rank.desc())
@@ -150,7 +155,7 @@ _FIRST_DUE: Final = (
     .scalar_subquery()
 )
 
-LEVELS: Final = _ORDERED_LEVELS.where(sa.bindparam("now") >= _FIRST_DUE)
+LEVELS: Final = ORDERED_LEVELS.where(sa.bindparam("now") >= _FIRST_DUE)
 """Where there are due rows, in the order of claims."""
 
 NEXT_DUE: Final = sa.select(sa.func.min(_FIRST_DUE)).where(_LEVELS.rank.is_not(None))
@@ -164,15 +169,15 @@ class Wanted:
     skip: bool = False
     queues: bool = False
 
-    def of(self, lane: sa.Select[Any]) -> sa.Select[Any]:
+    def of(self, lane: sa.Select[Any], listed: Listed = _listed) -> sa.Select[Any]:
         """The due rows of one level that meet the conditions, in order."""
         lane = lane.where(claimable, due <= sa.bindparam("now")).order_by(due, _e.execution_id)
         if self.exclude:
-            lane = lane.where(~_listed(_e.task_id, "exclude"))
+            lane = lane.where(~listed(_e.task_id, "exclude"))
         if self.skip:
-            lane = lane.where(~_listed(_e.execution_id, "skip"))
+            lane = lane.where(~listed(_e.execution_id, "skip"))
         if self.queues:
-            lane = lane.where(_listed(_e.queue, "queues"))
+            lane = lane.where(listed(_e.queue, "queues"))
         return lane.limit(sa.bindparam("limit", type_=sa.Integer))
 
 
@@ -181,22 +186,6 @@ def candidates(wanted: Wanted) -> sa.Select[Any]:
     """Rows of one level to claim, for a transaction that is alone."""
     level = (_e.priority == sa.bindparam("priority"), _e.rank == sa.bindparam("rank"))
     return wanted.of(ROWS.where(*level))
-
-
-@cache
-def claim_unlocked(wanted: Wanted) -> sa.UpdateBase:
-    """Claim rows that nobody else has locked; answers them in any order.
-
-    The outer limit ends the walk over the levels, so that no row is locked and then not taken.
-    """
-    levels = _ORDERED_LEVELS.subquery("ordered")
-    ids = sa.select(_e.execution_id)
-    lane = wanted.of(ids.where(_e.priority == levels.c.priority, _e.rank == levels.c.rank))
-    locked = lane.with_for_update(skip_locked=True).lateral("lane")
-    walk = sa.select(locked.c.execution_id).select_from(levels.join(locked, sa.true()))
-    picked = walk.limit(sa.bindparam("limit", type_=sa.Integer)).cte("picked").c
-    claim = sa.update(executions).where(_e.execution_id == picked.execution_id)
-    return claim.values(_claim_changes()).returning(*COLUMNS)
 
 
 def _stranded() -> sa.Select[Any]:
@@ -239,7 +228,8 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
     return delete.returning(_e.schedule_id, _e.status, _e.started_time, _e.completed_time)
 
 
-def _claim_changes() -> dict[str, Any]:
+def claim_changes() -> dict[str, Any]:
+    """What a claim writes, by the parameters ``now``, ``new_node`` and ``new_lease_until``."""
     columns = cast(TaskExecution, _e)  # so that "attempt + 1" becomes SQL
     changes: dict[str, Any] = {
         **claiming(
@@ -253,7 +243,7 @@ def _claim_changes() -> dict[str, Any]:
     return changes
 
 
-CLAIM: Final = sa.update(executions).where(_listed(_e.execution_id, "ids")).values(_claim_changes())
+CLAIM: Final = sa.update(executions).where(_listed(_e.execution_id, "ids")).values(claim_changes())
 STRANDED: Final = _stranded()
 
 PRUNE_BY_AGE: Final = _oldest_ended(_e.completed_time < sa.bindparam("older_than"))
