@@ -37,7 +37,8 @@ MEETS: Final[Mapping[TaskStatus, frozenset[DependencyType]]] = {
 }
 """Which dependencies an end meets."""
 
-_RUNNING: Final = frozenset({_S.RUNNING})
+_RUNS, _COMPLETED = _S.RUNNING, _S.COMPLETED  # a look at an enum's class costs 70 ns
+_RUNNING: Final = frozenset({_RUNS})
 _PENDING: Final = frozenset({_S.PENDING})
 
 
@@ -113,14 +114,15 @@ class Transition(_Change):  # a tuple: made for every end, at half the cost of a
 _NOBODY: Final = {"node": None, "lease_until": None}
 
 
-def _leave(row: TaskExecution, target: TaskStatus, changes: Mapping[str, Any]) -> Transition:
-    """RUNNING -> target, by the holder of the fence alone."""
+def _leave(row: TaskExecution, target: TaskStatus, changes: dict[str, Any]) -> Transition:
+    """RUNNING -> target, by the holder of the fence alone, and nobody's from then on."""
+    changes["node"] = changes["lease_until"] = None
     return Transition(
         execution_id=row.execution_id,
         fence=row.fence,
         sources=_RUNNING,
         target=target,
-        changes={**_NOBODY, **changes},
+        changes=changes,
     )
 
 
@@ -129,7 +131,7 @@ def claim(
 ) -> Mapping[str, Any]:
     """PENDING or RETRYING -> RUNNING: the one change that stores make by themselves."""
     return {
-        "status": _S.RUNNING,
+        "status": _RUNS,
         "attempt": row.attempt + 1,
         "fence": row.fence + 1,
         "node": node,
@@ -145,10 +147,10 @@ def complete(
     """RUNNING -> COMPLETED."""
     return _leave(
         row,
-        _S.COMPLETED,
+        _COMPLETED,
         {
             "result": result,
-            "metrics": {**row.metrics, **metrics},
+            "metrics": {**row.metrics, **metrics} if row.metrics else metrics,
             "completed_time": now,
             "unique_key": None,
             "error": None,

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType, UnionType
-from typing import Annotated, Any, Final, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NoReturn, Union, get_args, get_origin
 
 from .context import TaskContext
 from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNotRegistered
@@ -44,12 +44,13 @@ _BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter
 
 _CONTEXT_TEXT: Final = re.compile(r"(?:Optional\[)?(?:\w+\.)*TaskContext\]?(?:\s*\|\s*None)?")
 
+Place = Literal["loop", "thread", "process"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredTask:
-    """A definition with its function.
+    """A definition with its function, and the ``place`` where it runs unless a call says otherwise.
 
     ``signature`` leaves out the context parameter; it is None where Python knows none (some
     builtins), and then arguments are not checked. ``path`` is ``module:qualname``, or None if
@@ -62,7 +63,7 @@ class RegisteredTask:
 
     definition: TaskDefinition
     function: Callable[..., Any]
-    is_async: bool
+    place: Place
     path: str | None
     signature: inspect.Signature | None
     context_parameter: str | None
@@ -330,10 +331,11 @@ def _loaded(definition: TaskDefinition) -> RegisteredTask:
         if context.kind is not inspect.Parameter.KEYWORD_ONLY:
             position = parameters.index(context)
         signature = signature.replace(parameters=[one for one in parameters if one is not context])
+    by_kind: Place = "loop" if inspect.iscoroutinefunction(body) else "thread"
     task = RegisteredTask(
         definition=definition,
         function=function,
-        is_async=inspect.iscoroutinefunction(body),
+        place=definition.executor if definition.executor != "auto" else by_kind,
         path=path,
         signature=signature,
         context_parameter=context.name if context is not None else None,

@@ -148,14 +148,14 @@ def test_a_failed_import_leaves_the_id_free(module: Callable[[str], str]) -> Non
     ],
 )
 def test_what_gives_a_coroutine_is_async(function: Callable[..., Any]) -> None:
-    assert register(function).is_async
+    assert register(function).place == "loop"
 
 
 @pytest.mark.parametrize(
     "function", [nothing, len, dict, Callables, Callables().method, lambda: None]
 )
 def test_what_gives_none_is_not_async(function: Callable[..., Any]) -> None:
-    assert not register(function).is_async
+    assert register(function).place == "thread"
 
 
 @pytest.mark.parametrize("function", [numbers, pages, functools.partial(numbers)])

@@ -39,6 +39,7 @@ from .settler import Change, Settler
 
 logger = logging.getLogger(__name__)
 
+_SCHEDULED: Final = EventType.SCHEDULED
 DEFAULTS: Final = ScheduleOptions()
 
 
@@ -87,9 +88,10 @@ class Intake:
         added = self._store.add(rows)
         stored = [row for row, new in zip(rows, added, strict=True) if new]
         for row in stored:
-            self._events.publish(Event(EventType.SCHEDULED, now, row))
-        at_once = {row.execution_id for row in stored} if len(rows) <= ONE_STEP else set[str]()
-        self.recheck([row for row in stored if not row.blocked_by <= at_once])
+            self._events.publish(Event(_SCHEDULED, now, row))
+        if blocked := [row for row in stored if row.blocked_by]:
+            at_once = {row.execution_id for row in stored} if len(rows) <= ONE_STEP else set()
+            self.recheck([row for row in blocked if not row.blocked_by <= at_once])
         return [
             row.execution_id if new else self._holder(row)
             for row, new in zip(rows, added, strict=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
@@ -30,6 +31,8 @@ from .runner import Runner, Stop
 from .timer import Host, Timer
 
 logger = logging.getLogger(__name__)
+
+_REVOKED: Final = EventType.REVOKED
 
 
 class Node:
@@ -311,7 +314,10 @@ class Node:
         """New work, or less of it, from any thread of this process."""
         if event.execution is None:
             return  # unblocked by an exchange, which has claimed what there is a free slot for
-        if event.type is EventType.REVOKED:
+        if event.type is _REVOKED:
+            self.interrupt(event.execution.execution_id, Stop.CANCELLED)
+        else:
+            self.dispatcher.wake()
             self.interrupt(event.execution.execution_id, Stop.CANCELLED)
         else:
             self.dispatcher.wake()

@@ -30,6 +30,7 @@ from .inputs import filled, results_for, taken_by
 logger = logging.getLogger(__name__)
 
 WAITS_FOR_SERVER: Final = "waits for the lock server"
+_STARTED: Final = EventType.STARTED
 
 
 class Stop(StrEnum):
@@ -158,8 +159,8 @@ class Runner:
             return self._later(row, self.busy_seconds * 2, f"waits for its arguments: {error}")
         started = run.context.started
         queue_wait = max((started - row.due).total_seconds(), 0.0)
-        if self.events.hears(EventType.STARTED):
-            self.events.publish(Event(EventType.STARTED, started, row, {"queue_wait": queue_wait}))
+        if self.events.hears(_STARTED):
+            self.events.publish(Event(_STARTED, started, row, {"queue_wait": queue_wait}))
         args, kwargs = run.task.with_context(args, kwargs, run.context)
         try:
             outcome = await self._call(run, Call(run.task.function, args, kwargs, run.context))
@@ -187,9 +188,9 @@ class Runner:
         return filled(row.args, row.kwargs, results_for(inputs, rows))
 
     def _call(self, run: Run, call: Call) -> Coroutine[Any, Any, Outcome]:
-        kind: str = run.row.extras.get("executor") or run.task.definition.executor
-        if kind == "auto":
-            kind = "loop" if run.task.is_async else "thread"
+        kind: str = run.task.place
+        if run.row.extras:
+            kind = run.row.extras.get("executor") or kind
         executor = self.executors[kind]
         in_line = isinstance(executor, ProcessExecutor)
         run.begun, run.in_thread = not in_line, kind == "thread"

@@ -83,9 +83,9 @@ class Settler:
     def consequences(self, changes: Sequence[Change], done: Exchange) -> list[Change]:
         """Publish what was applied; answer the changes that the waiting rows now need."""
         now, hears = self._clock.now(), self._events.hears
-        if done.unblocked and hears(EventType.UNBLOCKED):
+        if done.unblocked and hears(_UNBLOCKED):
             data = {"execution_ids": list(done.unblocked)}
-            self._events.publish(Event(EventType.UNBLOCKED, now, None, data))
+            self._events.publish(Event(_UNBLOCKED, now, None, data))
         ended: dict[str, TaskExecution | None] = {}
         heard: dict[tuple[TaskStatus, TaskStatus], list[EventType]] = {}  # most arrows are equal
         rows = done.after or [None] * len(changes)
@@ -109,6 +109,9 @@ class Settler:
 
 
 _S = TaskStatus
+# A look at an enum's class takes longer than the comparison that follows.
+_PENDING, _RUNNING, _RETRYING = _S.PENDING, _S.RUNNING, _S.RETRYING
+_REVOKED, _UNBLOCKED = EventType.REVOKED, EventType.UNBLOCKED
 _EVENTS: Final[Mapping[tuple[TaskStatus, TaskStatus], tuple[EventType, ...]]] = {
     **{
         (source, final): (EventType.FINISHED,)
@@ -132,16 +135,16 @@ def _keys(row: TaskExecution) -> tuple[str, str]:
 def _data(
     event: EventType, before: TaskExecution, after: TaskExecution, now: datetime
 ) -> dict[str, Any]:
-    if event is EventType.REVOKED:
+    if event is _REVOKED:
         return {"node": before.node}
-    if event is EventType.UNBLOCKED:
+    if event is _UNBLOCKED:
         return {"execution_ids": [after.execution_id]}
     status = after.status
-    if status is _S.PENDING:
+    if status is _PENDING:
         return {"reason": after.reason}
-    if before.status is not _S.RUNNING or after.crashes > before.crashes:
+    if before.status is not _RUNNING or after.crashes > before.crashes:
         return {"duration": None}  # no attempt came to its end
     duration = after.metrics.get("execution_time")
-    if status is _S.RETRYING:
+    if status is _RETRYING:
         return {"duration": duration, "delay": max((after.due - now).total_seconds(), 0.0)}
     return {"duration": duration}

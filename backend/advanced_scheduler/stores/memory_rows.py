@@ -255,11 +255,11 @@ class MemoryRows:
             del self._needs[row.execution_id]
 
     def _queue(self, row: TaskExecution) -> None:
-        level = _level(row)
+        level = row.priority, -row.rank
         if (lane := self._lanes.get(level)) is None:
             lane = self._lanes[level] = _Lane()
             insort(self._levels, level)
-        lane.push((row.due, row.execution_id))
+        lane.push((row.due_time or row.scheduled_time, row.execution_id))
         if lane.stale > _STALE_SLACK and lane.stale > len(lane) // 2:
             lane.keep(lambda entry: self._waiting(entry, level) is not None)
 
