@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,6 +28,21 @@ from .turns import Turns
 logger = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
+
+
+class _Early:
+    """Keeps the interrupts of what the store is about to answer: of no run as yet."""
+
+    def __init__(self) -> None:
+        self.listening = False
+        self.interrupts: dict[str, Stop] = {}
+
+    def __enter__(self) -> None:
+        self.listening = True
+        self.interrupts.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self.listening = False
 
 
 class Dispatcher:
@@ -73,8 +87,7 @@ class Dispatcher:
         self._pass = asyncio.Lock()
         self._home: asyncio.AbstractEventLoop
         self._doubtful: datetime | None = None  # when a claim was made that went unanswered
-        self._exchanging = False
-        self._early: dict[str, Stop] = {}  # interrupts that came while their claim was under way
+        self._early = _Early()
         self._turns = Turns()
 
     @property
@@ -149,8 +162,8 @@ class Dispatcher:
         """Stop a run of this node, if it is (still) here under this fence."""
         run = self.running.get(execution_id)
         if run is None:
-            if self._exchanging and fence is None:
-                self._early[execution_id] = why
+            if self._early.listening and fence is None:
+                self._early.interrupts[execution_id] = why
         elif fence in (None, run.row.fence):
             self._interrupt(run, why)
 
@@ -162,7 +175,7 @@ class Dispatcher:
     async def _exchange(self, changes: list[Change], free: int) -> Exchange:
         transitions = [change.transition for change in changes]
         self._doubtful = self._clock.now()
-        with self._hearing():
+        with self._early:
             exchange = await self._offload(self._ask, transitions, free, self._doubtful)
         self._doubtful = None
         self._let_go(changes)
@@ -198,7 +211,7 @@ class Dispatcher:
             known = set(map(id, done))
             self._outbox = [one for one in self._outbox if id(one) not in known] + more
         running = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=10_000)
-        with self._hearing():
+        with self._early:
             rows = await self._offload(self._store.find, running)
         self._doubtful = None
         self._start_all(
@@ -237,21 +250,11 @@ class Dispatcher:
         # What is due and was not claimed is not for this node: look again after a poll.
         return min(wait, self._poll) if wait > 0 else self._poll
 
-    @contextmanager
-    def _hearing(self) -> Iterator[None]:
-        """Keep interrupts of what the store is about to answer."""
-        self._exchanging = True
-        self._early.clear()
-        try:
-            yield
-        finally:
-            self._exchanging = False
-
     def _start_all(self, claimed: Iterable[TaskExecution]) -> None:
         started = self._clock.now()
         for row in claimed:
             self._start(row, started)
-        for execution_id, why in self._early.items():
+        for execution_id, why in self._early.interrupts.items():
             self.interrupt(execution_id, why)
 
     def _start(self, row: TaskExecution, started: datetime) -> None:

@@ -23,7 +23,7 @@ class ExecutionIds:
     """
 
     def __init__(self, rng: random.Random | None = None) -> None:
-        self._rng = rng or _NOISE
+        self._noise = (rng or _NOISE).getrandbits
         self._lock = free_in_child(threading.Lock())
         self._last = -1  # milliseconds and counter in one number
 
@@ -32,7 +32,7 @@ class ExecutionIds:
         at = int(now.timestamp() * 1000) << _COUNTER_BITS
         with self._lock:
             self._last = at = at if at > self._last else self._last + 1
-            noise = self._rng.getrandbits(62)
+            noise = self._noise(62)
         ms, counter = at >> _COUNTER_BITS, at & _COUNTER_MASK
         parts = ms >> 16, ms & 0xFFFF, counter, _VARIANT | noise >> 48, noise & _NODE_MASK
         # Two thirds of the time of an f-string.

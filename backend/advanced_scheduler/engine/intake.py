@@ -86,12 +86,15 @@ class Intake:
         if connection is not None:
             return self._within(connection, rows)
         added = self._store.add(rows)
-        stored = [row for row, new in zip(rows, added, strict=True) if new]
+        all_new = all(added)
+        stored = rows if all_new else [row for row, new in zip(rows, added, strict=True) if new]
         for row in stored:
             self._events.publish(Event(_SCHEDULED, now, row))
         if blocked := [row for row in stored if row.blocked_by]:
             at_once = {row.execution_id for row in stored} if len(rows) <= ONE_STEP else set()
             self.recheck([row for row in blocked if not row.blocked_by <= at_once])
+        if all_new:
+            return [row.execution_id for row in rows]
         return [
             row.execution_id if new else self._holder(row)
             for row, new in zip(rows, added, strict=True)
@@ -184,9 +187,11 @@ class Intake:
             "created_time": now,
             "due_time": due,
             "args": args,
-            "kwargs": kwargs or NOTHING,
-            "schedule_id": request.schedule_id,
         }
+        if kwargs:
+            made["kwargs"] = kwargs
+        if request.schedule_id is not None:
+            made["schedule_id"] = request.schedule_id
         dependencies = self._bind(definition.dependencies, options, siblings)
         if inputs:
             dependencies += self._upstreams(inputs, options)

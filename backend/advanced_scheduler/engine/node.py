@@ -318,9 +318,6 @@ class Node:
             self.interrupt(event.execution.execution_id, Stop.CANCELLED)
         else:
             self.dispatcher.wake()
-            self.interrupt(event.execution.execution_id, Stop.CANCELLED)
-        else:
-            self.dispatcher.wake()
 
     def _signalled(self, signal: Signal) -> None:
         """What another node tells, on a thread of the store."""

@@ -91,9 +91,9 @@ class MemoryRows:
 
     def insert(self, row: TaskExecution) -> bool:
         """Add a row; False if its id or its unique key is taken."""
+        one, task = row.execution_id, row.task_id
         if not self.fits(row):
             return False
-        one, task = row.execution_id, row.task_id
         group = self._groups["task_id", task]
         group.add(one)
         if row.workflow_id is not None:
