@@ -30,16 +30,14 @@ logger = logging.getLogger(__name__)
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
 
 
-class _Early:
-    """Keeps the interrupts of what the store is about to answer: of no run as yet."""
+class _Early(dict[str, Stop]):
+    """Interrupts that come while the store is about to answer with what they are for."""
 
-    def __init__(self) -> None:
-        self.listening = False
-        self.interrupts: dict[str, Stop] = {}
+    listening = False
 
     def __enter__(self) -> None:
+        self.clear()
         self.listening = True
-        self.interrupts.clear()
 
     def __exit__(self, *_: object) -> None:
         self.listening = False
@@ -163,7 +161,7 @@ class Dispatcher:
         run = self.running.get(execution_id)
         if run is None:
             if self._early.listening and fence is None:
-                self._early.interrupts[execution_id] = why
+                self._early[execution_id] = why
         elif fence in (None, run.row.fence):
             self._interrupt(run, why)
 
@@ -251,13 +249,15 @@ class Dispatcher:
         return min(wait, self._poll) if wait > 0 else self._poll
 
     def _start_all(self, claimed: Iterable[TaskExecution]) -> None:
-        started = self._clock.now()
+        started, starter = self._clock.now(), asyncio.current_task()
         for row in claimed:
-            self._start(row, started)
-        for execution_id, why in self._early.interrupts.items():
+            self._start(row, started, starter)
+        for execution_id, why in self._early.items():
             self.interrupt(execution_id, why)
 
-    def _start(self, row: TaskExecution, started: datetime) -> None:
+    def _start(
+        self, row: TaskExecution, started: datetime, starter: asyncio.Task[Any] | None
+    ) -> None:
         older = self.running.get(row.execution_id)
         if older is not None:  # its lease ran out, and the row has come back to this node
             self._interrupt(older, Stop.LEASE_LOST)
@@ -280,7 +280,7 @@ class Dispatcher:
             deadline=None if row.timeout is None else started + timedelta(seconds=row.timeout),
             load_results=partial(self._results_of, row),
         )
-        run = Run(row, task, context)
+        run = Run(row, task, context, starter)
         self.running[row.execution_id] = run
         self._turns.leave(row)
         self.started += 1

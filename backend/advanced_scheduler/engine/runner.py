@@ -49,6 +49,8 @@ class Run:
     row: TaskExecution
     task: RegisteredTask
     context: TaskContext
+    starter: asyncio.Task[Any] | None = field(repr=False)
+    """Waits for the end of the run, unless the event loop is torn down, which cancels all."""
     stop: Stop | None = None
     job: asyncio.Task[None] | None = field(default=None, repr=False)
     grant: Grant | None = None
@@ -57,8 +59,6 @@ class Run:
     timed_out: bool = False
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
-    starter: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task, repr=False)
-    """Waits for the end of the run, unless the event loop is torn down, which cancels all."""
 
     @property
     def cut_off(self) -> bool:

@@ -116,7 +116,8 @@ class TaskExecution:
         if status is not None:
             draft.status = status
         draft.__class__ = TaskExecution
-        return cast(TaskExecution, draft)
+        copy: TaskExecution = draft
+        return copy
 
     @staticmethod
     def make(**values: Any) -> TaskExecution:
