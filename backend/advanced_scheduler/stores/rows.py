@@ -231,7 +231,7 @@ def _read_dependencies(text: str) -> tuple[TaskDependency, ...]:
 
 
 def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)  # by position: a third less
 
 
 # The status and the policies are stored as plain text, since not every driver takes a StrEnum.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final
@@ -24,6 +24,11 @@ from .sql_statements import Wanted
 
 _e = executions.c
 _ANY_EDGE: Final = Prepared(sa.select(edges.c.downstream).limit(1))
+_TASKS: Final = Prepared(
+    sa.select(_e.execution_id, _e.task_id).where(
+        _e.execution_id.in_(sa.bindparam("ids", expanding=True))
+    )
+)
 
 
 class SqlAlone(SqlExecutions):
@@ -40,15 +45,21 @@ class SqlAlone(SqlExecutions):
             columns = {name: write(name, value) for name, value in move.changes.items()}
             named = {"one": one, "target": str(move.target), "held": move.fence, **columns}
             change = _change(tuple(columns), move.sources, move.fence is not None)
-            found = change.fetch(db, named)
-            applied.append(bool(found))
-            if found and move.unblocks:
+            applied.append(fits := change.run(db, named))
+            if fits and move.unblocks:
                 for key in move.unblocks:
                     prepared(statements.DELETE_EDGE).run(db, {"down": one, "up": key})
                 prepared(statements.FREE_IF_NO_EDGE).run(db, {"down": one})
-            if found and move.target in FINAL:
-                ended |= dict.fromkeys((one, task_key(found[0][0])), move.target)
-        return applied, ended
+            if fits and move.target in FINAL:
+                ended[one] = move.target
+        return applied, self._awaited(db, ended)
+
+    def _awaited(self, db: Connection, ended: Mapping[str, TaskStatus]) -> dict[str, TaskStatus]:
+        """What a row may wait for of these ends; nothing if no row waits at all."""
+        if not ended or not _ANY_EDGE.fetch(db, {}):  # 3 us; to look for each end takes 40
+            return {}
+        tasks = _TASKS.fetch(db, {"ids": ended})
+        return {**ended, **{task_key(task_id): ended[one] for one, task_id in tasks}}
 
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
         """What cannot be read is left as it is."""
@@ -85,20 +96,10 @@ class SqlAlone(SqlExecutions):
     def _ask(self, db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
         return prepared(statement).fetch(db, named)
 
-    def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
-        if not keys or not _ANY_EDGE.fetch(db, {}):  # 3 us, where to look for each key takes 30
-            return []
-
-        def fetch(skip: list[str]) -> list[Fetched]:
-            found = prepared(statements.DEPENDENTS).fetch(db, {"keys": keys})
-            return [fetched(row) for row in found if row[0] not in skip]
-
-        return sorted(self._executions.read(fetch), key=lambda row: row.execution_id)
-
 
 @cache
 def _change(names: tuple[str, ...], sources: frozenset[TaskStatus], fenced: bool) -> Prepared:
-    """One transition, where state and fence still are what it names; answers the task id."""
+    """One transition, where state and fence still are what it names."""
     states = sa.text("status IN ({})".format(", ".join(f"'{one}'" for one in sorted(sources))))
     update = sa.update(executions).where(_e.execution_id == sa.bindparam("one"), states)
     if fenced:
@@ -106,4 +107,4 @@ def _change(names: tuple[str, ...], sources: frozenset[TaskStatus], fenced: bool
     changes: dict[str, Any] = {"status": sa.bindparam("target")} | {
         name: sa.bindparam(name) for name in names
     }
-    return Prepared(update.values(changes).returning(_e.task_id))
+    return Prepared(update.values(changes))
