@@ -25,7 +25,7 @@ from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .parked import count_parked
-from .probe import PATIENCE, Probe
+from .probe import HURRY, PATIENCE, Probe
 from .rehearsal import or_rehearsed, staged
 from .settler import Settler
 from .signals import Signals
@@ -122,7 +122,11 @@ def _parked_probe(
 ) -> Probe[dict[str, int]]:
     patience = PATIENCE if store.blocking else None
     return Probe(
-        lambda: count_parked(store, registry, ticker.parked), clock, patience=patience, rest=20.0
+        lambda: count_parked(store, registry, ticker.parked),
+        clock,
+        patience=patience,
+        rest=20.0,
+        hurry=HURRY,
     )
 
 

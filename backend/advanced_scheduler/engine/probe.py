@@ -11,13 +11,15 @@ from ..clock import Clock
 T = TypeVar("T")
 
 PATIENCE: Final = 2.0  # seconds, of a health report
+HURRY: Final = 0.1  # seconds, for the part of it that nothing is judged by
 
 
 class Probe(Generic[T]):
     """Calls ``ask`` on a thread of its own, and one at a time, however long it hangs.
 
     With ``patience=None`` it is called right here: it does not hang. An answer is good for
-    ``rest`` times as long as it took to get it.
+    ``rest`` times as long as it took to get it. With ``hurry``, in seconds, an answer also stands
+    in for a newer one that takes longer than that: for what nothing is judged by.
     """
 
     def __init__(
@@ -27,11 +29,13 @@ class Probe(Generic[T]):
         *,
         patience: float | None = PATIENCE,
         rest: float = 0.0,
+        hurry: float | None = None,
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._patience = patience
         self._rest = rest
+        self._hurry = hurry
         self._good_until = clock.monotonic()
         self._asking: threading.Thread | None = None
         self._since = 0.0
@@ -49,10 +53,12 @@ class Probe(Generic[T]):
             asking = threading.Thread(target=self._run, name="store-probe", daemon=True)
             self._asking, self._since = asking, self._clock.monotonic()
             asking.start()
-        asking.join(max(self._patience - (self._clock.monotonic() - self._since), 0.0))
-        if asking.is_alive():
-            return None, f"no answer within {self._clock.monotonic() - self._since:.1f} s"
-        return self._told
+        hurry = None if self._told[0] is None else self._hurry
+        patience = self._patience if hurry is None else hurry
+        asking.join(max(patience - (self._clock.monotonic() - self._since), 0.0))
+        if hurry is not None or not asking.is_alive():
+            return self._told
+        return None, f"no answer within {self._clock.monotonic() - self._since:.1f} s"
 
     def _run(self) -> None:
         began = self._clock.monotonic()

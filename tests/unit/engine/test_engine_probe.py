@@ -57,3 +57,25 @@ def test_what_costs_much_is_not_asked_for_again_at_once(clock: ManualClock) -> N
     assert [probe.answer() for _ in range(3)] == [(0, None)] * 3
     clock.advance(seconds=2)
     assert probe.answer() == (1, None)
+
+
+def test_in_a_hurry_the_last_answer_stands_until_there_is_a_newer_one() -> None:
+    answers = iter(range(9))
+    held, released = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        answer = next(answers)
+        if answer > 0:
+            held.set()
+            released.wait()
+        return answer
+
+    probe = Probe(ask, SystemClock(), hurry=0.0)
+    assert probe.answer() == (0, None)
+    try:
+        assert probe.answer() == (0, None)
+        assert held.wait(10)
+        assert probe.answer() == (0, None)
+    finally:
+        released.set()
+    eventually(lambda: probe.answer() != (0, None), what="the newer answer")

@@ -1,7 +1,7 @@
 -- Count the schedules of each task: a page of them.
 -- ARGV     the id to begin after, or ''
 -- returns  {the id to go on after, or '' at the end, {task id, number, ...}}
-local PAGE = 1000
+local PAGE = 5000
 local cursor = arg()
 local from = cursor == '' and '-' or '(' .. cursor
 local ids = call('ZRANGEBYLEX', P .. 'schedules', from, '+', 'LIMIT', 0, PAGE)
