@@ -10,7 +10,15 @@ from typing import Final
 from ..clock import Clock
 from ..errors import InvalidArguments, InvalidTrigger, ScheduleNotFound
 from ..faults import is_storable
-from ..models import Audit, Explanation, Schedule, TaskExecution, Tick, TickOutcome
+from ..models import (
+    Audit,
+    Explanation,
+    Schedule,
+    ScheduleFilter,
+    TaskExecution,
+    Tick,
+    TickOutcome,
+)
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from ..triggers import Trigger, trigger_from_json
@@ -22,6 +30,8 @@ logger = logging.getLogger(__name__)
 MOST: Final = 10_000  # instants in one audit
 SLICE: Final = 100  # schedules in one step of the check
 STRETCH: Final = 1000  # instants of one schedule in one step of the check
+REMEMBERED: Final = 100_000  # schedules, twice: some 50 MB, however many there are
+LATELY: Final = timedelta(hours=1)  # what is looked at of a schedule that is not remembered
 _INSTANT: Final = timedelta(microseconds=1)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -29,8 +39,8 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 class Ledger:
     """Reads the ledger, and what it should hold: every instant of every schedule, once.
 
-    ``check`` is for the housekeeper: it looks at some schedules at a time, and at each stretch
-    of their ledgers once.
+    ``check`` is for the housekeeper: it looks at a page of schedules at a time, and at each
+    stretch of their ledgers once.
     """
 
     def __init__(
@@ -41,6 +51,7 @@ class Ledger:
         clock: Clock,
         kept: timedelta,
         unfired: Callable[[], Mapping[str, str]] = dict,
+        fired: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.gaps = 0  # instants that were found to be missing, by this process
         self._store = store
@@ -48,8 +59,11 @@ class Ledger:
         self._clock = clock
         self._kept = kept
         self._unfired = unfired  # schedule id -> why this node cannot fire it, though it is due
-        self._unchecked: list[str] = []
+        self._fired = fired  # the schedule that this node fired last
+        self._cursor: str | None = None  # the id after which the next page begins
+        self._moved = False
         self._checked: dict[str, datetime] = {}  # schedule id -> up to where its ledger is right
+        self._before: dict[str, datetime] = {}  # the same, of the round before
 
     def explain(self, schedule_id: str, instant: datetime) -> Explanation:
         """What became of this instant; raises ``ScheduleNotFound``."""
@@ -99,21 +113,33 @@ class Ledger:
         )
 
     def check(self) -> None:
-        """Look for gaps in the ledgers of some schedules; a gap is counted and logged once."""
-        if not self._unchecked:
-            self._unchecked = [one.schedule_id for one in self._store.schedules()]
-            self._checked = {
-                one: self._checked[one] for one in self._unchecked if one in self._checked
-            }
-        some, self._unchecked = self._unchecked[:SLICE], self._unchecked[SLICE:]
-        for schedule in self._store.schedules(some):
+        """Look for gaps in the ledgers of the next page; a gap is counted and logged once."""
+        page = self._store.find_schedules(ScheduleFilter(cursor=self._cursor, limit=SLICE))
+        for schedule in page:
             self._check(schedule)
+        ended = len(page) < SLICE
+        self._cursor = None if ended else self._elsewhere() or page[-1].schedule_id
+        if ended or len(self._checked) >= REMEMBERED:
+            self._before, self._checked = self._checked, {}
+
+    def _elsewhere(self) -> str | None:
+        """Where to go on after the first page, once: else all nodes would check the same pages.
+
+        What a node has fired is another place on each of them, whatever the ids look like.
+        """
+        if self._moved:
+            return None
+        place = self._fired()
+        self._moved = place is not None
+        return place
 
     def _check(self, schedule: Schedule) -> None:
         one, now = schedule.schedule_id, self._clock.now()
-        start = self._checked.get(one, now - timedelta(hours=1))
+        known = self._checked.get(one) or self._before.get(one, now - LATELY)
+        start = max(known, now - self._kept / 2)  # what is older may have been trimmed meanwhile
         due = self._passed(schedule, start, now, STRETCH)
         if not due:
+            self._checked[one] = start
             return
         ticks = self._store.ticks(one, due[0], due[-1] + _INSTANT, STRETCH)
         missing = _missing(due, ticks)

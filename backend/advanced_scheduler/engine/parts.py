@@ -112,7 +112,12 @@ def assemble(
         intake=intake,
         ticker=ticker,
         ledger=Ledger(
-            store=store, registry=registry, clock=clock, kept=kept, unfired=lambda: ticker.parked
+            store=store,
+            registry=registry,
+            clock=clock,
+            kept=kept,
+            unfired=lambda: ticker.parked,
+            fired=lambda: ticker.last_fired,
         ),
     )
 

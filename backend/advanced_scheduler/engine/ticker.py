@@ -41,6 +41,7 @@ class Ticker:
         clock: Clock,
     ) -> None:
         self.parked: dict[str, str] = {}  # schedule id -> why this node cannot fire it
+        self.last_fired: str | None = None  # schedule id, by this node
         self._steps = steps
         self._store = store
         self._intake = intake
@@ -115,6 +116,7 @@ class Ticker:
         fired = self._store.fire([step.firing for step in steps]) if steps else []
         for step, won in zip(steps, fired, strict=True):
             if won:
+                self.last_fired = step.firing.schedule_id
                 self._announce(step.firing, now)
                 self._cancel(step.replaced, step.firing, now)
         return fired

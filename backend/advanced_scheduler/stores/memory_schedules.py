@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -73,8 +74,8 @@ class MemorySchedules:
 
     def find(self, query: ScheduleFilter) -> list[Schedule]:
         """The schedules that fit, by id."""
-        found = [one for one in self.some(None) if _matches(one, query)]
-        return found[: query.limit]
+        there = (self.by_id[one] for one in sorted(self.by_id))
+        return list(islice((one for one in there if _matches(one, query)), query.limit))
 
     def versions(self, schedule_id: str) -> list[Schedule]:
         """The latest versions of a schedule, as they were put, oldest first."""

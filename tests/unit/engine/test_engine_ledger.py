@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -16,7 +17,14 @@ from advanced_scheduler.engine.parts import Parts
 from advanced_scheduler.engine.schedules import Schedules
 from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.errors import InvalidArguments, ScheduleNotFound
-from advanced_scheduler.models import ExecutionFilter, TaskStatus, Tick, TickOutcome
+from advanced_scheduler.models import (
+    ExecutionFilter,
+    Schedule,
+    ScheduleFilter,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+)
 from advanced_scheduler.stores.base import Claim, Firing
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.triggers import CronTrigger
@@ -276,20 +284,87 @@ def test_the_check_finds_nothing_in_a_pause_or_after_an_edit(
     assert made.ledger.audit(minutely, NOW, clock.now()).missing == []
 
 
+def many(made: Parts, number: int, **fields: Any) -> list[str]:
+    """Schedules of which the ledger has its first instants."""
+    ids = [f"s{n:03}" for n in range(number)]
+    made.store.add_schedules([schedule(schedule_id=one, ledger_from=NOW, **fields) for one in ids])
+    return ids
+
+
 def test_the_check_goes_round_all_schedules(made: Parts, clock: ManualClock) -> None:
-    ids = {f"s{n:03}" for n in range(SLICE + 50)}
-    for one in ids:
-        made.store.put(schedule(schedule_id=one, ledger_from=NOW), expected=None)
+    ids = many(made, SLICE + 50)
     clock.advance(minutes=5)
-    made.ticker.tick()
     made.ledger.check()
-    assert len(made.ledger._checked) == SLICE
+    assert list(made.ledger._checked) == ids[:SLICE]
     made.ledger.check()
-    assert made.ledger._checked.keys() == ids
+    assert (list(made.ledger._before), made.ledger._checked) == (ids, {})
     for one in ids:
         made.store.remove(one)
     made.ledger.check()
-    assert made.ledger._checked == {}
+    assert (made.ledger._before, made.ledger._checked) == ({}, {})
+
+
+def test_no_step_of_the_check_reads_more_than_a_page(clock: ManualClock) -> None:
+    class Watched(MemoryStore):
+        """Notes how many schedules were read."""
+
+        read: list[int]
+
+        def schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
+            return self._note(super().schedules(ids))
+
+        def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
+            return self._note(super().find_schedules(query))
+
+        def _note(self, found: list[Schedule]) -> list[Schedule]:
+            self.read.append(len(found))
+            return found
+
+    store = Watched()
+    made = parts(store, clock)
+    many(made, 3 * SLICE + 1)
+    store.read = []
+    for _ in range(5):
+        made.ledger.check()
+    assert store.read == [SLICE, SLICE, SLICE, 1, SLICE]
+
+
+def test_each_node_goes_on_where_it_has_fired_and_still_comes_round(
+    made: Parts, clock: ManualClock
+) -> None:
+    ids = many(made, 3 * SLICE, next_fire_time=NOW + HOUR)
+    made.store.put(schedule(schedule_id="s250x", ledger_from=NOW), expected=None)
+    made.ticker.tick()
+    made.ledger.check()
+    made.ledger.check()
+    assert list(made.ledger._before) == [*ids[:SLICE], *ids[251:]]
+    for _ in range(4):
+        made.ledger.check()
+    assert made.ledger._before.keys() == {*ids, "s250x"}
+
+
+def test_no_more_schedules_are_remembered_than_two_rounds_of_a_limit(
+    made: Parts, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", SLICE)
+    ids = many(made, 3 * SLICE + 1)
+    for _ in range(3):
+        made.ledger.check()
+    assert (list(made.ledger._before), made.ledger._checked) == (ids[2 * SLICE : 3 * SLICE], {})
+
+
+def test_a_check_that_comes_late_misses_nothing_that_was_trimmed(
+    made: Parts, minutely: str, clock: ManualClock
+) -> None:
+    made.ticker.tick()
+    made.ledger.check()
+    clock.advance(minutes=30)
+    made.ticker.tick()
+    clock.advance(hours=23, minutes=50)
+    made.ticker.tick()
+    made.store.prune(keep=9, before=NOW, older_than=clock.now() - 24 * HOUR, limit=900)
+    made.ledger.check()
+    assert made.ledger.gaps == 0
 
 
 def test_a_schedule_of_an_older_release_has_no_beginning_and_no_gaps(
