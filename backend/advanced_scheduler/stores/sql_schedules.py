@@ -205,7 +205,8 @@ class SqlSchedules(SqlDatabase):
     ) -> list[Schedule]:
         def fetch(skip: list[str]) -> list[Fetched]:
             found = statement.where(_s.schedule_id.not_in(skip)) if skip else statement
-            return [(row, {}) for row in db.execute(found, {"ids": ids} if ids else {})]
+            rows = db.execute(found, {"ids": ids} if ids else {}).all()  # one by one costs twice
+            return [(row, {}) for row in rows]
 
         return self._schedules.read(fetch)
 
@@ -244,13 +245,14 @@ class _Step:
 
     def __init__(self, db: Connection, firings: Sequence[Firing]) -> None:
         found = (
-            db.execute(_STATES, {"ids": ids})
+            db.execute(_STATES, {"ids": ids}).all()
             for ids in chunks(sorted(one.schedule_id for one in firings))
         )
         self._states = {row[0]: _State(*row[1:]) for some in found for row in some}
         self._recorded: set[tuple[str, int]] = set()
         for keys in chunks(_key(tick) for firing in firings for tick in firing.ticks):
-            self._recorded.update((row[0], row[1]) for row in db.execute(_RECORDED, {"keys": keys}))
+            recorded = db.execute(_RECORDED, {"keys": keys}).all()
+            self._recorded.update((row[0], row[1]) for row in recorded)
         self._vacancy = Vacancy(db, [row for firing in firings for row in firing.executions])
         self._taken: list[Firing] = []
 
