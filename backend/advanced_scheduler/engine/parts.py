@@ -25,7 +25,7 @@ from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .parked import count_parked
-from .probe import HURRY, PATIENCE, Probe
+from .probe import BRIEF, HURRY, PATIENCE, Probe
 from .rehearsal import or_rehearsed, staged
 from .settler import Settler
 from .signals import Signals
@@ -125,7 +125,7 @@ def assemble(
 def _parked_probe(
     store: Store, registry: TaskRegistry, ticker: Ticker, clock: Clock
 ) -> Probe[dict[str, int]]:
-    patience = PATIENCE if store.blocking else None
+    patience = BRIEF if store.blocking else None
     return Probe(
         lambda: count_parked(store, registry, ticker.parked),
         clock,

@@ -11,7 +11,8 @@ from ..clock import Clock
 T = TypeVar("T")
 
 PATIENCE: Final = 2.0  # seconds, of a health report
-HURRY: Final = 0.1  # seconds, for the part of it that nothing is judged by
+BRIEF: Final = 0.5  # seconds, for the part of it that nothing is judged by
+HURRY: Final = 0.1  # seconds, for the same once there was an answer
 
 
 class Probe(Generic[T]):
