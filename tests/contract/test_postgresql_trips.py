@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import StoreError
 from advanced_scheduler.lifecycle import cancel, fail, retry, unblock
-from advanced_scheduler.models import TaskExecution, TaskStatus
+from advanced_scheduler.models import ExecutionFilter, TaskExecution, TaskStatus
 from advanced_scheduler.stores import sql_postgresql
+from advanced_scheduler.stores.base import Signal
 from advanced_scheduler.stores.sql import PostgresStore
 
-from .nodes import raw
+from .nodes import another, hears, raw
 from .rows import NOW, SECOND, blocked, by, done, execution, ids, one, start
 
 Call = Callable[[PostgresStore, list[TaskExecution]], object]
@@ -108,3 +110,32 @@ def test_a_connection_that_died_while_nobody_used_it_is_replaced(
         assert client.execute(ours, [f"%{postgres._dialect.schema}.%"]).fetchall()
     assert postgres.add([execution("b")]) == [True]
     assert ids(postgres.claim(by())) == ["b"]
+
+
+def test_many_rows_are_all_added_or_those_that_meet_no_other(
+    postgres: PostgresStore, postgres_schema: str
+) -> None:
+    postgres._clock = ManualClock(NOW)
+    with another(postgres_schema) as other:
+        heard, _ = hears(other)
+        rows = [execution(f"e{n:03}", unique_key=f"k{n}") for n in range(150)]
+        waiting = [blocked(f"w{n:03}", "e000", f"e{n:03}") for n in range(1, 150)]
+        assert postgres.add(rows + waiting) == [True] * 299
+        assert heard.get(timeout=10) is Signal.WORK
+    assert ids(postgres.dependents(["e007"])) == ["w007"]
+    assert ids(postgres.dependents(["e000"])) == ids(waiting)
+    assert postgres.get(ids(rows + waiting)) == rows + waiting
+    fresh = [execution(f"f{n:03}", unique_key=f"k{n + 100}") for n in range(150)]
+    assert postgres.add(fresh) == [n >= 50 for n in range(150)]
+    assert postgres.add([*fresh, fresh[0]]) == [False] * 151
+    assert len(postgres.find(ExecutionFilter(limit=1000))) == 399
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_many_rows_with_a_text_that_cannot_be_stored_are_refused(
+    postgres: PostgresStore, text: str
+) -> None:
+    rows = [execution(f"e{n:03}", reason=text if n == 120 else "none") for n in range(150)]
+    with pytest.raises(StoreError):
+        postgres.add(rows)
+    assert postgres.find(ExecutionFilter()) == []
