@@ -252,3 +252,24 @@ def test_the_last_two_upstreams_may_end_on_two_nodes_at_once(
     with another(postgres_schema) as other, ThreadPoolExecutor(1) as pool:
         assert postgres._write(end) == []
         assert ids(jobs[0].result().claimed) == ["c"]
+
+
+def test_only_a_batch_of_firings_that_met_others_looks_for_them(postgres: PostgresStore) -> None:
+    for one in "abc":
+        postgres.put(schedule(one), expected=None)
+    reads: list[str] = []
+
+    def note(_db: object, _cursor: object, text: str, *_: object) -> None:
+        words = text.split()
+        if words[0] == "SELECT" and "FROM" in words:
+            reads.append(words[words.index("FROM") + 1].rpartition(".")[2])
+
+    sa.event.listen(postgres._engine, "before_cursor_execute", note)
+    steps = [firing(one, executions=[execution(f"x{one}")]) for one in "abc"]
+    assert postgres.fire(steps[:2]) == [True, True]
+    assert reads == ["schedules"]
+
+    reads.clear()
+    taken = firing("a", NOW + MINUTE, executions=[execution("xb", scheduled_time=NOW)])
+    assert postgres.fire([taken, steps[2]]) == [False, True]
+    assert reads == ["schedules", "schedules", "ticks", "executions"]

@@ -155,9 +155,13 @@ class SqlSchedules(SqlDatabase):
     def fire(self, firings: Sequence[Firing]) -> list[bool]:
         """Advance each schedule, write its ticks and add its executions, in one step each."""
 
+        careful = False  # whether to look first for what the inserts would meet: it seldom is there
+
         def work(db: Connection) -> list[bool]:
-            step = _Step(db, firings)
+            nonlocal careful
+            step = _Step(db, firings, look=careful)
             fired = [step.take(firing) for firing in firings]
+            careful = True  # if this has to begin again
             step.write(db, self._dialect)
             if due_soon(step.executions, self._clock.now()):
                 self._tell(db, Signal.WORK)
@@ -243,17 +247,19 @@ class _State:
 class _Step:
     """What a batch of firings writes: each is taken as a whole or not at all."""
 
-    def __init__(self, db: Connection, firings: Sequence[Firing]) -> None:
+    def __init__(self, db: Connection, firings: Sequence[Firing], *, look: bool) -> None:
+        """``look`` for ticks and executions of other transactions, which ``write`` would meet."""
+        seen = firings if look else ()
         found = (
             db.execute(_STATES, {"ids": ids}).all()
             for ids in chunks(sorted(one.schedule_id for one in firings))
         )
         self._states = {row[0]: _State(*row[1:]) for some in found for row in some}
         self._recorded: set[tuple[str, int]] = set()
-        for keys in chunks(_key(tick) for firing in firings for tick in firing.ticks):
+        for keys in chunks(_key(tick) for firing in seen for tick in firing.ticks):
             recorded = db.execute(_RECORDED, {"keys": keys}).all()
             self._recorded.update((row[0], row[1]) for row in recorded)
-        self._vacancy = Vacancy(db, [row for firing in firings for row in firing.executions])
+        self._vacancy = Vacancy(db, [row for firing in seen for row in firing.executions])
         self._taken: list[Firing] = []
 
     def take(self, firing: Firing) -> bool:
