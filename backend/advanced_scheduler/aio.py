@@ -76,6 +76,7 @@ class AsyncCalls:
     explain = _twin(AdvancedTaskScheduler.explain)
     audit = _twin(AdvancedTaskScheduler.audit)
     parked = _twin(AdvancedTaskScheduler.parked)
+    parked_counts = _twin(AdvancedTaskScheduler.parked_counts)
 
     async def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
         """The result once the execution has ended; see ``AdvancedTaskScheduler``."""

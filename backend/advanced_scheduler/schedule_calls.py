@@ -5,23 +5,25 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, Unpack
+from typing import Any, Final, Unpack
 
 from .engine.commands import Commands
 from .engine.new_schedules import Edit, New
 from .engine.parked import parked
 from .engine.parts import Parts
 from .engine.schedule_fields import Policies
-from .engine.schedule_report import state_of, statistics, status_of_schedule
+from .engine.schedule_report import statistics, status_of_schedule
 from .engine.schedules import Schedules
 from .errors import InvalidArguments
 from .faults import is_storable
 from .models import (
+    SCHEDULE_STATES,
     Audit,
     Explanation,
     Parked,
     Schedule,
     ScheduleFilter,
+    ScheduleState,
     ScheduleStatistics,
     ScheduleStatus,
 )
@@ -35,7 +37,6 @@ from .triggers import (
     trigger_from_json,
 )
 
-_STATES: Final = ("active", "paused", "ended")
 _MOST_RUNS: Final = 10_000
 
 
@@ -223,7 +224,7 @@ class ScheduleCalls:
         event: str | None = None,
         task_id: str | None = None,
         tags: Collection[str] = (),
-        status: Literal["active", "paused", "ended"] | None = None,
+        status: ScheduleState | None = None,
     ) -> list[Schedule]:
         """The schedules for which all of this holds, by id; ``tags`` are those it must have.
 
@@ -235,18 +236,16 @@ class ScheduleCalls:
                 raise InvalidArguments(f"{key}={reprlib.repr(text)} must be a text, or None")
         if isinstance(tags, str) or not isinstance(tags, Collection):
             raise InvalidArguments(f"tags={reprlib.repr(tags)} must be a list of texts")
-        if status not in (None, *_STATES):
+        if status not in (None, *SCHEDULE_STATES):
             raise InvalidArguments(
-                f"status={status!r} must be one of {', '.join(_STATES)}, or None"
+                f"status={status!r} must be one of {', '.join(SCHEDULE_STATES)}, or None"
             )
         if not all(text is None or is_storable(text) for text in texts.values()):
             return []  # no store has such a text
         found = self._parts.store.find_schedules(
             ScheduleFilter(name=name, event=event, task_id=task_id)
         )
-        return [
-            one for one in found if set(tags) <= set(one.tags) and status in (None, state_of(one))
-        ]
+        return [one for one in found if set(tags) <= set(one.tags) and status in (None, one.state)]
 
     def remove_schedule(self, schedule_id: str) -> bool:
         """Delete a schedule; its ledger stays. False if there is no such schedule."""
@@ -301,6 +300,13 @@ class ScheduleCalls:
         """What is stored, and this node cannot use: it is kept for one that can."""
         parts = self._parts
         return parked(parts.store, parts.registry, parts.ticker.parked)
+
+    def parked_counts(self) -> dict[str, int] | None:
+        """How much of each kind is parked, counted a while ago if that takes long; None: unknown.
+
+        Other than ``parked``, it reads no schedule but those that were due.
+        """
+        return self._parts.parked.answer()[0]
 
     def _new(
         self,

@@ -349,6 +349,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.same(lambda store: [store.by_unique_key(key) for key in "xy"])
         self.same(lambda store: (store.next_due(), store.next_fire()))
         self.same(lambda store: store.schedules())
+        self.same(lambda store: some(store.schedule_counts()))
         self.same(lambda store: [store.versions(one) for one in SCHEDULES])
         self.same(lambda store: [some(store.totals(one)) for one in SCHEDULES])
         since = self._ledger_from  # how fast older ticks go is up to the store

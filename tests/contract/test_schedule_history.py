@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -237,6 +238,31 @@ def test_ticks_are_counted_by_outcome_over_all_schedules(store: Store) -> None:
     }
     assert store.tick_counts(NOW + 3 * MINUTE, NOW + DAY) == {TickOutcome.MISFIRED: 2}
     assert store.tick_counts(NOW - DAY, NOW) == {}
+
+
+def test_schedules_are_counted_by_state(store: Store) -> None:
+    assert not any(store.schedule_counts().values())
+    ended: dict[str, Any] = {"next_fire_time": None}
+    paused: dict[str, Any] = {"paused": True}
+    for number, fields in enumerate(
+        (
+            {},
+            {"max_runs": 2, "run_count": 1},
+            {**ended, "event": "upload"},
+            paused,
+            {**paused, **ended, "event": "upload"},
+            ended,
+            {**ended, **paused},
+            {"max_runs": 2, "run_count": 2},
+            {"max_runs": 9, "run_count": 10, **paused},
+        )
+    ):
+        store.put(schedule(f"s{number}", **fields), expected=None)
+    assert store.schedule_counts() == Counter(one.state for one in store.schedules())
+    assert store.schedule_counts() == {"active": 3, "paused": 2, "ended": 4}
+    store.fire([firing("s1", executions=[execution("e")])])
+    store.remove("s0")
+    assert store.schedule_counts() == {"active": 1, "paused": 2, "ended": 5}
 
 
 def test_schedules_are_counted_by_task(store: Store) -> None:

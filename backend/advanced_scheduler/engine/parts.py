@@ -43,7 +43,7 @@ class Parts:
     leases: LeaseClock
     store: Store
     probe: Probe[Backlog]
-    parked: Probe[dict[str, int]]  # apart: it reads all schedules, and nothing is judged by it
+    parked: Probe[dict[str, int]]  # apart: it counts all schedules, and nothing is judged by it
     signals: Signals
     events: EventBus
     registry: TaskRegistry

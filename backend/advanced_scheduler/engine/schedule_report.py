@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from ..clock import Clock
 from ..lifecycle import FINAL
@@ -31,13 +31,6 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE: Final = Total()
 
 
-def state_of(schedule: Schedule) -> Literal["active", "paused", "ended"]:
-    """In one word; a schedule that has ended may be paused as well."""
-    if schedule.ended:
-        return "ended"
-    return "paused" if schedule.paused else "active"
-
-
 def status_of_schedule(store: Store, schedule: Schedule) -> ScheduleStatus:
     """How one schedule is doing."""
     latest = _latest(store, schedule, None)
@@ -48,7 +41,7 @@ def status_of_schedule(store: Store, schedule: Schedule) -> ScheduleStatus:
     return ScheduleStatus(
         schedule_id=schedule.schedule_id,
         name=schedule.name,
-        status=state_of(schedule),
+        status=schedule.state,
         last_run=None if latest is None else latest.started_time,
         last_result=None if ended is None else _RESULTS[ended.status],
         next_run=None if schedule.paused else schedule.next_fire_time,
@@ -62,17 +55,17 @@ def status_of_schedule(store: Store, schedule: Schedule) -> ScheduleStatus:
 def statistics(store: Store, clock: Clock, uptime: float) -> ScheduleStatistics:
     """How all schedules are doing; ``uptime`` in seconds."""
     now = clock.now()
-    states = [state_of(one) for one in store.schedules()]
+    states = store.schedule_counts()
     ticks = store.tick_counts(_BEGINNING, now + timedelta(days=1))
     day = store.tick_counts(now - timedelta(days=1), now + timedelta(days=1))
     counts = store.counts([TaskStatus.COMPLETED, TaskStatus.FAILED])
     judged = sum(counts.values())
     good = sum(n for (status, _), n in counts.items() if status is TaskStatus.COMPLETED)
     return ScheduleStatistics(
-        total=len(states),
-        active=states.count("active"),
-        paused=states.count("paused"),
-        ended=states.count("ended"),
+        total=sum(states.values()),
+        active=states.get("active", 0),
+        paused=states.get("paused", 0),
+        ended=states.get("ended", 0),
         triggered_total=ticks.get(TickOutcome.FIRED, 0),
         triggered_last_24h=day.get(TickOutcome.FIRED, 0),
         success_rate=good / judged if judged else 1.0,

@@ -5,28 +5,34 @@ from __future__ import annotations
 import logging
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..engine.probe import HURRY, Probe
 from ..lifecycle import CLAIMABLE
-from ..models import ExecutionFilter, Schedule, TaskExecution, TaskPriority, TaskStatus
+from ..models import SCHEDULE_STATES, ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from ..stores.base import Store
 from .recent import Recent
+
+T = TypeVar("T", bound=str)
 
 logger = logging.getLogger(__name__)
 
 PREFIX: Final = "advanced_scheduler"
 QUEUE_STATES: Final = ("ready", "delayed", "blocked", "retrying")
-SCHEDULE_STATES: Final = ("active", "paused", "ended")
 PARKED_KINDS: Final = ("task", "execution", "schedule")
 ROWS_LOOKED_AT: Final = 500
 """Of each priority, to tell the states of the queue; the rest counts like the last of them."""
+SECONDS: Final = 1.0
+"""How long a scrape waits for the store."""
+REST: Final = 20.0
+"""How much longer than to count the schedules the next count is waited for."""
 
 
 class Scrape(Collector):
@@ -40,7 +46,15 @@ class Scrape(Collector):
             "python": platform.python_version(),
             "store": type(scheduler.store).__name__.removesuffix("Store").lower(),
         }
-        self._cluster = Recent(self._read_cluster, scheduler.clock, keep=5, wait=1)
+        store = scheduler.store
+        self._states = Probe(
+            store.schedule_counts,
+            scheduler.clock,
+            patience=SECONDS / 2 if store.blocking else None,
+            rest=REST,
+            hurry=HURRY,
+        )
+        self._cluster = Recent(self._read_cluster, scheduler.clock, keep=5, wait=SECONDS)
 
     def collect(self) -> Iterable[Metric]:
         """All families, read now or (those of the cluster) at most 5 s ago."""
@@ -79,22 +93,23 @@ class Scrape(Collector):
             age.add_metric((word,), oldest)
             for state in QUEUE_STATES:
                 depth.add_metric((word, state), states[state])
-        schedules = GaugeMetricFamily(f"{PREFIX}_schedules", "Schedules.", labels=("state",))
-        found = Counter(_schedule_state(one) for one in store.schedules())
-        for state in SCHEDULE_STATES:
-            schedules.add_metric((state,), found[state])
-        return [depth, age, schedules, self._parked()]
+        return [depth, age, *self._census()]
 
-    def _parked(self) -> Metric:
-        family = GaugeMetricFamily(
-            f"{PREFIX}_parked", "What is stored, and this node cannot use.", labels=("kind",)
-        )
-        found = Counter[str]()
-        for one in self._scheduler.parked():
-            found[one.kind] += one.count
-        for kind in PARKED_KINDS:
-            family.add_metric((kind,), found[kind])
-        return family
+    def _census(self) -> Iterable[Metric]:
+        """What takes as long as there are schedules; left out while the first count is slow."""
+        states, _ = self._states.answer()
+        if states is not None:
+            yield _gauges("schedules", "Schedules.", "state", SCHEDULE_STATES, states)
+        parked, text = self._scheduler.parked_counts(), "What is stored, and this node cannot use."
+        if parked is not None:
+            yield _gauges("parked", text, "kind", PARKED_KINDS, parked)
+
+
+def _gauges(name: str, text: str, label: str, words: Iterable[T], found: Mapping[T, int]) -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=(label,))
+    for word in words:
+        family.add_metric((word,), found.get(word, 0))
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -130,9 +145,3 @@ def _state(row: TaskExecution, now: datetime) -> str:
     if row.blocked_by:
         return "blocked"
     return "ready" if row.due <= now else "delayed"
-
-
-def _schedule_state(schedule: Schedule) -> str:
-    if schedule.paused:
-        return "paused"
-    return "ended" if schedule.next_fire_time is None else "active"

@@ -12,6 +12,7 @@ from .executions import (
 )
 from .schedules import (
     DEFINITION,
+    SCHEDULE_STATES,
     Audit,
     Explanation,
     MisfirePolicy,
@@ -20,6 +21,7 @@ from .schedules import (
     Placeholder,
     Schedule,
     ScheduleFilter,
+    ScheduleState,
     ScheduleStatistics,
     ScheduleStatus,
     Tick,
@@ -49,6 +51,7 @@ __all__ = [
     "EXECUTION_FIELDS",
     "LONGEST",
     "NOTHING",
+    "SCHEDULE_STATES",
     "Audit",
     "DependencyType",
     "ExecutionFilter",
@@ -63,6 +66,7 @@ __all__ = [
     "Schedule",
     "ScheduleFilter",
     "ScheduleOptions",
+    "ScheduleState",
     "ScheduleStatistics",
     "ScheduleStatus",
     "TaskDefinition",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 
 from .drafts import drafts_of
 from .tasks import TaskPriority, TaskStatus
@@ -103,6 +103,13 @@ class Schedule:
         spent = self.max_runs is not None and self.run_count >= self.max_runs
         return spent or (self.next_fire_time is None and self.event is None)
 
+    @property
+    def state(self) -> ScheduleState:
+        """In one word; one that has ended may be paused as well."""
+        if self.ended:
+            return "ended"
+        return "paused" if self.paused else "active"
+
     def with_changes(self, **changes: Any) -> Schedule:
         """A copy with some fields changed; see ``drafts``."""
         draft = _thawed(self)
@@ -133,6 +140,10 @@ DEFINITION: Final = (
     "pause_on_failure",
 )
 """The fields that a user decides, beside the trigger."""
+
+
+ScheduleState = Literal["active", "paused", "ended"]
+SCHEDULE_STATES: Final[tuple[ScheduleState, ...]] = get_args(ScheduleState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +224,7 @@ class ScheduleStatus:
 
     schedule_id: str
     name: str | None
-    status: Literal["active", "paused", "ended"]
+    status: ScheduleState
     last_run: datetime | None
     last_result: str | None
     next_run: datetime | None

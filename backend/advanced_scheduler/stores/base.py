@@ -21,6 +21,7 @@ from ..models import (
     Parked,
     Schedule,
     ScheduleFilter,
+    ScheduleState,
     TaskExecution,
     TaskPriority,
     TaskStatus,
@@ -223,6 +224,13 @@ class ScheduleStore(Protocol):
 
     def find_schedules(self, query: ScheduleFilter) -> list[Schedule]:
         """The schedules that fit, by id."""
+        ...
+
+    def schedule_counts(self) -> dict[ScheduleState, int]:
+        """How many schedules are in each state; what is 0 may be left out.
+
+        Cheaper than to read them; unreadable ones count as far as their state can be told.
+        """
         ...
 
     def scheduled_tasks(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ from ..models import (
     Parked,
     Schedule,
     ScheduleFilter,
+    ScheduleState,
     TaskExecution,
     TaskPriority,
     TaskStatus,
@@ -260,6 +261,11 @@ class MemoryStore:
         with self._lock:
             found = ((one, self._schedules.ticks(one, start, end)[-1:]) for one in ids)
             return {one: ticks[0].instant for one, ticks in found if ticks}
+
+    def schedule_counts(self) -> dict[ScheduleState, int]:
+        """How many schedules are in each state."""
+        with self._lock:
+            return Counter(one.state for one in self._schedules.by_id.values())
 
     def scheduled_tasks(self) -> dict[str, int]:
         """How many schedules there are, by task id."""

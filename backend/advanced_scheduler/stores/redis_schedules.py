@@ -7,7 +7,16 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from ..models import Schedule, ScheduleFilter, TaskStatus, Tick, TickOutcome, Total
+from ..models import (
+    SCHEDULE_STATES,
+    Schedule,
+    ScheduleFilter,
+    ScheduleState,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+    Total,
+)
 from .base import VERSIONS_KEPT, Firing, name_taken
 from .redis_client import EVERYTHING, RedisClient
 from .redis_executions import PAGE, chunks
@@ -83,30 +92,21 @@ class RedisSchedules(RedisClient):
 
     def totals(self, schedule_id: str) -> dict[TaskStatus, Total]:
         """How its ended executions ended, also those that were pruned."""
-        sums: Counter[str] = Counter()
-        cursor = ""
-        while True:
-            cursor, found = self._call("totals", [schedule_id, cursor])
-            for name, number in zip(found[::2], found[1::2], strict=True):
-                sums[name.decode()] += int(number)
-            if not cursor:
-                break
+        sums = self._sums("totals", schedule_id)
         return {
             one: Total(count=sums[f"{one} count"], seconds=sums[f"{one} micros"] / 1_000_000)
             for one in TaskStatus
             if sums[f"{one} count"]
         }
 
+    def schedule_counts(self) -> dict[ScheduleState, int]:
+        """How many schedules are in each state."""
+        sums = self._sums("schedule_counts")
+        return {one: sums[one] for one in SCHEDULE_STATES if sums[one]}
+
     def scheduled_tasks(self) -> dict[str, int]:
         """How many schedules there are, by task id."""
-        sums: Counter[str] = Counter()
-        cursor = ""
-        while True:
-            cursor, found = self._call("scheduled_tasks", [cursor])
-            for task, number in zip(found[::2], found[1::2], strict=True):
-                sums[task.decode(errors="replace")] += int(number)
-            if not cursor:
-                return sums
+        return self._sums("scheduled_tasks")
 
     def tick_counts(self, start: datetime, end: datetime) -> dict[TickOutcome, int]:
         """How many ticks there are of each outcome, of all schedules."""
@@ -153,6 +153,17 @@ class RedisSchedules(RedisClient):
                 if found and (at := instant(int(found))):
                     last[one] = at
         return last
+
+    def _sums(self, script: str, *args: Arg) -> Counter[str]:
+        """What a script counts that goes through the pages of something."""
+        sums: Counter[str] = Counter()
+        cursor = ""
+        while True:
+            cursor, found = self._call(script, [*args, cursor])
+            for name, number in zip(found[::2], found[1::2], strict=True):
+                sums[name.decode(errors="replace")] += int(number)
+            if not cursor:
+                return sums
 
     def _load(self, ask: Callable[[list[str]], Sequence[Reply]]) -> list[Schedule]:
         return self._schedules.read(lambda skip: [fetched(reply) for reply in ask(skip)])

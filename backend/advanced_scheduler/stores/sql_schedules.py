@@ -10,7 +10,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..models import Schedule, ScheduleFilter, TaskExecution, TaskStatus, Tick, TickOutcome, Total
+from ..models import (
+    Schedule,
+    ScheduleFilter,
+    ScheduleState,
+    TaskExecution,
+    TaskStatus,
+    Tick,
+    TickOutcome,
+    Total,
+)
 from .base import Firing, Signal, name_taken
 from .rows import SCHEDULE, TICK, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
@@ -25,6 +34,14 @@ _ROWS: Final = sa.select(*(_s[name] for name in SCHEDULE.names))
 _ALL: Final = _ROWS.order_by(_s.schedule_id)
 _SOME: Final = _ALL.where(_s.schedule_id.in_(sa.bindparam("ids", expanding=True)))
 _ON_TIME: Final = sa.and_(_s.paused == sa.literal_column("0"), _s.next_fire_time.is_not(None))
+_SPENT: Final = _s.run_count >= _s.max_runs  # NULL, and so not true, where there is no limit
+_ENDED: Final = sa.or_(_SPENT, sa.and_(_s.next_fire_time.is_(None), _s.event.is_(None)))
+_STATE: Final = sa.case(
+    (_ENDED, sa.literal_column("'ended'")),
+    (_s.paused != sa.literal_column("0"), sa.literal_column("'paused'")),
+    else_=sa.literal_column("'active'"),
+)
+_STATE_COUNTS: Final = sa.select(_STATE, sa.func.count()).group_by(_STATE)
 _PUT_STATE: Final = sa.select(_s.version, _s.next_fire_time, _s.last_fire_time).with_for_update()
 _FIRED: Final = ("next_fire_time", "last_fire_time", "run_count")
 _STATES: Final = (
@@ -190,6 +207,11 @@ class SqlSchedules(SqlDatabase):
             return {row[0]: row[1] for found in some for row in found}
 
         return {one: at for one, last in self._read(work).items() if (at := nearest(last))}
+
+    def schedule_counts(self) -> dict[ScheduleState, int]:
+        """How many schedules are in each state."""
+        found = self._read(lambda db: db.execute(_STATE_COUNTS).all())
+        return {row[0]: row[1] for row in found}
 
     def scheduled_tasks(self) -> dict[str, int]:
         """How many schedules there are, by task id."""

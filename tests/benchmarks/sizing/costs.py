@@ -20,7 +20,7 @@ OPERATIONS: Final = {
     "due": "store.due of n schedules",
     "fire": "store.fire of n schedules, each with one tick and one execution",
     "next_fire": "store.next_fire",
-    "list": "store.schedules() of n schedules: statistics, and the ids for the audit",
+    "list": "store.schedules() of n schedules: a list of all, and what is parked",
     "census": "store.scheduled_tasks() of n schedules: health and metrics",
     "backlog": "what a health report asks",
 }

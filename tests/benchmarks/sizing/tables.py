@@ -134,8 +134,8 @@ def readers() -> Iterator[Row]:
     """Calls that look at every schedule."""
     yield "call", "store", "100,000", "1,000,000", "10,000,000 schedules"
     whats = {
-        "list": "`store.schedules()`: metrics, statistics, audit",
-        "census": "`store.scheduled_tasks()`: health",
+        "list": "`store.schedules()`: a list of all, what is parked",
+        "census": "`store.scheduled_tasks()`: health, metrics",
     }
     for (name, what), kind in product(whats.items(), SHARED):
         cost = _costs()[kind].calls[name]

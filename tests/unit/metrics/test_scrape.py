@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,8 @@ from advanced_scheduler import (
     TaskStatus,
 )
 from advanced_scheduler.metrics import SchedulerMetrics, scrape
-from advanced_scheduler.models import TaskExecution
+from advanced_scheduler.models import Schedule, ScheduleState, TaskExecution
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.contract.rows import execution, schedule
 from tests.support.waiting import eventually
 from tests.unit.metrics.samples import FaultyStore, value, values
@@ -90,6 +92,46 @@ def test_schedules_are_counted_by_state(metrics: SchedulerMetrics, store: Faulty
     store.put(schedule("c", paused=True), expected=None)
     store.put(schedule("d", next_fire_time=None), expected=None)
     assert values(metrics, "schedules", "state") == {"active": 2, "paused": 1, "ended": 1}
+
+
+def test_no_schedule_is_read_to_count_them(
+    metrics: SchedulerMetrics, store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(schedule("known", task_id="works"), expected=None)
+    store.put(schedule("stranger", task_id="unknown"), expected=None)
+    read: list[Schedule] = []
+
+    def schedules(ids: Collection[str] | None = None) -> list[Schedule]:
+        found = MemoryStore.schedules(store, ids)
+        read.extend(found)
+        return found
+
+    monkeypatch.setattr(store, "schedules", schedules)
+    assert values(metrics, "schedules", "state") == {"active": 2}
+    assert values(metrics, "parked", "kind") == {"schedule": 1}
+    assert read == []
+
+
+def test_schedules_that_take_long_to_count_are_counted_less_often(
+    metrics: SchedulerMetrics,
+    store: FaultyStore,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slowly() -> dict[ScheduleState, int]:
+        clock.advance(seconds=1)
+        return MemoryStore.schedule_counts(store)
+
+    monkeypatch.setattr(store, "schedule_counts", slowly)
+    scheduler = AdvancedTaskScheduler(clock=clock, store=store)
+    scrapes = SchedulerMetrics(scheduler)
+    assert values(scrapes, "schedules", "state") == {}
+    store.put(schedule("s"), expected=None)
+    clock.advance(seconds=19)
+    assert values(scrapes, "schedules", "state") == {}
+    clock.advance(seconds=5)
+    assert values(scrapes, "schedules", "state") == {"active": 1}
+    scheduler.close()
 
 
 def test_what_is_parked_is_counted_by_kind(metrics: SchedulerMetrics, store: FaultyStore) -> None:
