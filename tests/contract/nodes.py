@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from advanced_scheduler.stores.base import Signal, SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
 from advanced_scheduler.stores.sql import PostgresStore
 
 

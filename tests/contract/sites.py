@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from advanced_scheduler.stores import sql_migration as migration
-from advanced_scheduler.stores.base import Revisions
+from advanced_scheduler.stores.abilities import Revisions
 from advanced_scheduler.stores.sql_schema import metadata, version
 
 RELEASED: Final = Path(__file__).with_name("released")

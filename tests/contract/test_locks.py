@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import LockStore
+from advanced_scheduler.stores.abilities import LockStore
 from advanced_scheduler.stores.sql import SqlStore
 
 from .conftest import BACKENDS, NewUrl

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from advanced_scheduler.errors import ConfigurationError, StoreError
 from advanced_scheduler.models import ExecutionFilter, TaskStatus
 from advanced_scheduler.stores import sql_migration as migration
-from advanced_scheduler.stores.base import Revisions
+from advanced_scheduler.stores.abilities import Revisions
 from advanced_scheduler.stores.sql import SqliteStore, SqlStore
 from advanced_scheduler.stores.sql_schema import HEAD, META, READABLE_FROM, schedules
 from tests.contract.rows import MINUTE, NOW, by, execution, firing, ids, one, schedule

@@ -15,7 +15,7 @@ from advanced_scheduler.errors import ConfigurationError, StoreUnavailable
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.base import SignalStore
+from advanced_scheduler.stores.abilities import SignalStore
 from advanced_scheduler.stores.sql import PostgresStore, SqlStore
 from advanced_scheduler.stores.sql_exchange import claim_unlocked
 

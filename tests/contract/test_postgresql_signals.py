@@ -13,7 +13,7 @@ import pytest
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.models import ExecutionFilter
-from advanced_scheduler.stores.base import Signal
+from advanced_scheduler.stores.abilities import Signal
 from advanced_scheduler.stores.sql import PostgresStore
 from tests.support.servers import PostgresServer
 from tests.support.waiting import eventually

@@ -15,7 +15,7 @@ from advanced_scheduler.errors import StoreError
 from advanced_scheduler.lifecycle import cancel, fail, retry, unblock
 from advanced_scheduler.models import ExecutionFilter, TaskExecution, TaskStatus
 from advanced_scheduler.stores import sql_postgresql
-from advanced_scheduler.stores.base import Signal
+from advanced_scheduler.stores.abilities import Signal
 from advanced_scheduler.stores.sql import PostgresStore
 
 from .nodes import another, hears, raw

@@ -23,7 +23,7 @@ from advanced_scheduler.models import (
     Total,
 )
 from advanced_scheduler.stores import open_store, redis_client
-from advanced_scheduler.stores.base import LockStore, Signal, SignalStore
+from advanced_scheduler.stores.abilities import LockStore, Signal, SignalStore
 from advanced_scheduler.stores.redis import RedisStorage, RedisStore
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.stores.base import Signal
+from advanced_scheduler.stores.abilities import Signal
 from advanced_scheduler.stores.redis import RedisStore
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually

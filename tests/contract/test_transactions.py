@@ -19,7 +19,7 @@ from advanced_scheduler import (
     Settings,
     TaskDefinition,
 )
-from advanced_scheduler.stores.base import Signal, SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
 from tests.support.waiting import eventually
 
 

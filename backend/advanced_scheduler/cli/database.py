@@ -11,7 +11,7 @@ from .output import Format, Output, show_facts, show_json
 from .sources import StoreUrl, migrated_store_at
 
 if TYPE_CHECKING:
-    from ..stores.base import Revisions
+    from ..stores.abilities import Revisions
 
 commands = typer.Typer(help="The tables of a store and their revisions.", no_args_is_help=True)
 

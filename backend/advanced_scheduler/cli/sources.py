@@ -16,7 +16,8 @@ from ..errors import ConfigurationError, SchedulerError
 
 if TYPE_CHECKING:
     from ..scheduler import AdvancedTaskScheduler
-    from ..stores.base import MigratedStore, Store
+    from ..stores.abilities import MigratedStore
+    from ..stores.base import Store
 
 StoreUrl = Annotated[
     str | None,
@@ -55,7 +56,7 @@ def store_at(named: str | Store | None) -> Iterator[Store]:
 @contextmanager
 def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
     """The same, of a store that has tables."""
-    from ..stores.base import MigratedStore
+    from ..stores.abilities import MigratedStore
 
     with store_at(url) as store:
         if not isinstance(store, MigratedStore):

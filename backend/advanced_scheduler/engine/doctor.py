@@ -16,7 +16,8 @@ from ..functions import name_of
 from ..lifecycle import OPEN
 from ..models import ExecutionFilter, ResultOf, Schedule, TaskDefinition, TaskExecution
 from ..registry import TaskRegistry
-from ..stores.base import MigratedStore, Revisions, Store
+from ..stores.abilities import MigratedStore, Revisions
+from ..stores.base import Store
 from .arguments import Arguments
 from .inputs import filled
 from .parked import trigger_problem

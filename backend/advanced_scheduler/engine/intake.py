@@ -30,7 +30,8 @@ from ..models import (
     task_key,
 )
 from ..registry import RegisteredTask, TaskRegistry
-from ..stores.base import ONE_STEP, Store, TransactionalStore
+from ..stores.abilities import TransactionalStore
+from ..stores.base import ONE_STEP, Store
 from .arguments import Arguments
 from .ids import ExecutionIds
 from .inputs import inputs_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import InvalidTrigger, ScheduleExists, StoreError
 from ..models import Schedule
 from ..registry import RegisteredTask
-from ..stores.base import Signal
+from ..stores.abilities import Signal
 from ..triggers import EventTrigger, Trigger
 from .parts import Parts
 from .plan import next_instant

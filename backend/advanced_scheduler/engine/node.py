@@ -15,7 +15,7 @@ from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..forks import renew_in_child
 from ..locks import DistributedTaskLock
-from ..stores.base import Signal
+from ..stores.abilities import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
 from .heartbeat import Heartbeat

@@ -18,7 +18,8 @@ from ..locks import DistributedTaskLock
 from ..registry import TaskRegistry
 from ..retry import TaskRetryManager
 from ..stores import open_store
-from ..stores.base import LockStore, Store
+from ..stores.abilities import LockStore
+from ..stores.base import Store
 from .arguments import Arguments
 from .backlog import Backlog, backlog_of
 from .intake import Intake
@@ -91,7 +92,6 @@ def assemble(
         steps=steps, store=store, intake=intake, settler=settler, events=events, clock=clock
     )
     patience = PATIENCE if store.blocking else None
-    kept = timedelta(days=settings.history_days)
     locks, fallback = _locks(redis_client, store, settings, leases)
     return Parts(
         **common,
@@ -111,14 +111,18 @@ def assemble(
         settler=settler,
         intake=intake,
         ticker=ticker,
-        ledger=Ledger(
-            store=store,
-            registry=registry,
-            clock=clock,
-            kept=kept,
-            unfired=lambda: ticker.parked,
-            fired=lambda: ticker.last_fired,
-        ),
+        ledger=_ledger(common, settings, ticker),
+    )
+
+
+def _ledger(common: _Common, settings: Settings, ticker: Ticker) -> Ledger:
+    return Ledger(
+        store=common["store"],
+        registry=common["registry"],
+        clock=common["clock"],
+        kept=timedelta(days=settings.history_days),
+        unfired=lambda: ticker.parked,
+        fired=lambda: ticker.last_fired,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 from ..executors import script
 from ..models import TaskExecution
-from ..stores.base import Signal, Store
+from ..stores.abilities import Signal
+from ..stores.base import Store
 from ..stores.memory import MemoryStore
 
 _ACTIVE: Final[ContextVar[bool]] = ContextVar("advanced_scheduler_rehearsal", default=False)

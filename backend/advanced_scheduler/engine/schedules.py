@@ -15,7 +15,8 @@ from ..errors import (
 )
 from ..faults import is_storable
 from ..models import DEFINITION, Schedule, ScheduleFilter
-from ..stores.base import Firing, Signal
+from ..stores.abilities import Signal
+from ..stores.base import Firing
 from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .new_schedules import Asked, Edit, New, NewSchedules
 from .options import plain_json

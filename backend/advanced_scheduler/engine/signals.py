@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from ..errors import StoreError
 from ..events import Event, EventType
-from ..stores.base import Signal, SignalStore, Store
+from ..stores.abilities import Signal, SignalStore
+from ..stores.base import Store
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import redis
 
 from ..errors import StoreError
-from .base import Signal
+from .abilities import Signal
 from .redis_client import RedisClient
 
 logger = logging.getLogger(__name__)

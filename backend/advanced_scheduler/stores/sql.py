@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from ..models import Parked
-from .base import Signal
+from .abilities import Signal
 from .rows import instant
 from .sql_alone import SqlAlone
 from .sql_exchange import SqlAmongOthers

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StoreError, StoreUnavailable
-from .base import Signal
+from .abilities import Signal
 from .sql_dialect import Dialect
 from .sql_migration import prepare
 from .sql_schema import meta

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 from ..lifecycle import FINAL, MEETS, Transition, plain_need
 from ..models import TaskExecution, TaskStatus, task_key
 from . import sql_statements as statements
-from .base import Claim, Exchange, Signal
+from .abilities import Signal
+from .base import Claim, Exchange
 from .rows import EXECUTION, nearest, write
 from .sql_dialect import Row
 from .sql_executions import (

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 from ..lifecycle import CLAIMABLE, Transition, plain_need
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from . import sql_statements as statements
-from .base import Claim, Exchange, Signal
+from .abilities import Signal
+from .base import Claim, Exchange
 from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
 from .sql_database import SqlDatabase, chunks
 from .sql_dialect import Dialect

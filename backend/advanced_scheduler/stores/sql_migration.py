@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import ConfigurationError, StoreError
 from ..forks import free_in_child
-from .base import Revisions
+from .abilities import Revisions
 from .migrations.views_0003 import create_views
 from .sql_schema import HEAD, META, meta, metadata, version
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Connection
 
 from . import sql_migration as migration
-from .base import Revisions
+from .abilities import Revisions
 from .sql_database import SqlDatabase
 from .sql_schema import HEAD
 

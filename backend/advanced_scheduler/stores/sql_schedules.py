@@ -20,7 +20,8 @@ from ..models import (
     TickOutcome,
     Total,
 )
-from .base import Firing, Signal, name_taken
+from .abilities import Signal
+from .base import Firing, name_taken
 from .rows import SCHEDULE, TICK, Fetched, Reader, micros, nearest, write
 from .sql_database import Again, SqlDatabase, chunks
 from .sql_dialect import Dialect

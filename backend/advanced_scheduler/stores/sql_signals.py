@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from psycopg.sql import SQL, Identifier
 from sqlalchemy.engine import Connection
 
-from .base import Signal
+from .abilities import Signal
 from .sql_postgresql import PatientConnection, PostgresDialect
 
 logger = logging.getLogger(__name__)

@@ -11,13 +11,8 @@ from functools import partial
 from typing import Any, Final, cast
 
 from ..errors import StoreUnavailable
-from ..stores.base import (
-    LockStore,
-    MigratedStore,
-    SignalStore,
-    Store,
-    TransactionalStore,
-)
+from ..stores.abilities import LockStore, MigratedStore, SignalStore, TransactionalStore
+from ..stores.base import Store
 
 PATIENCE: Final = 20.0
 """Seconds that a held call waits, should a test forget it."""

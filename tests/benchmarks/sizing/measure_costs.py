@@ -28,7 +28,8 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.backlog import backlog_of
 from advanced_scheduler.engine.intake import Request
 from advanced_scheduler.lifecycle import complete
-from advanced_scheduler.stores.base import Claim, Signal, SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
+from advanced_scheduler.stores.base import Claim
 from tests.benchmarks.machine import described
 from tests.benchmarks.programs.opening import SETTINGS, Ends, noop, opened
 from tests.benchmarks.sizing.costs import COSTS, Cost, Costs, save

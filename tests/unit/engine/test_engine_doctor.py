@@ -17,7 +17,8 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine import doctor
 from advanced_scheduler.engine.doctor import Diagnosis, diagnose
 from advanced_scheduler.models import TaskDefinition, TaskStatus
-from advanced_scheduler.stores.base import Revisions, Store
+from advanced_scheduler.stores.abilities import Revisions
+from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.sql import SqliteStore
 from advanced_scheduler.stores.sql_schema import HEAD

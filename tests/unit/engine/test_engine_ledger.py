@@ -381,21 +381,15 @@ def test_a_schedule_of_an_older_release_has_no_beginning_and_no_gaps(
 
 def test_a_tick_of_a_removed_execution_keeps_its_words(made: Parts, minutely: str) -> None:
     (seen,) = made.store.schedules([minutely])
-    tick = Tick(
-        schedule_id=minutely,
-        instant=NOW,
-        version=1,
-        outcome=TickOutcome.MISFIRED,
-        reason="because",
-        recorded_time=NOW,
-    )
+    why: dict[str, Any] = {"outcome": TickOutcome.MISFIRED, "reason": "because"}
+    tick = Tick(schedule_id=minutely, instant=NOW, version=1, recorded_time=NOW, **why)
     step = Firing(
         schedule_id=minutely,
         version=1,
         expected=NOW,
         next_fire_time=seen.next_fire_time,
         ticks=[tick],
-        executions=[],
+        executions=(),
     )
     assert made.store.fire([step]) == [True]
     assert made.ledger.explain(minutely, NOW).reason == "because"

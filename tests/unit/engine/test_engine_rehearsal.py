@@ -13,7 +13,7 @@ from advanced_scheduler.engine.parts import assemble
 from advanced_scheduler.executors import script
 from advanced_scheduler.models import ExecutionFilter
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import LockStore, Signal, SignalStore, TransactionalStore
+from advanced_scheduler.stores.abilities import LockStore, Signal, SignalStore, TransactionalStore
 from tests.unit.engine.kit import execution, parts, quick, schedule
 
 SCRIPT = """

@@ -21,7 +21,8 @@ from advanced_scheduler.errors import (
     VersionConflict,
 )
 from advanced_scheduler.models import MisfirePolicy, OverlapPolicy, Schedule, TickOutcome
-from advanced_scheduler.stores.base import Firing, Signal
+from advanced_scheduler.stores.abilities import Signal
+from advanced_scheduler.stores.base import Firing
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.triggers import CronTrigger
 from tests.support.definitions import add, define, nothing

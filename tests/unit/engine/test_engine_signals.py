@@ -12,7 +12,8 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.commands import Commands
 from advanced_scheduler.engine.signals import Signals
 from advanced_scheduler.errors import StoreUnavailable
-from advanced_scheduler.stores.base import Claim, Signal, SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
+from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import define, nothing
 from tests.unit.engine.kit import execution, parts

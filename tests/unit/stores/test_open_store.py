@@ -10,7 +10,7 @@ import pytest
 
 from advanced_scheduler.errors import ConfigurationError
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import LockStore
+from advanced_scheduler.stores.abilities import LockStore
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.sql import SqliteStore
 

@@ -13,13 +13,13 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import (
+from advanced_scheduler.stores.abilities import (
     LockStore,
     MigratedStore,
     SignalStore,
-    Store,
     TransactionalStore,
 )
+from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.testing import FaultyStore
 from tests.unit.engine.kit import NOW, execution
