@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from advanced_scheduler.engine.loop import Loop
+from advanced_scheduler.engine.loop import MAX_BACKOFF, Loop
 from advanced_scheduler.errors import StoreUnavailable
 from tests.support.waiting import eventually_async
 
@@ -146,6 +146,22 @@ async def test_a_stop_waits_for_the_pass_in_hand_and_cancels_nothing() -> None:
     gate.set()
     await running
     assert left == [True]
+
+
+async def test_a_stop_while_others_take_a_step_is_not_slept_through_after_a_failure() -> None:
+    work = Work()
+    work.failures = [StoreUnavailable("away")]
+    home = asyncio.get_running_loop()
+    loop = Loop("x", work, retry_seconds=LONG, failed=lambda _: ended.append(stop()))
+    ended: list[asyncio.Handle] = []
+
+    def stop() -> asyncio.Handle:
+        return home.call_soon(loop.stop)  # at the step that follows
+
+    started = home.time()
+    await loop.run()
+    assert work.count == len(ended) == 1
+    assert home.time() - started < MAX_BACKOFF
 
 
 async def test_a_loop_that_was_stopped_before_it_ran_does_nothing() -> None:
