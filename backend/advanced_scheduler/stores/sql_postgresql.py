@@ -256,7 +256,7 @@ class PostgresDialect:
                     for statement, given in asked
                     for text, constants in (self._text(statement),)
                 ]
-            return [one.fetchall() if one.description else [] for one in cursors]
+            return [one.fetchall() if _has_rows(one) else [] for one in cursors]
         except psycopg.Error:
             if connection.closed:
                 db.invalidate()
@@ -343,6 +343,11 @@ def _update(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
         .where(key == given.c[key.name])
         .values({name: given.c[name] for name in names})
     )
+
+
+def _has_rows(cursor: psycopg.Cursor[Any]) -> bool:
+    """Not by its description, for which an object is made of each column (0.05 ms a claim)."""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
 
 
 def _checked(schema: object) -> str:
