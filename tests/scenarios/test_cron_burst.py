@@ -186,4 +186,4 @@ def test_control_without_priorities_the_order_is_that_of_arrival(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks.apply("ignores-priority", monkeypatch.setattr)
-    assert any("I9" in one for one in burst(cluster, 4_000, "memory://"))
+    assert any("I9" in one for one in burst(cluster, 10_000, "memory://"))
