@@ -30,8 +30,16 @@ PRUNE_REST: Final = 100
 """How much longer than a fruitless look for old history the next one is waited for."""
 
 
+STRANDED_REST: Final = 20
+LONGEST_REST: Final = 30.0
+"""The same for one at all that is blocked, up to so many seconds, as waits that time out wait."""
+
+
 class Housekeeper:
-    """One ``sweep`` is one round of each chore; any node may do it, at any time, twice."""
+    """One ``sweep`` is one round of each chore; any node may do it, at any time, twice.
+
+    A node that runs does a ``round`` at each poll, which leaves out what has just taken long.
+    """
 
     def __init__(
         self,
@@ -58,14 +66,21 @@ class Housekeeper:
         self._ticker = ticker
         self._audited: float | None = None
         self._prune_from = 0.0
+        self._settle_from = 0.0
         self._held_here = held_here
 
     def sweep(self) -> int:
         """Do every chore once; answers how many executions were rescued."""
+        self._settle_from = 0.0
+        return self.round()
+
+    def round(self) -> int:
+        """Rescue, and do the other chores unless they rest; answers how many were rescued."""
         rescued = self._rescue()
-        self._settle_stranded()
         self._ticker.pause_failing()
-        self._prune()
+        if self._clock.monotonic() >= self._settle_from:
+            self._settle_stranded()
+            self._prune()  # only what all who waited for it have been told of
         self._audit()
         return rescued
 
@@ -102,12 +117,17 @@ class Housekeeper:
         """Dependents that a crash between two steps left behind, and waits that timed out.
 
         All of them, as the history that they ask for is trimmed next; those that cannot be
-        settled are left for the next sweep.
+        settled are left for the next sweep. To see that there are none takes the longer the more
+        is blocked, and so is not done at each poll.
         """
+        begun = self._clock.monotonic()
         while rows := self._store.stranded(self._clock.now(), BATCH):
             done = self._settler.settle(self._intake.due_changes(rows))
             if len(rows) < BATCH or not any(done):
                 return
+            begun = self._clock.monotonic()
+        ended = self._clock.monotonic()
+        self._settle_from = ended + min(STRANDED_REST * (ended - begun), LONGEST_REST)
 
     def _audit(self) -> None:
         """Ticks due are ticks recorded; a part of the schedules every few seconds."""

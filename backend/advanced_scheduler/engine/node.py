@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
 from typing import Final
 
 from ..errors import SchedulerStateError, StoreError
@@ -47,7 +48,8 @@ class Node:
         queues: frozenset[str] | None = None,
         pools: Pools | None = None,
     ) -> None:
-        self.id = f"{name}:{secrets.token_hex(4)}"  # the name may be used twice; the boot id not
+        boot = secrets.token_hex(4)
+        self.id = f"{name}:{boot}"  # the name may be used twice; the boot id not
         self.draining = False
         self.stopped = False
         self.home: asyncio.AbstractEventLoop | None = None
@@ -56,6 +58,9 @@ class Node:
         self.pulse = Pulse(parts.clock, self._check_leases)
         self.executors = Places(limit, parts.settings.result_limit_bytes, pools or Pools())
         self._parts = parts
+        poll = parts.settings.poll_seconds
+        # Nodes that were started together do not sweep in step.
+        self._rests = chain([poll * int(boot, 16) / 16**8], repeat(poll))
         self._lease = timedelta(seconds=parts.settings.lease_seconds)
         self._threads = InThreads(4, "advanced-scheduler-store")
         # Apart: a lock server that hangs must not keep us from the store.
@@ -293,9 +298,9 @@ class Node:
             logger.exception("node %s stops without giving its work back", self.id)
 
     async def _sweep(self) -> float:
-        if await self._offload(self.housekeeper.sweep):
+        if await self._offload(self.housekeeper.round):
             self.dispatcher.wake()
-        return self._parts.settings.poll_seconds
+        return next(self._rests)
 
     def _tick(self) -> datetime | None:
         return self._parts.ticker.tick()

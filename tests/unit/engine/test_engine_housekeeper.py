@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,48 @@ def test_a_long_history_is_looked_through_now_and_then(clock: ManualClock) -> No
     clock.advance(seconds=10)
     housekeeper.sweep()
     assert looked[2:] == [True, False]
+
+
+class ManyBlocked(MemoryStore):
+    """Takes ``seconds`` to see that nothing is stranded."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self._manual, self._seconds = clock, seconds
+
+    def expired(self, *asked: Any) -> list[TaskExecution]:
+        self.calls.append("expired")
+        return super().expired(*asked)
+
+    def stranded(self, now: datetime, limit: int) -> list[TaskExecution]:
+        self.calls.append("stranded")
+        self._manual.advance(seconds=self._seconds)
+        return super().stranded(now, limit)
+
+    def prune(self, **limits: Any) -> int:
+        self.calls.append("prune")
+        return super().prune(**limits)
+
+
+@pytest.mark.parametrize(("seconds", "rest"), [(0.25, 5), (60, 30)])
+def test_a_node_looks_for_lost_leases_at_each_poll_and_rests_from_what_takes_long(
+    seconds: float, rest: int, clock: ManualClock
+) -> None:
+    store = ManyBlocked(clock, seconds)
+    housekeeper = keeper(parts(store, clock))
+    for _ in range(2 * rest):
+        housekeeper.round()
+        clock.advance(seconds=1)
+    assert store.calls == 2 * ["expired", "stranded", "prune", *(rest - 1) * ["expired"]]
+
+
+def test_a_sweep_leaves_nothing_out(clock: ManualClock) -> None:
+    store = ManyBlocked(clock, 1)
+    housekeeper = keeper(parts(store, clock))
+    housekeeper.round()
+    housekeeper.sweep()
+    assert store.calls == 2 * ["expired", "stranded", "prune"]
 
 
 @pytest.mark.parametrize("verb", ["expired", "apply", "stranded", "prune"])

@@ -10,11 +10,14 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine.node import Node
 from advanced_scheduler.errors import SchedulerStateError
 from advanced_scheduler.models import TaskStatus
+from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import nothing
 from tests.support.waiting import eventually, eventually_async
-from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
+from tests.unit.engine.kit import NOW, add_task, faulty, parts, row_of, scheduler, status_of
 
 _BEFORE: set[threading.Thread] = set()  # what other tests of this session left behind
 
@@ -61,6 +64,16 @@ async def test_a_start_that_is_refused_leaves_nothing_behind() -> None:
     await first.stop()
     await second.start()  # the place is free
     await second.stop()
+
+
+async def test_nodes_that_start_together_do_not_sweep_in_step() -> None:
+    made = parts(MemoryStore(), ManualClock(NOW), poll_seconds=10)
+    nodes = [Node(made, name="n", limit=1) for _ in range(3)]
+    rests = [[await node._sweep() for _ in range(3)] for node in nodes]
+    assert len({first for first, *_ in rests}) == 3
+    assert all(0 <= first < 10 and more == [10, 10] for first, *more in rests)
+    for node in nodes:
+        node.close()
 
 
 async def test_a_second_stop_waits_for_the_first() -> None:
