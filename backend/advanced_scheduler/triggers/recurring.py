@@ -51,7 +51,7 @@ class RecurringTrigger(Trigger):
         jitter_seed: str | None,
     ) -> None:
         self._zone = zone_of(timezone)
-        self._jitter = duration("jitter", 0 if jitter is None else jitter)
+        self._jitter = 0 if jitter is None else duration("jitter", jitter)
         start = None if start_time is None else moment("start_time", start_time, self._zone)
         end = None if end_time is None else moment("end_time", end_time, self._zone)
         if start and end and end < start:
