@@ -50,7 +50,7 @@ class ForeignCalendarTrigger(WallTrigger):
             hour, minute, second = time
             self._time = clock(hour, minute, second)
             walls = _CalendarWalls(self._every, self._time, start, end, last=short == "last")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InvalidTrigger(
                 f"every={every!r}, time={time!r}, start={start!r} and end={end!r} make no calendar "
                 f"interval trigger: {error}"

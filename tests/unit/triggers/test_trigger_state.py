@@ -146,6 +146,13 @@ def test_what_is_left_to_a_trigger_survives_json() -> None:
     assert trigger_from_json(left.to_json()) == left
 
 
+def test_a_time_of_day_that_is_far_too_large_is_refused() -> None:
+    state = ForeignCalendarTrigger([0, 1, 0, 0], [9, 30, 0], "2025-01-31").to_json()
+
+    with pytest.raises(InvalidTrigger, match="make no calendar interval trigger"):
+        trigger_from_json(state | {"time": [9, 30, 2**31]})
+
+
 @settings(max_examples=300)
 @given(st.sampled_from(STATES), st.data())
 def test_a_damaged_state_is_refused_or_makes_a_trigger(
