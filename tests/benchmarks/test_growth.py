@@ -43,3 +43,4 @@ def test_memory_of_a_process_that_runs_long(full: bool) -> None:
     figures = ours("ours_flat.py", n)
     name = f"growth, memory after {n:,} executions ({figures['mebibytes']:.0f} MiB)"
     limit(f"{name}, to that after a tenth", figures["growth"], "x", 1.05)
+    limit(f"{name}, blocks of it in use, to those after a tenth", figures["blocks"], "x", 1.05)

@@ -15,9 +15,9 @@ from advanced_scheduler.errors import ConfigurationError, StoreUnavailable
 from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.abilities import SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
 from advanced_scheduler.stores.sql import PostgresStore, SqlStore
-from advanced_scheduler.stores.sql_exchange import claim_unlocked
+from advanced_scheduler.stores.sql_exchange import LOCK_BLOCKED, claim_unlocked, settling
 
 from .nodes import another, drop, hears, raw
 from .rows import (
@@ -190,21 +190,37 @@ PLANS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", PLANS)
-def test_the_length_of_the_history_does_not_matter(postgres: PostgresStore, what: str) -> None:
-    statement, index = PLANS[what]
-    plan: list[str] = []
+def explained(store: PostgresStore, statement: Any, given: dict[str, Any]) -> list[str]:
+    """The lines of the plan of a statement."""
 
     def explain(_c: Any, _cursor: Any, text: str, given: Any, *_: Any) -> tuple[str, Any]:
         return f"EXPLAIN {text}", given
 
-    with postgres._engine.connect() as db:
-        given = {"now": 1, "limit": 1, "keep": 1, "older_than": 1, "before": 1, "new_node": "n"}
+    with store._engine.connect() as db:
         sa.event.listen(db, "before_cursor_execute", explain, retval=True)
-        found = db.execute(statement, {**given, "new_lease_until": 1, "queues": ["q"]})
-        plan = [line for (line,) in found.cursor.fetchall()]
+        return [line for (line,) in db.execute(statement, given).cursor.fetchall()]
+
+
+@pytest.mark.parametrize("what", PLANS)
+def test_the_length_of_the_history_does_not_matter(postgres: PostgresStore, what: str) -> None:
+    statement, index = PLANS[what]
+    given = {"now": 1, "limit": 1, "keep": 1, "older_than": 1, "before": 1, "new_node": "n"}
+    plan = explained(postgres, statement, {**given, "new_lease_until": 1, "queues": ["q"]})
     assert any(index in line for line in plan)
     assert [line for line in plan if "Seq Scan" in line] == []
+
+
+def test_to_settle_an_end_reads_no_more_than_what_waits_for_it(postgres: PostgresStore) -> None:
+    """Left to itself, PostgreSQL would read all edges, and all history, to join a few of them."""
+    postgres.add([blocked(f"e{n}", f"x{n}", f"y{n}") for n in range(3000)])
+    news, named = postgres._listener.news(Signal.WORK)
+    given = {**named, "rows": '[{"key": "x1", "meets": ["success"]}]'}
+    for statement in (LOCK_BLOCKED, settling(news)):
+        plan = explained(postgres, statement, given)
+        assert any("execution_edges_upstream" in line for line in plan)
+        assert [
+            line for line in plan if ("Hash" in line and "Join" in line) or "Merge" in line
+        ] == []
 
 
 def test_ids_are_in_the_order_of_python_whatever_the_locale(

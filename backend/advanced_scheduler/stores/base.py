@@ -165,9 +165,10 @@ class ExecutionStore(Protocol):
     def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
         """``apply``, then ``claim``, in one transaction.
 
-        In between, each row whose ``lifecycle.plain_need`` an end meets (``lifecycle.MEETS``)
-        loses the keys of that end: the cost of an end is that of what it settles, however much
-        else the row waits for, and what waits for nothing more may be claimed at once.
+        In between, or right after, each row whose ``lifecycle.plain_need`` an end meets
+        (``lifecycle.MEETS``) loses the keys of that end: the cost of an end is that of what it
+        settles, however much else the row waits for, and what waits for nothing more may be
+        claimed at once.
         """
         ...
 

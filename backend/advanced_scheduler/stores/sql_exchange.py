@@ -150,8 +150,8 @@ class SqlAmongOthers(SqlExecutions):
         rows = text_of([{"key": k, "meets": sorted(MEETS[s])} for k, s in ended.items()])
         statement, named = self._listener.news(Signal.WORK)
         asked: list[Asked] = [
-            (_LOCK_BLOCKED, {"rows": rows}),
-            (_settling(statement), {"rows": rows, **named}),
+            (LOCK_BLOCKED, {"rows": rows}),
+            (settling(statement), {"rows": rows, **named}),
         ]
         if claim.limit > 0:
             asked.append(claiming(claim, self._executions.skipped()))
@@ -332,11 +332,11 @@ def _lock_blocked() -> sa.Select[Any]:
     )
 
 
-_LOCK_BLOCKED: Final = _lock_blocked()
+LOCK_BLOCKED: Final = _lock_blocked()
 
 
 @cache
-def _settling(news: sa.Select[Any]) -> sa.Select[Any]:
+def settling(news: sa.Select[Any]) -> sa.Select[Any]:
     """Delete the edges that ends meet, of rows that are locked, and free what has no other.
 
     Answers the edges to these ends, each with whether it was met, and tells of it if one was.
@@ -351,10 +351,13 @@ def _settling(news: sa.Select[Any]) -> sa.Select[Any]:
     )
     this = sa.and_(found.c.downstream == edges.c.downstream, found.c.upstream == edges.c.upstream)
     gone = sa.delete(edges).where(this, found.c.meets).cte("gone")
-    goes = sa.exists().where(this, found.c.meets)
-    other = sa.exists().where(edges.c.downstream == _e.execution_id, ~goes.correlate(edges))
-    downs = sa.select(found.c.downstream).where(found.c.meets)
-    freed = sa.update(executions).where(_e.execution_id.in_(downs), ~other)
+    ups = sa.func.array_agg(found.c.upstream).label("ups")
+    met = sa.select(found.c.downstream, ups).where(found.c.meets).group_by(found.c.downstream)
+    of = met.cte("met").c
+    other = sa.exists().where(
+        edges.c.downstream == of.downstream, edges.c.upstream != sa.all_(of.ups)
+    )
+    freed = sa.update(executions).where(_e.execution_id == of.downstream, ~other)
     freed = freed.values(blocked=sa.literal_column("0"), wait_until=sa.null())
     told = sa.case((found.c.meets, news.scalar_subquery()))
     answer = sa.select(found.c.downstream, found.c.upstream, found.c.meets, told)

@@ -42,8 +42,10 @@ _AT_ONCE_SECONDS: Final = 1.0  # whoever has waited longer is not asked to wait 
 _SERVER_SETTINGS: Final = (
     "-c statement_timeout=12s -c lock_timeout=8s -c idle_in_transaction_session_timeout=12s "
     # Every statement has its index. A plan is kept, and one for an empty table that reads all of
-    # it would be kept as well when thousands of rows have come.
+    # it would be kept as well when thousands of rows have come. So would one that reads all of an
+    # index for a join.
     "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off "
+    "-c enable_hashjoin=off -c enable_mergejoin=off "
     # For the statements that no BEGIN says this of.
     r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off"
 )
