@@ -6,7 +6,6 @@ A fault gets ``patch(owner, name, value)``: in a test's own process ``monkeypatc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from traceback import format_exception
 from typing import Any, Final
@@ -21,7 +20,13 @@ from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.settler import Settler
 from advanced_scheduler.executors import Call, Outcome, threads
 from advanced_scheduler.lifecycle import Transition
-from advanced_scheduler.stores import redis_executions, redis_rows, sql_database, sql_sqlite
+from advanced_scheduler.stores import (
+    redis_executions,
+    redis_rows,
+    sql_alone,
+    sql_database,
+    sql_sqlite,
+)
 from advanced_scheduler.stores.base import Claim
 
 from . import lock_breaks, node_breaks, schedule_breaks
@@ -31,8 +36,10 @@ Patch = Callable[[Any, str, Any], None]
 
 def no_fence(patch: Patch) -> None:
     """The status is looked at, the fence is not; and who lost a lease is not told of it."""
+    change = sql_alone._change
     patch(Transition, "fits", lambda self, status, fence: status in self.sources)
-    patch(redis_executions, "moved", lambda one: redis_rows.moved(replace(one, fence=None)))
+    patch(sql_alone, "_change", lambda names, sources, fenced: change(names, sources, False))
+    patch(redis_executions, "moved", lambda one: redis_rows.moved(one._replace(fence=None)))
     patch(Node, "_lost", lambda self, gone: None)
 
 
