@@ -10,6 +10,7 @@ from .executions import (
     TaskExecution,
     blank_of,
 )
+from .records import Record, RecordKind
 from .schedules import (
     DEFINITION,
     SCHEDULE_STATES,
@@ -60,6 +61,8 @@ __all__ = [
     "OverlapPolicy",
     "Parked",
     "Placeholder",
+    "Record",
+    "RecordKind",
     "ResultOf",
     "RetryConfig",
     "RetryStrategy",

@@ -28,6 +28,7 @@ from ..models import (
     TickOutcome,
     Total,
 )
+from .record_store import RecordStore
 
 ONE_STEP: Final = 10_000
 """How many executions ``add`` inserts at once, so that whoever sees one of them sees all."""
@@ -281,7 +282,7 @@ class ScheduleStore(Protocol):
         ...
 
 
-class Store(ExecutionStore, ScheduleStore, Protocol):
+class Store(ExecutionStore, ScheduleStore, RecordStore, Protocol):
     """All that the engine needs."""
 
     @property

@@ -28,19 +28,21 @@ from ..models import (
     task_key,
 )
 from .base import Claim, Exchange, Firing
+from .memory_records import MemoryRecords
 from .memory_rows import MemoryRows
 from .memory_schedules import MemorySchedules
 
 _BY_ID: Final = attrgetter("execution_id")
 
 
-class MemoryStore:
+class MemoryStore(MemoryRecords):
     """Keeps whatever objects it is given; what ``Store`` says, with one lock around each verb."""
 
     durable = False
     blocking = False
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = free_in_child(threading.Lock())
         self._rows = MemoryRows()
         self._schedules = MemorySchedules()

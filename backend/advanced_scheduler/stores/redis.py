@@ -8,13 +8,14 @@ from urllib.parse import quote
 from ..models import Parked
 from .redis_client import DEFAULT_PREFIX
 from .redis_executions import RedisExecutions
+from .redis_records import RedisRecords
 from .redis_schedules import RedisSchedules
 from .redis_signals import RedisSignals
 
 __all__: Final = ["RedisStorage", "RedisStore"]
 
 
-class RedisStore(RedisExecutions, RedisSchedules, RedisSignals):
+class RedisStore(RedisExecutions, RedisSchedules, RedisRecords, RedisSignals):
     """``Store`` and ``SignalStore`` on ``redis://host:6379/0``; many nodes may share it.
 
     ``rediss://`` is TLS, ``redis+cluster://`` a cluster; ``?prefix=name`` keeps several stores

@@ -18,6 +18,8 @@ from ..models import (
     MisfirePolicy,
     OverlapPolicy,
     Parked,
+    Record,
+    RecordKind,
     Schedule,
     TaskDependency,
     TaskExecution,
@@ -245,10 +247,12 @@ _FORMATS: Final[dict[str, _Format]] = {
     "changed_time": _INSTANT,
     "completed_time": _INSTANT,
     "created_time": _INSTANT,
+    "data": _MAPPING,
     "dependencies": _Format(_write_dependencies, _read_dependencies),
     "due_time": _INSTANT,
     "extras": _MAPPING,
     "instant": _INSTANT,
+    "kind": _Format(str, RecordKind),
     "kwargs": _MAPPING,
     "last_fire_time": _INSTANT,
     "lease_until": _INSTANT,
@@ -271,6 +275,7 @@ _FORMATS: Final[dict[str, _Format]] = {
     "tags": _ITEMS,
     "trigger": _MAPPING,
     "wait_until": _INSTANT,
+    "written_time": _INSTANT,
 }
 
 _COUNT: Final = (int,)
@@ -294,3 +299,4 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
 EXECUTION: Final = Codec(TaskExecution.make, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
 SCHEDULE: Final = Codec(Schedule, (one.name for one in fields(Schedule)))
 TICK: Final = Codec(Tick, (one.name for one in fields(Tick)))
+RECORD: Final = Codec(Record, ("record_id", "kind", "written_time", "data"))

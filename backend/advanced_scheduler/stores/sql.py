@@ -14,11 +14,12 @@ from .sql_alone import SqlAlone
 from .sql_exchange import SqlAmongOthers
 from .sql_joined import SqlJoined
 from .sql_locks import SqlLocks
+from .sql_records import SqlRecords
 from .sql_revisions import SqlRevisions
 from .sql_schedules import SqlSchedules
 
 
-class SqlStore(SqlJoined, SqlSchedules, SqlLocks, SqlRevisions):
+class SqlStore(SqlJoined, SqlSchedules, SqlLocks, SqlRecords, SqlRevisions):
     """``Store``, ``LockStore``, ``TransactionalStore`` and ``MigratedStore``.
 
     Several processes may share it. Raises ``ConfigurationError`` for a URL that cannot work.

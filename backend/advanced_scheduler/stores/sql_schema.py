@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from ..lifecycle import CLAIMABLE
 from ..models import DEFAULT_QUEUE
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The revision that these tables are; ``migrations/versions`` leads there from any older one."""
 
 READABLE_FROM: Final = "0001"
@@ -164,6 +164,16 @@ locks: Final = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
 )
 
+records: Final = sa.Table(
+    "records",  # of the operation: nodes, pauses, keys, audit lines
+    metadata,
+    sa.Column("kind", WORD, primary_key=True),
+    sa.Column("record_id", WORD, primary_key=True),
+    sa.Column("written_time", sa.BigInteger, nullable=False),
+    sa.Column("data", sa.Text),
+    sqlite_with_rowid=False,
+)
+
 _e, _s = executions.c, schedules.c
 
 due: Final = sa.func.coalesce(_e.due_time, _e.scheduled_time)
@@ -198,3 +208,4 @@ _index("schedules_unique_name", _s.name, where="name IS NOT NULL")
 _index("schedules_event", _s.event, _s.schedule_id, where="event IS NOT NULL")
 _index("schedules_task", _s.task_id, _s.schedule_id)
 _index("ticks_instant", ticks.c.instant)
+_index("records_written", records.c.kind, records.c.written_time, records.c.record_id)

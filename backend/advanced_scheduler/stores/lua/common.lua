@@ -35,6 +35,8 @@
 -- ticks:<schedule>    sorted set of instants
 -- ledgers             sorted set by the oldest instant, schedules that have ticks
 -- outcome:<outcome>   sorted set by instant, "<instant>:<schedule>" of ticks
+-- records:<kind>      hash, id -> when it was written, a blank, the JSON of a record
+-- recorded:<kind>, written:<kind>  sorted sets of its ids, by id and by time
 -- signals             channel
 --
 -- Times are microseconds. They go from field to score as the text that they are: Lua would

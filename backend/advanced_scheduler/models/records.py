@@ -1,0 +1,32 @@
+"""What the operation of a cluster leaves in the store, beside executions and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class RecordKind(StrEnum):
+    """What a record is about; the id is unique among those of one kind."""
+
+    NODE = "node"  # a running scheduler process as it last was, by node id
+    ORDER = "order"  # what a node is asked to do, by node id
+    PAUSE = "pause"  # what nobody may claim from: a queue or a priority
+    KEY = "key"  # who may call the service, by the hash of the key
+    SESSION = "session"  # a browser that has shown a key, by the hash of its cookie
+    TICKET = "ticket"  # what opens one connection, by its hash
+    AUDIT = "audit"  # who did what, by UUIDv7
+    REPLY = "reply"  # what a request with an idempotency key was answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A small JSON object; ``written_time`` (aware) is by the clock of whoever wrote it."""
+
+    kind: RecordKind
+    record_id: str
+    written_time: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)

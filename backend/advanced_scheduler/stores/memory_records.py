@@ -1,0 +1,64 @@
+"""The records of the memory store."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from heapq import nlargest, nsmallest
+
+from ..forks import free_in_child
+from ..models import Record, RecordKind
+
+
+class MemoryRecords:
+    """``RecordStore`` in this process, under a lock of its own."""
+
+    def __init__(self) -> None:
+        self._records_lock = free_in_child(threading.Lock())
+        self._records: defaultdict[RecordKind, dict[str, Record]] = defaultdict(dict)
+
+    def save_record(self, record: Record, *, new: bool = False) -> bool:
+        """Insert or replace; False if it must be new and is not."""
+        with self._records_lock:
+            held = self._records[record.kind]
+            if new and record.record_id in held:
+                return False
+            held[record.record_id] = record
+            return True
+
+    def records(
+        self,
+        kind: RecordKind,
+        *,
+        ids: Collection[str] | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> list[Record]:
+        """Records of a kind, by id downwards."""
+        with self._records_lock:
+            found = (
+                (one_id, one)
+                for one_id, one in self._records[kind].items()
+                if (ids is None or one_id in ids) and (cursor is None or one_id < cursor)
+            )
+            return [one for _, one in nlargest(limit, found, key=lambda pair: pair[0])]
+
+    def drop_records(self, kind: RecordKind, ids: Collection[str]) -> int:
+        """Delete them."""
+        with self._records_lock:
+            held = self._records[kind]
+            return sum(held.pop(one, None) is not None for one in set(ids))
+
+    def drop_records_before(self, kind: RecordKind, before: datetime, limit: int) -> int:
+        """Delete what is older, the oldest first."""
+        with self._records_lock:
+            held = self._records[kind]
+            old = (
+                (one.written_time, one_id)
+                for one_id, one in held.items()
+                if one.written_time < before
+            )
+            gone = [held.pop(one_id) for _, one_id in nsmallest(limit, old)]
+            return len(gone)
