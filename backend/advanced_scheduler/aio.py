@@ -48,11 +48,14 @@ class AsyncCalls:
     health_facts = _twin(AdvancedTaskScheduler.health_facts)
     close = _twin(AdvancedTaskScheduler.close)
 
+    retry_execution = _twin(AdvancedTaskScheduler.retry_execution)
+    retry_workflow = _twin(AdvancedTaskScheduler.retry_workflow)
     cancel_task = _twin(AdvancedTaskScheduler.cancel_task)
     get_task_status = _twin(AdvancedTaskScheduler.get_task_status)
     get_execution = _twin(AdvancedTaskScheduler.get_execution)
     executions = _twin(AdvancedTaskScheduler.executions)
     clear_history = _twin(AdvancedTaskScheduler.clear_history)
+    delete_executions = _twin(AdvancedTaskScheduler.delete_executions)
     on_end = _twin(AdvancedTaskScheduler.on_end)
 
     schedule_cron_task = _twin(AdvancedTaskScheduler.schedule_cron_task)
@@ -64,6 +67,7 @@ class AsyncCalls:
     pause_schedule = _twin(AdvancedTaskScheduler.pause_schedule)
     resume_schedule = _twin(AdvancedTaskScheduler.resume_schedule)
     run_schedule_now = _twin(AdvancedTaskScheduler.run_schedule_now)
+    backfill_schedule = _twin(AdvancedTaskScheduler.backfill_schedule)
     trigger_event = _twin(AdvancedTaskScheduler.trigger_event)
     get_schedules = _twin(AdvancedTaskScheduler.get_schedules)
     get_schedule = _twin(AdvancedTaskScheduler.get_schedule)

@@ -8,6 +8,7 @@ from typing import Any
 
 from .engine.callbacks import Callbacks
 from .engine.commands import Commands
+from .engine.schedules import Schedules
 from .engine.views import status_of
 from .engine.waiters import Waiters
 from .models import ScheduleOptions, TaskExecution, TaskStatus
@@ -19,6 +20,7 @@ class ExecutionCalls:
     _commands: Commands
     _waiters: Waiters
     _callbacks: Callbacks
+    _schedules: Schedules
 
     def schedule_task_many(
         self,
@@ -51,6 +53,34 @@ class ExecutionCalls:
         is told, and whatever it still answers does not count.
         """
         return self._commands.cancel(execution_id)
+
+    def retry_execution(self, execution_id: str) -> str:
+        """Run an execution that has ended once more, as a new one; answers the new id.
+
+        It has the arguments and options of the old one, which its ``extras["again"]`` names, and
+        starts now, without its dependencies. Raises ``ExecutionNotFound``,
+        ``TaskNotRegistered``, and ``InvalidArguments`` if it has not ended.
+        """
+        return self._commands.retry(execution_id)
+
+    def backfill_schedule(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
+        """Run a schedule for instants (aware) of the past; answers the execution ids, by instant.
+
+        Each starts as soon as a slot is free, whatever the overlap policy; its ``scheduled_time``
+        is the instant, and its metadata have it under ``backfill``. The ledger stays as it was.
+        While one has not ended, asking again answers its id. Raises ``ScheduleNotFound``,
+        ``TaskNotRegistered`` and ``InvalidArguments``.
+        """
+        return self._schedules.backfill(schedule_id, instants)
+
+    def retry_workflow(self, workflow_id: str) -> dict[str, str]:
+        """Run again what did not complete in a workflow run; answers {task id: execution id}.
+
+        The new executions wait for each other as the old ones did, and have the results of what
+        completed. Raises ``ExecutionNotFound``, ``TaskNotRegistered``, and ``InvalidArguments``
+        while some of the run has not ended, or if all of it has completed.
+        """
+        return self._commands.retry_workflow(workflow_id)
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
         """An execution as a dict, times in ISO 8601; None for an unknown id."""
@@ -92,6 +122,13 @@ class ExecutionCalls:
         The ledger of the schedules stays. What still waits for one of them is skipped.
         """
         return self._commands.clear_history(before)
+
+    def delete_executions(self, execution_ids: Collection[str]) -> int:
+        """Delete those of these executions that have ended; answers how many.
+
+        What they add to the totals of their schedules stays.
+        """
+        return self._commands.delete(execution_ids)
 
     def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
         """The result once the execution has ended.

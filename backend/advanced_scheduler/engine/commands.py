@@ -11,7 +11,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from .. import lifecycle
-from ..errors import ConfigurationError, InvalidArguments, TaskAlreadyRegistered, TaskInUse
+from ..errors import (
+    ConfigurationError,
+    ExecutionNotFound,
+    InvalidArguments,
+    TaskAlreadyRegistered,
+    TaskInUse,
+)
 from ..faults import is_storable
 from ..lifecycle import OPEN
 from ..models import (
@@ -23,6 +29,7 @@ from ..models import (
     task_key,
 )
 from ..registry import RegisteredTask, definition_for
+from .again import Again
 from .intake import DEFAULTS, Request
 from .options import checked, cleared_until, execution_filter
 from .parts import Parts
@@ -40,6 +47,9 @@ class Commands:
     def __init__(self, parts: Parts, pools: Pools | None = None) -> None:
         self._parts = parts
         self._pools = pools or Pools()
+        self._again = Again(
+            store=parts.store, registry=parts.registry, intake=parts.intake, clock=parts.clock
+        )
 
     def register(self, definition: TaskDefinition) -> RegisteredTask:
         """Into the registry and the graph, or into neither."""
@@ -149,6 +159,14 @@ class Commands:
             deleted += pruned
         return deleted
 
+    def delete(self, execution_ids: Collection[str]) -> int:
+        """Delete those that have ended, in batches; answers how many."""
+        if isinstance(execution_ids, str):
+            raise InvalidArguments(f"execution_ids={execution_ids!r} is one text; give a list")
+        ids = [one for one in execution_ids if is_storable(one)]
+        parts = (ids[at : at + _BATCH] for at in range(0, len(ids), _BATCH))
+        return sum(self._parts.store.delete(part) for part in parts)
+
     def cancel(self, execution_id: str) -> bool:
         """Cancel it and skip what depends on it; False if it had ended or is unknown."""
         now = self._parts.clock.now()
@@ -156,6 +174,20 @@ class Commands:
         if row is None:
             return False
         return any(self._parts.settler.settle([Change(row, lifecycle.cancel(row, now=now))]))
+
+    def retry(self, execution_id: str) -> str:
+        """A new execution in the place of one that has ended; answers its id."""
+        row = self.find(execution_id)
+        if row is None:
+            raise ExecutionNotFound(
+                f"no execution {execution_id!r}; it never existed, or it was trimmed from the "
+                "history"
+            )
+        return self._again.execution(row)
+
+    def retry_workflow(self, workflow_id: str) -> dict[str, str]:
+        """New executions in the place of those of a run that did not complete."""
+        return self._again.workflow(workflow_id)
 
     def task_of(self, task: object) -> RegisteredTask:
         """What a caller means: an id, a handle, or a callable, which is registered if need be."""

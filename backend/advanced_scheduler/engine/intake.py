@@ -86,6 +86,10 @@ class Intake:
         connection = requests[0].options.connection if requests else None
         if connection is not None:
             return self._within(connection, rows)
+        return self.accept(rows, now)
+
+    def accept(self, rows: Sequence[TaskExecution], now: datetime) -> list[str]:
+        """Store rows that are ready to be; answers the id of each, or of its key's holder."""
         added = self._store.add(rows)
         all_new = all(added)
         stored = rows if all_new else [row for row, new in zip(rows, added, strict=True) if new]

@@ -69,7 +69,7 @@ class Ledger:
         """What became of this instant; raises ``ScheduleNotFound``."""
         if not is_storable(schedule_id):
             raise _unknown(schedule_id)
-        instant = _utc("instant", instant, before=_INSTANT)
+        instant = in_utc("instant", instant, before=_INSTANT)
         found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
         if found:
             return self._told(found)[0]
@@ -88,7 +88,7 @@ class Ledger:
         """
         if not is_storable(schedule_id):
             raise _unknown(schedule_id)
-        start, end = _utc("start", start), _utc("end", end)
+        start, end = in_utc("start", start), in_utc("end", end)
         if end < start:
             raise InvalidArguments(f"end={end} must not be before start={start}; swap them")
         ticks = self._store.ticks(schedule_id, start, end, MOST + 1)
@@ -243,7 +243,7 @@ def _the_next(trigger: Trigger, instant: datetime) -> str:
     return "" if following is None else f"; the next one after it is {following.isoformat()}"
 
 
-def _utc(name: str, instant: object, *, before: timedelta = timedelta()) -> datetime:
+def in_utc(name: str, instant: object, *, before: timedelta = timedelta()) -> datetime:
     """In UTC, if there are instants up to ``before`` later."""
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise InvalidArguments(f"{name}={instant!r} must be an aware datetime")

@@ -57,6 +57,7 @@ class Parts:
     arguments: Arguments
     settler: Settler
     intake: Intake
+    steps: Steps
     ticker: Ticker
     ledger: Ledger
 
@@ -110,6 +111,7 @@ def assemble(
         arguments=arguments,
         settler=settler,
         intake=intake,
+        steps=steps,
         ticker=ticker,
         ledger=_ledger(common, settings, ticker),
     )

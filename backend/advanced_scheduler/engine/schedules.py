@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from ..errors import (
@@ -18,6 +19,7 @@ from ..models import DEFINITION, Schedule, ScheduleFilter
 from ..stores.abilities import Signal
 from ..stores.base import Firing
 from ..triggers import EventTrigger, Trigger, trigger_from_json
+from .ledger import in_utc
 from .new_schedules import Asked, Edit, New, NewSchedules
 from .options import plain_json
 from .parts import Parts
@@ -206,6 +208,12 @@ class Schedules:
             ids = self._parts.ticker.run(lambda: [self.get(schedule_id)], wish)
             if ids:  # else what stood in its way has just ended
                 return ids[0]
+
+    def backfill(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
+        """An execution for each of these instants; answers their ids."""
+        schedule = self.get(schedule_id)
+        wanted = sorted({in_utc("instants", one) for one in instants})
+        return self._parts.intake.submit(self._parts.steps.past(schedule, wanted))
 
     def trigger_event(self, name: str, payload: object) -> list[str]:
         """Run what waits for this event; answers the ids of the executions."""

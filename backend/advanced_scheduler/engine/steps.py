@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -88,6 +88,22 @@ class Steps:
         ]
         rows = _in_turn(schedule, self._intake.prepare(requests, now), there)
         return _step(schedule, planned, rows, there, now)
+
+    def past(self, schedule: Schedule, instants: Sequence[datetime]) -> list[Request]:
+        """What it would have run at these instants; while one has not ended, it is not made twice.
+
+        Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
+        """
+        trigger, task = self._trigger(schedule), self._registry.get(schedule.task_id)
+        args, kwargs = self._arguments.load(task, schedule.args, schedule.kwargs)
+        found = []
+        for at in instants:
+            call = _filled(args, kwargs, trigger.index_of(at))
+            told = {"backfill": at.isoformat()}
+            request = _request(task, schedule, at, call, told)
+            key = f"backfill {schedule.schedule_id} {at.isoformat()}"
+            found.append(request._replace(options=replace(request.options, unique=key)))
+        return found
 
     def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:
         """The step that runs it now, beside its trigger; the overlap policy holds.

@@ -152,6 +152,10 @@ class ExecutionStore(Protocol):
         """
         ...
 
+    def delete(self, ids: Collection[str]) -> int:
+        """Delete those of these rows that have ended, as ``prune`` does; answers how many."""
+        ...
+
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due, unblocked rows by priority, rank (the higher first), due time, id.
 

@@ -125,6 +125,14 @@ class MemoryStore(MemoryRecords):
             self._schedules.drop_ticks(older_than)
         return pruned
 
+    def delete(self, ids: Collection[str]) -> int:
+        """Delete those of these rows that have ended."""
+        with self._lock:
+            gone = [row for one in set(ids) if (row := self._rows.delete(one)) is not None]
+            for row in gone:
+                self._schedules.count_pruned(row)
+        return len(gone)
+
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due rows by priority, rank, due time, id."""
         with self._lock:

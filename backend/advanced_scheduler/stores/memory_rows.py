@@ -80,6 +80,7 @@ class MemoryRows:
         self._groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._newest: dict[str, str] = {}  # task id -> highest id; left out where unknown
         self._ended: list[_Entry] = []  # heap by the time of the end
+        self._gone = 0  # entries of it whose row was deleted
         self._lanes: dict[_Level, _Lane] = {}
         self._levels: list[_Level] = []  # the keys of the lanes, in order
 
@@ -133,7 +134,18 @@ class MemoryRows:
 
     def delete_oldest_ended(self) -> TaskExecution:
         """Forget the row that ended first, and answer it."""
-        _, one = heappop(self._ended)
+        self.oldest_ended()
+        return self._forget(heappop(self._ended)[1])
+
+    def delete(self, one: str) -> TaskExecution | None:
+        """Forget a row if it has ended, and answer it."""
+        row = self.by_id.get(one)
+        if row is None or row.status not in FINAL:
+            return None
+        self._gone += row.completed_time is not None
+        return self._forget(one)
+
+    def _forget(self, one: str) -> TaskExecution:
         row = self.by_id.pop(one)
         self.counts[row.status][row.priority] -= 1
         for key in _groups(row):
@@ -146,11 +158,14 @@ class MemoryRows:
 
     def oldest_ended(self) -> datetime | None:
         """When the row that ended first did so."""
+        while self._ended and self._ended[0][1] not in self.by_id:
+            heappop(self._ended)
+            self._gone -= 1
         return self._ended[0][0] if self._ended else None
 
     def ended(self) -> int:
         """How many ended rows there are."""
-        return len(self._ended)
+        return len(self._ended) - self._gone
 
     def newest(self, task_id: str) -> TaskExecution | None:
         """The row with the highest id of this task."""

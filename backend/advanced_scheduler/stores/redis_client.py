@@ -67,8 +67,9 @@ _REFUSAL: Final = re.compile(
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "add": ("insert",),
+    "delete": ("duration", "forget"),
     "fire": ("insert",),
-    "prune": ("duration",),
+    "prune": ("duration", "forget"),
     "add_schedules": ("schedule",),
     "put": ("schedule",),
     "remove": ("schedule",),

@@ -107,6 +107,11 @@ class RedisExecutions(RedisClient):
         head = [keep, micros(before), micros(older_than), limit]
         return int(self._call("prune", [*head, *listed(TickOutcome)]))
 
+    def delete(self, ids: Collection[str]) -> int:
+        """Delete those of these rows that have ended."""
+        parts = chunks(sorted(set(ids)), CHUNK // 10)
+        return sum(int(self._call("delete", listed(part))) for part in parts)
+
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due rows by priority, rank, due time, id."""
         return list(self.exchange([], claim).claimed)

@@ -119,6 +119,17 @@ class SqlExecutions(SqlDatabase):
         what = self._read(lambda db: prunable(db, keep=keep, before=before, older_than=older_than))
         return self._write(work) if what.old or what.last is not None else 0
 
+    def delete(self, ids: Collection[str]) -> int:
+        """Delete those of these rows that have ended."""
+
+        def work(db: Connection) -> int:
+            some = chunks(sorted(set(ids)))
+            gone = [row for part in some for row in db.execute(statements.DELETE, {"ids": part})]
+            add_to_totals(self._dialect, db, gone)
+            return len(gone)
+
+        return self._write(work)
+
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due rows by priority, rank, due time, id."""
         return self._write(lambda db: self._claim(db, claim))

@@ -224,7 +224,11 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
         .order_by(_e.completed_time, _e.execution_id)
         .limit(sa.bindparam("limit"))
     )
-    delete = sa.delete(executions).where(_e.execution_id.in_(oldest))
+    return _deleted(_e.execution_id.in_(oldest))
+
+
+def _deleted(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
+    delete = sa.delete(executions).where(*conditions)
     return delete.returning(_e.schedule_id, _e.status, _e.started_time, _e.completed_time)
 
 
@@ -258,6 +262,7 @@ PRUNABLE: Final = sa.select(
     sa.exists().where(ticks.c.instant < sa.bindparam("older_than")),
 )
 """Whether a row ended before, is too old; whether a tick is too old."""
+DELETE: Final = _deleted(_listed(_e.execution_id, "ids"), _e.status.in_(_FINAL))
 NEWEST_IN_EXCESS: Final = (
     sa.select(_e.completed_time, _e.execution_id)
     .where(_e.completed_time.is_not(None))

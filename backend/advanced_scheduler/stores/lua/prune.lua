@@ -2,40 +2,7 @@
 -- ARGV     how many to keep, before, older than, limit (see the protocol), outcomes of ticks
 -- returns  how many executions were deleted
 local keep, before, older_than, limit = tonumber(arg()), tonumber(arg()), arg(), tonumber(arg())
-local outcomes, known = args(), {}
-
--- What an execution adds to the totals of its schedule stays, as long as that is there.
-local function sum_up(schedule, row, started)
-  if known[schedule] == nil then known[schedule] = call('EXISTS', P .. 's:' .. schedule) == 1 end
-  if not known[schedule] then return end
-  local key = 'totals:' .. schedule
-  tally(key, row.status .. ' count', 1)
-  tally(key, row.status .. ' micros', duration(started, row.completed_time))
-end
-
-local function delete(id)
-  local row = state(id)
-  if not row or not FINAL[row.status] then return false end -- damaged: it stays
-  local workflow, schedule, started = unpack(
-    call('HMGET', P .. 'x:' .. id, 'workflow_id', 'schedule_id', 'started_time')
-  )
-  if workflow then mark('workflow:' .. workflow, id, false) end
-  if schedule then
-    mark('schedule:' .. schedule, id, false)
-    sum_up(schedule, row, started)
-  end
-  for _, key in ipairs(call('SMEMBERS', P .. 'blockers:' .. id)) do
-    call('SREM', P .. 'waiters:' .. key, id)
-  end
-  call('DEL', P .. 'x:' .. id, P .. 'blockers:' .. id)
-  place(id, row, false)
-  mark('ids', id, false)
-  mark('task:' .. row.task_id, id, false)
-  for _, waiter in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
-    mark('suspects', waiter, 0)
-  end
-  return true
-end
+local outcomes = args()
 
 local function is_due(time, left)
   return time < tonumber(older_than) or time < before and left > keep
@@ -48,7 +15,7 @@ while more do
   more = #page > 0
   for at = 1, #page, 2 do
     more = more and pruned < limit and is_due(tonumber(page[at + 1]), left)
-    if more and delete(page[at]) then pruned, left = pruned + 1, left - 1 end
+    if more and forget(page[at]) then pruned, left = pruned + 1, left - 1 end
   end
   from = from + limit
 end

@@ -1,0 +1,120 @@
+"""Executions and workflow runs that are run again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from advanced_scheduler import (
+    AdvancedTaskScheduler,
+    ExecutionNotFound,
+    InvalidArguments,
+    ScheduleOptions,
+    TaskDependency,
+    TaskNotRegistered,
+    TaskPriority,
+    TaskStatus,
+)
+
+from .kit import add_task, row_of, scheduler, status_of
+
+
+@pytest.fixture(params=["memory://", "sqlite"])
+def target(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[AdvancedTaskScheduler]:
+    """A scheduler that runs when it is told to."""
+    url = request.param if "://" in request.param else f"sqlite:///{tmp_path}/jobs.db"
+    made = scheduler(url)
+    yield made
+    made.close()
+
+
+def run(target: AdvancedTaskScheduler, times: int = 1) -> None:
+    for _ in range(times):
+        asyncio.run(target.run_due())
+
+
+def test_it_has_the_arguments_and_options_of_the_old_one(target: AdvancedTaskScheduler) -> None:
+    add_task(target, lambda a, b: a * b)
+    options = ScheduleOptions(
+        priority=TaskPriority.HIGH, tags=["night"], queue="mail", rank=3, metadata={"of": "ada"}
+    )
+    old = target.schedule_task("job", 6, options=options, b=7)
+    run(target)
+    new = row_of(target, target.retry_execution(old))
+    run(target)
+    assert (row_of(target, new.execution_id).result, new.priority, new.tags) == (
+        42,
+        TaskPriority.HIGH,
+        ("night",),
+    )
+    assert (new.queue, new.rank, new.extras["metadata"]) == ("mail", 3, {"of": "ada"})
+    assert (new.extras["again"], new.attempt) == (old, 0)
+    assert row_of(target, old).status is TaskStatus.COMPLETED
+
+
+def test_only_what_has_ended_and_is_known_runs_again(target: AdvancedTaskScheduler) -> None:
+    add_task(target, lambda: None)
+    waiting = target.schedule_task("job")
+    with pytest.raises(InvalidArguments, match="only one that has ended"):
+        target.retry_execution(waiting)
+    run(target)
+    target.unregister_task("job")
+    with pytest.raises(TaskNotRegistered):
+        target.retry_execution(waiting)
+    with pytest.raises(ExecutionNotFound):
+        target.retry_execution("unknown")
+
+
+def test_a_run_goes_on_from_what_failed(target: AdvancedTaskScheduler) -> None:
+    calls: list[str] = []
+    good = [False]
+
+    def note(name: str) -> None:
+        calls.append(name)
+        if name == "b" and not good[0]:
+            raise ValueError(name)
+
+    before: dict[str, list[str]] = {"a": [], "b": ["a"], "c": ["b"], "d": ["a"]}
+    for name, after in before.items():
+        dependencies = [TaskDependency(one, "success") for one in after]
+        add_task(target, note, name, args=[name], dependencies=dependencies)
+    first = target.schedule_workflow(before)
+    run(target, 3)
+    ends = {task: status_of(target, one) for task, one in first.items()}
+    assert ends["b"] is TaskStatus.FAILED
+    assert ends["c"] is TaskStatus.SKIPPED
+    workflow = row_of(target, first["a"]).workflow_id
+    assert workflow is not None
+    good[0] = True
+    calls.clear()
+    again = target.retry_workflow(workflow)
+    run(target, 3)
+    assert (sorted(again), calls) == (["b", "c"], ["b", "c"])
+    assert {status_of(target, one) for one in again.values()} == {TaskStatus.COMPLETED}
+    with pytest.raises(InvalidArguments, match="every task of it has completed"):
+        target.retry_workflow(workflow)
+
+
+def test_what_was_only_for_a_failure_is_skipped_again(target: AdvancedTaskScheduler) -> None:
+    add_task(target, lambda: None, "work")
+    add_task(target, lambda: None, "mend", dependencies=[TaskDependency("work", "failure")])
+    first = target.schedule_workflow(["work", "mend"])
+    run(target, 2)
+    assert status_of(target, first["mend"]) is TaskStatus.SKIPPED
+    workflow = row_of(target, first["work"]).workflow_id
+    again = target.retry_workflow(str(workflow))
+    run(target, 2)
+    assert status_of(target, again["mend"]) is TaskStatus.SKIPPED
+
+
+def test_a_run_that_has_not_ended_or_is_unknown_is_refused(target: AdvancedTaskScheduler) -> None:
+    add_task(target, lambda: None)
+    made = target.schedule_workflow(["job"])
+    workflow = str(row_of(target, made["job"]).workflow_id)
+    with pytest.raises(InvalidArguments, match="has not ended"):
+        target.retry_workflow(workflow)
+    with pytest.raises(ExecutionNotFound):
+        target.retry_workflow("unknown")
