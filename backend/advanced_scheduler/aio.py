@@ -82,6 +82,14 @@ class AsyncCalls:
     parked = _twin(AdvancedTaskScheduler.parked)
     parked_counts = _twin(AdvancedTaskScheduler.parked_counts)
 
+    nodes = _twin(AdvancedTaskScheduler.nodes)
+    drain_node = _twin(AdvancedTaskScheduler.drain_node)
+    resume_node = _twin(AdvancedTaskScheduler.resume_node)
+    forget_node = _twin(AdvancedTaskScheduler.forget_node)
+    pauses = _twin(AdvancedTaskScheduler.pauses)
+    pause_dispatch = _twin(AdvancedTaskScheduler.pause_dispatch)
+    resume_dispatch = _twin(AdvancedTaskScheduler.resume_dispatch)
+
     async def wait_for_task(self, execution_id: str, timeout: float | None = None) -> Any:
         """The result once the execution has ended; see ``AdvancedTaskScheduler``."""
         await self._end_of(execution_id, timeout)

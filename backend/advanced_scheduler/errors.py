@@ -14,6 +14,8 @@ SchedulerError
 ├── ExecutionNotFound             (KeyError)    no execution has this id
 ├── ScheduleNotFound              (KeyError)    no schedule has this id
 ├── ScheduleExists                (ValueError)  another schedule has this id or name
+├── NodeNotFound                  (KeyError)    no node has this id
+├── NodeAlive                                   only a dead node can be forgotten
 ├── VersionConflict                             the schedule was edited by somebody else
 ├── TaskFailed                                  ``result()``: ended without a result
 ├── RemoteError                                 what a task raised in a process of its own
@@ -92,6 +94,16 @@ class ScheduleNotFound(SchedulerError, KeyError):
 
 class ScheduleExists(SchedulerError, ValueError):
     """Another schedule has this id or name already; the message says which."""
+
+
+class NodeNotFound(SchedulerError, KeyError):
+    """No node has this id."""
+
+    __str__ = Exception.__str__
+
+
+class NodeAlive(SchedulerError):
+    """The node shows itself: it cannot be forgotten."""
 
 
 class VersionConflict(SchedulerError):

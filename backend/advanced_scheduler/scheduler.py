@@ -20,9 +20,11 @@ from pkgutil import resolve_name
 from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from .clock import Clock
+from .cluster_calls import ClusterCalls
 from .config import Settings
 from .dag import TaskDependencyGraph
 from .engine.callbacks import Callbacks
+from .engine.cluster import Cluster
 from .engine.commands import Commands
 from .engine.handle import TaskHandle, dependency_on
 from .engine.host import TimerHost
@@ -50,6 +52,7 @@ from .models import (
     TaskDependency,
     TaskPriority,
 )
+from .registry import TaskRegistry
 from .retry import TaskRetryManager
 from .schedule_calls import ScheduleCalls
 from .stores.base import Store
@@ -60,7 +63,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
+class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
     """Wraps APScheduler: priorities, dependencies, locks, retries, durable state, health.
 
     ``redis_client`` (a ``redis.Redis`` or a URL) is where locks live; without it they live in
@@ -99,6 +102,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
         self.clock: Clock = self._parts.clock
         self.events: EventBus = self._parts.events
         self.store: Store = self._parts.store
+        self.task_registry: TaskRegistry = self._parts.registry
         self.dependency_graph: TaskDependencyGraph = self._parts.graph
         self.retry_manager: TaskRetryManager = self._parts.retries
         self.lock_manager: DistributedTaskLock = self._parts.locks
@@ -108,6 +112,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls):
         self._pools = Pools()
         self._commands = Commands(self._parts, self._pools)
         self._schedules = Schedules(self._parts)
+        self._cluster = Cluster(self.store, self.clock, self._parts.signals)
         self._waiters = Waiters(
             self.store, self.events, settings.poll_seconds, on_loop=self._is_home
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.models import TaskPriority, TaskStatus
+from advanced_scheduler.models import Pauses, TaskPriority, TaskStatus
 from advanced_scheduler.stores.base import Store
 
 from .rows import DAY, MINUTE, NOW, SECOND, blocked, by, done, execution, finish, ids, one, start
@@ -198,3 +198,24 @@ def test_a_row_whose_due_time_moves_back_and_forth_is_claimed_once(store: Store)
         store.apply([lifecycle.expedite(one(store, "a"), due=due)])
     assert ids(store.claim(by())) == ["a"]
     assert store.claim(by()) == []
+
+
+def test_nothing_is_taken_from_a_queue_that_is_paused(store: Store) -> None:
+    store.add(
+        [execution("mail", queue="mail"), execution("plain"), execution("post", queue="post")]
+    )
+    paused = Pauses(queues=frozenset({"mail", "default"}))
+    assert ids(store.claim(by(pauses=paused))) == ["post"]
+    serves = frozenset({"mail", "default"})
+    pauses = Pauses(queues=frozenset({"mail"}))
+    assert ids(store.claim(by(queues=serves, pauses=pauses))) == ["plain"]
+    assert ids(store.claim(by())) == ["mail"]
+
+
+def test_nothing_is_taken_of_a_priority_that_is_paused(store: Store) -> None:
+    rows = [execution(one.name, priority=one) for one in TaskPriority]
+    store.add([*rows, execution("ranked", priority=TaskPriority.HIGH, rank=5)])
+    paused = Pauses(priorities=frozenset({TaskPriority.CRITICAL, TaskPriority.HIGH}))
+    taken = ids(store.claim(by(pauses=paused)))
+    assert taken == ["NORMAL", "LOW", "BACKGROUND"]
+    assert ids(store.claim(by())) == ["CRITICAL", "ranked", "HIGH"]

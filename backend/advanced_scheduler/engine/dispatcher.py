@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .. import lifecycle
 from ..clock import Clock
@@ -15,7 +15,7 @@ from ..context import TaskContext
 from ..errors import StoreUnavailable, TaskNotRegistered
 from ..faults import describe_error
 from ..lifecycle import Transition
-from ..models import ExecutionFilter, TaskExecution, TaskStatus
+from ..models import NO_PAUSES, ExecutionFilter, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Claim, Exchange, ExecutionStore
 from .lease_clock import LeaseClock
@@ -64,7 +64,11 @@ class Dispatcher:
     ) -> None:
         self.running: dict[str, Run] = {}
         self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
+        self.limit: Final = limit
+        self.queues: Final = queues
         self.accepting = True
+        self.draining = False  # asked to start nothing more, but to stay up
+        self.pauses = NO_PAUSES
         self.started = 0  # runs, since this node was made
         self.loop: Loop | None = None
         self.last_pass: float | None = None
@@ -75,8 +79,6 @@ class Dispatcher:
         self._clock = clock
         self._leases = leases
         self._node = node
-        self._limit = limit
-        self._queues = queues
         self._lease = lease
         self._poll = poll_seconds
         self._offload = offload
@@ -91,7 +93,9 @@ class Dispatcher:
     @property
     def free_slots(self) -> int:
         """How many more executions may run now."""
-        return self._limit - len(self.running) if self.accepting else 0
+        if not self.accepting or self.draining or self.pauses.everything:
+            return 0
+        return self.limit - len(self.running)
 
     async def work(self) -> float:
         """One pass: store what ended, claim what fits; answers how long it may wait."""
@@ -194,7 +198,8 @@ class Dispatcher:
             now=now,
             lease_until=self._leases.now() + self._lease,
             exclude=frozenset(one for one in self._unknown if one not in self._registry),
-            queues=self._queues,
+            queues=self.queues,
+            pauses=self.pauses,
         )
         return self._store.exchange(transitions, claim)
 

@@ -19,7 +19,8 @@ class Heartbeat:
     """One ``extend`` for all leases in each round; what it does not answer is lost.
 
     ``held`` answers {execution id: fence}; ``lost`` is called on this thread with the ids that
-    were lost, or with all of them once the store has been silent for a whole lease.
+    were lost, or with all of them once the store has been silent for a whole lease. ``show`` is
+    called after each round.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Heartbeat:
         held: Callable[[], dict[str, int]],
         lost: Callable[[Collection[tuple[str, int]]], None],
         failed: Callable[[Exception], None] = lambda _: None,
+        show: Callable[[], None] = lambda: None,
     ) -> None:
         self.last_beat = clock.monotonic()
         self._store = store
@@ -45,6 +47,7 @@ class Heartbeat:
         self._held = held
         self._lost = lost
         self._failed = failed
+        self._show = show
         self._asked = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(
@@ -103,5 +106,6 @@ class Heartbeat:
                 return
             try:
                 self.beat()
+                self._show()
             except Exception:
                 logger.exception("a heartbeat failed; the next follows in %.1f s", self._every)

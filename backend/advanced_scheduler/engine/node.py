@@ -27,6 +27,7 @@ from .loop import Loop
 from .offload import InThreads, Offload, inline
 from .parts import Parts
 from .pools import Places, Pools
+from .presence import Presence
 from .pulse import Pulse
 from .runner import Runner, Stop
 from .timer import Host, Timer
@@ -66,19 +67,11 @@ class Node:
         # Apart: a lock server that hangs must not keep us from the store.
         self._lock_thread = InThreads(1, "advanced-scheduler-locks")
         self._offload: Offload = self._threads if parts.store.blocking else inline
-        self.guard = self._make_guard()
+        self.guard = _guard(parts, self._threads, self._lock_thread)
         self.dispatcher = self._make_dispatcher(limit, queues)
-        self.housekeeper = Housekeeper(
-            store=parts.store,
-            intake=parts.intake,
-            settler=parts.settler,
-            events=parts.events,
-            clock=parts.clock,
-            leases=parts.leases,
-            settings=parts.settings,
-            ledger=parts.ledger,
-            ticker=parts.ticker,
-            held_here=lambda: self.dispatcher.held.copy().keys(),
+        self.housekeeper = _housekeeper(parts, lambda: self.dispatcher.held.copy().keys())
+        self.presence = Presence(
+            parts, self.dispatcher, self.pulse, node_id=self.id, name=name, changed=self._hurry
         )
         self._loops: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
@@ -118,6 +111,7 @@ class Node:
         )
         self.heartbeat = self._make_heartbeat()
         self.heartbeat.start()
+        self.heartbeat.hurry()  # shows the node
         self.pulse.start()
         self._end_signals = await self._offload(self._parts.signals.hear, self._signalled)
         self._loops = [
@@ -156,6 +150,7 @@ class Node:
             await asyncio.gather(*self._loops, return_exceptions=True)
             if self.heartbeat is not None:
                 await asyncio.to_thread(self.heartbeat.stop)
+                await asyncio.to_thread(self.presence.leave)
             self.pulse.stop()
             self.close()
         finally:
@@ -178,6 +173,7 @@ class Node:
         self.home = asyncio.get_running_loop()
         self._start_executors()
         await self._offload(self.housekeeper.sweep)
+        await self._offload(self.presence.listen)
         await self._offload(self._tick)
         return await self.dispatcher.step()
 
@@ -232,22 +228,6 @@ class Node:
         for executor in self.executors.values():
             executor.start()
 
-    def _make_guard(self) -> Guard:
-        parts = self._parts
-        beside = parts.fallback_locks
-        return Guard(
-            self._lock_calls(parts.locks),
-            fallback=None if beside is None else self._lock_calls(beside),
-            outage=parts.settings.lock_outage,
-            events=parts.events,
-            clock=parts.clock,
-        )
-
-    def _lock_calls(self, locks: DistributedTaskLock) -> LockCalls:
-        if locks.kind == "process":
-            return AtOnce(locks)
-        return Batched(locks, self._threads if locks.kind == "store" else self._lock_thread)
-
     def _make_dispatcher(self, limit: int, queues: frozenset[str] | None) -> Dispatcher:
         parts = self._parts
         return Dispatcher(
@@ -286,6 +266,7 @@ class Node:
             held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
             failed=partial(self._store_failed, "extend"),
+            show=self._show,
         )
 
     async def _drain(self, seconds: float) -> None:
@@ -298,6 +279,7 @@ class Node:
             logger.exception("node %s stops without giving its work back", self.id)
 
     async def _sweep(self) -> float:
+        await self._offload(self.presence.listen)
         if await self._offload(self.housekeeper.round):
             self.dispatcher.wake()
         return next(self._rests)
@@ -330,7 +312,17 @@ class Node:
             self.dispatcher.wake()
         elif signal is Signal.SCHEDULES and self.timer is not None:
             self.timer.wake()
-        elif signal is Signal.REVOKED and self.heartbeat is not None:
+        elif signal is Signal.REVOKED:
+            self._hurry()
+        elif signal is Signal.ORDERS and self._sweeping is not None:
+            self._sweeping.wake()
+
+    def _show(self) -> None:
+        if not self._orphaned:
+            self.presence.show()
+
+    def _hurry(self) -> None:
+        if self.heartbeat is not None:
             self.heartbeat.hurry()
 
     def _store_failed(self, operation: str, error: Exception) -> None:
@@ -338,3 +330,34 @@ class Node:
         self._parts.events.publish(
             Event(EventType.STORE_ERROR, self._parts.clock.now(), None, data)
         )
+
+
+def _housekeeper(parts: Parts, held_here: Callable[[], Collection[str]]) -> Housekeeper:
+    return Housekeeper(
+        store=parts.store,
+        intake=parts.intake,
+        settler=parts.settler,
+        events=parts.events,
+        clock=parts.clock,
+        leases=parts.leases,
+        settings=parts.settings,
+        ledger=parts.ledger,
+        ticker=parts.ticker,
+        held_here=held_here,
+    )
+
+
+def _guard(parts: Parts, store_threads: InThreads, lock_thread: InThreads) -> Guard:
+    def calls(locks: DistributedTaskLock) -> LockCalls:
+        if locks.kind == "process":
+            return AtOnce(locks)
+        return Batched(locks, store_threads if locks.kind == "store" else lock_thread)
+
+    beside = parts.fallback_locks
+    return Guard(
+        calls(parts.locks),
+        fallback=None if beside is None else calls(beside),
+        outage=parts.settings.lock_outage,
+        events=parts.events,
+        clock=parts.clock,
+    )

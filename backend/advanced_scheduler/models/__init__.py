@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .cluster import NO_PAUSES, NodeState, NodeStatus, Pauses
 from .executions import (
     DEFAULT_QUEUE,
     EXECUTION_FIELDS,
@@ -52,14 +53,18 @@ __all__ = [
     "EXECUTION_FIELDS",
     "LONGEST",
     "NOTHING",
+    "NO_PAUSES",
     "SCHEDULE_STATES",
     "Audit",
     "DependencyType",
     "ExecutionFilter",
     "Explanation",
     "MisfirePolicy",
+    "NodeState",
+    "NodeStatus",
     "OverlapPolicy",
     "Parked",
+    "Pauses",
     "Placeholder",
     "Record",
     "RecordKind",

@@ -54,6 +54,7 @@ class Signal(StrEnum):
     WORK = "work"  # executions may be due
     SCHEDULES = "schedules"  # a schedule was added, changed or resumed
     REVOKED = "revoked"  # an execution that was running has been cancelled
+    ORDERS = "orders"  # a node was asked to drain, or something was paused or resumed
 
 
 @runtime_checkable

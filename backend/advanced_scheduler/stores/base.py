@@ -16,8 +16,10 @@ from typing import Final, Protocol
 from ..errors import ScheduleExists
 from ..lifecycle import Transition
 from ..models import (
+    NO_PAUSES,
     ExecutionFilter,
     Parked,
+    Pauses,
     Schedule,
     ScheduleFilter,
     ScheduleState,
@@ -42,7 +44,8 @@ class Claim:
     """Who wants work, how much, and until when the lease is to last.
 
     ``exclude`` are task ids that the node cannot run; their executions stay for others.
-    ``queues`` are those that it serves; None means all.
+    ``queues`` are those that it serves; None means all. Nothing is taken from what ``pauses``
+    names, but ``pauses.everything`` is for the caller to heed.
     """
 
     node: str
@@ -51,6 +54,7 @@ class Claim:
     lease_until: datetime
     exclude: frozenset[str] = frozenset()
     queues: frozenset[str] | None = None
+    pauses: Pauses = NO_PAUSES
 
 
 @dataclass(frozen=True, slots=True)

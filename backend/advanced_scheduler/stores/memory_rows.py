@@ -214,14 +214,17 @@ class MemoryRows:
 
     def take(self, claim: Claim) -> Iterator[TaskExecution]:
         """Due, unblocked rows that are wanted, in order; each must be updated at once."""
-        left, queues = claim.limit, claim.queues
+        left, queues, pauses = claim.limit, claim.queues, claim.pauses
         for level in self._levels.copy():
+            if level[0] in pauses.priorities:
+                continue
             passed, lane = [], self._lanes[level]
             while left > 0 and (entry := lane.first()) and entry[0] <= claim.now:
                 lane.pop()
                 if (row := self._waiting(entry, level)) is None:
                     continue
-                if row.task_id in claim.exclude or (queues is not None and row.queue not in queues):
+                served = queues is None or row.queue in queues
+                if not served or row.queue in pauses.queues or row.task_id in claim.exclude:
                     passed.append(entry)
                     continue
                 left -= 1

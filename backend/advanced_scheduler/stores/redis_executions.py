@@ -232,10 +232,12 @@ class _Deal:
         exclude = sorted(self._claim.exclude)
         terms = [micros(self._claim.now), *grant, *listed(gone), *grown]
         terms += [*listed(exclude), *listed(skip), int(self._claim.queues is not None)]
-        return [*terms, *listed(self._claim.queues or ())]
+        pauses = self._claim.pauses
+        terms += [*listed(self._claim.queues or ()), *listed(sorted(pauses.queues))]
+        return [*terms, *listed(map(int, pauses.priorities))]
 
 
-_NO_CLAIM: Final = (0,) * 9
+_NO_CLAIM: Final = (0,) * 12
 """To be told of nobody who waits, to claim none, and the terms of that."""
 
 

@@ -68,6 +68,8 @@ class SqlAlone(SqlExecutions):
         wanted, asked = conditions(claim)
         rows: list[TaskExecution] = []
         for priority, rank in prepared(statements.LEVELS).fetch(db, {"now": asked["now"]}):
+            if priority in claim.pauses.priorities:
+                continue
             level = {"priority": priority, "rank": rank, "limit": claim.limit - len(rows)}
             rows += self._of_level(db, wanted, {**asked, **level})
             if len(rows) == claim.limit:

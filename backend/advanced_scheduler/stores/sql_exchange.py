@@ -31,7 +31,7 @@ from .sql_executions import (
 )
 from .sql_json import Asked, given_rows, text_of, texts_of
 from .sql_schema import edges, executions
-from .sql_statements import COLUMNS, ORDERED_LEVELS, Wanted, claim_changes
+from .sql_statements import COLUMNS, Wanted, claim_changes, without_levels
 
 if TYPE_CHECKING:  # they need psycopg, which is optional
     from .sql_postgresql import PostgresDialect
@@ -367,17 +367,19 @@ def settling(news: sa.Select[Any]) -> sa.Select[Any]:
 def claiming(claim: Claim, skip: Sequence[str] = ()) -> Asked:
     """The statement of a claim, which passes over the ids in ``skip``."""
     wanted, asked = conditions(claim)
-    statement = claim_unlocked(replace(wanted, skip=bool(skip)))
+    idle = frozenset(map(int, claim.pauses.priorities))
+    statement = claim_unlocked(replace(wanted, skip=bool(skip)), idle)
     return statement, {**asked, **grant(claim), "limit": claim.limit, "skip": list(skip)}
 
 
 @cache
-def claim_unlocked(wanted: Wanted) -> sa.UpdateBase:
+def claim_unlocked(wanted: Wanted, idle: frozenset[int] = frozenset()) -> sa.UpdateBase:
     """Claim rows that nobody else has locked; answers them in any order, and what they were.
 
     The outer limit ends the walk over the levels, so that no row is locked and then not taken.
+    The priorities in ``idle`` are paused.
     """
-    levels = ORDERED_LEVELS.subquery("ordered")
+    levels = without_levels(idle).subquery("ordered")
     old = [_e[name].label(f"old_{name}") for name in _CLAIMED]
     rows = sa.select(_e.execution_id, *old)
     lane = rows.where(_e.priority == levels.c.priority, _e.rank == levels.c.rank)

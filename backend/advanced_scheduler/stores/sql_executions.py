@@ -322,7 +322,14 @@ def conditions(claim: Claim) -> tuple[Wanted, dict[str, Any]]:
         asked["exclude"] = sorted(claim.exclude)
     if claim.queues is not None:
         asked["queues"] = sorted(claim.queues)
-    return Wanted(exclude=bool(claim.exclude), queues=claim.queues is not None), asked
+    if claim.pauses.queues:
+        asked["paused"] = sorted(claim.pauses.queues)
+    wanted = Wanted(
+        exclude=bool(claim.exclude),
+        queues=claim.queues is not None,
+        paused=bool(claim.pauses.queues),
+    )
+    return wanted, asked
 
 
 def grant(claim: Claim) -> dict[str, Any]:

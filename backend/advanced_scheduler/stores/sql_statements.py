@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -147,6 +147,14 @@ ORDERED_LEVELS: Final = (
     .where(_LEVELS.rank.is_not(None))
     .order_by(_LEVELS.priority, _LEVELS.rank.desc())
 )
+
+
+def without_levels(priorities: Collection[int]) -> sa.Select[Any]:
+    """Priorities and ranks in the order of claims, but those of some priorities."""
+    constants = [sa.literal_column(f"{one:d}", sa.SmallInteger) for one in sorted(priorities)]
+    return ORDERED_LEVELS.where(_LEVELS.priority.not_in(constants)) if constants else ORDERED_LEVELS
+
+
 _FIRST_DUE: Final = (
     sa.select(due)
     .where(_e.priority == _LEVELS.priority, _e.rank == _LEVELS.rank, claimable)
@@ -168,6 +176,7 @@ class Wanted:
     exclude: bool = False
     skip: bool = False
     queues: bool = False
+    paused: bool = False
 
     def of(self, lane: sa.Select[Any], listed: Listed = _listed) -> sa.Select[Any]:
         """The due rows of one level that meet the conditions, in order."""
@@ -178,6 +187,8 @@ class Wanted:
             lane = lane.where(~listed(_e.execution_id, "skip"))
         if self.queues:
             lane = lane.where(listed(_e.queue, "queues"))
+        if self.paused:
+            lane = lane.where(~listed(_e.queue, "paused"))
         return lane.limit(sa.bindparam("limit", type_=sa.Integer))
 
 

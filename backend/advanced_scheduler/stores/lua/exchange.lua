@@ -8,7 +8,7 @@
 --          for each claimed row: fields and values to set, fields to delete, fields and numbers
 --            to add,
 --          task ids to exclude, execution ids to skip, 1 and queues to serve or 0 and none for
---            all (lists: their length first)
+--            all, queues and priorities that are paused (lists: their length first)
 -- returns  {1 or 0 for each transition, waiting rows, claimed rows as they were before, ids that
 --          are unblocked, the next due time if fewer were found than wanted}; rows are in one
 --          piece each, see `packed`
@@ -110,7 +110,10 @@ flush()
 
 local left, now = tonumber(arg()), arg()
 local grant, dropped, growth, exclude, skip = args(), args(), args(), set(args()), args()
-local queues = arg() == '1' and set(args()) or nil
+local some, named, paused, idle = arg() == '1', set(args()), set(args()), set(args())
+local queues = (some or next(paused)) and setmetatable({}, {
+  __index = function(_, queue) return (not some or named[queue]) and not paused[queue] end,
+})
 local extra = #skip
 skip = set(skip)
 
@@ -190,7 +193,8 @@ local function take(group)
 end
 
 for priority = 0, 4 do
-  for _, group in ipairs(left > 0 and lanes(tostring(priority), queues, exclude) or {}) do
+  local open = left > 0 and not idle[tostring(priority)]
+  for _, group in ipairs(open and lanes(tostring(priority), queues, exclude) or {}) do
     take(group)
   end
 end

@@ -1,0 +1,114 @@
+"""Shows this node to the others, and hears what it is asked to do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Final
+
+from ..errors import StoreError
+from ..models import NO_PAUSES, Pauses, Record, RecordKind, TaskPriority
+from ..stores.base import Store
+from .dispatcher import Dispatcher
+from .parts import Parts
+from .pulse import Pulse
+
+logger = logging.getLogger(__name__)
+
+DRAIN: Final = "drain"
+EVERYTHING: Final = "everything"
+QUEUE: Final = "queue:"
+PRIORITY: Final = "priority:"
+
+SHOWN: Final = 100
+"""How many of the executions that it runs a node names."""
+
+
+class Presence:
+    """The record of one node, which it renews with its leases; and its orders, which it obeys.
+
+    ``changed`` is called when it drains, or goes on: the record should be renewed soon.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        dispatcher: Dispatcher,
+        pulse: Pulse,
+        *,
+        node_id: str,
+        name: str,
+        changed: Callable[[], None],
+    ) -> None:
+        self._store = parts.store
+        self._clock = parts.clock
+        self._dispatcher = dispatcher
+        self._pulse = pulse
+        self._id = node_id
+        self._changed = changed
+        self._fixed: dict[str, Any] = {
+            "name": name,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "version": version("advanced-scheduler"),
+            "queues": None if dispatcher.queues is None else sorted(dispatcher.queues),
+            "slots": dispatcher.limit,
+            "renewal": parts.settings.renewal,
+            "started_time": parts.clock.now().isoformat(),
+        }
+
+    def show(self) -> None:
+        """Say that this node is there; without a store, it will look stale."""
+        try:
+            self._store.save_record(self._record())
+        except StoreError as error:
+            logger.debug("node %s cannot show itself: %s", self._id, error)
+
+    def listen(self) -> None:
+        """Do what was asked of all nodes, or of this one; raises ``StoreError``."""
+        orders = self._store.records(RecordKind.ORDER, ids=[self._id])
+        draining, pauses = any(DRAIN in one.data for one in orders), read_pauses(self._store)
+        heard, dispatcher = (draining, pauses), self._dispatcher
+        if heard != (dispatcher.draining, dispatcher.pauses):
+            dispatcher.draining, dispatcher.pauses = heard
+            dispatcher.wake()
+            self._changed()
+
+    def leave(self) -> None:
+        """It is no longer there; what cannot be taken back now, will look stale."""
+        try:
+            self._store.drop_records(RecordKind.NODE, [self._id])
+            self._store.drop_records(RecordKind.ORDER, [self._id])
+        except StoreError as error:
+            logger.warning("node %s is shown as stale from now on: %s", self._id, error)
+
+    def _record(self) -> Record:
+        running = list(self._dispatcher.running.copy())
+        changing = {
+            "slots_used": len(running),
+            "running": running[:SHOWN],
+            "loop_lag": round(self._pulse.lag, 3),
+            "draining": self._dispatcher.draining or not self._dispatcher.accepting,
+        }
+        return Record(
+            kind=RecordKind.NODE,
+            record_id=self._id,
+            written_time=self._clock.now(),
+            data={**self._fixed, **changing},
+        )
+
+
+def read_pauses(store: Store) -> Pauses:
+    """From where no node may start anything."""
+    ids = [one.record_id for one in store.records(RecordKind.PAUSE)]
+    if not ids:
+        return NO_PAUSES
+    known = {f"{PRIORITY}{one.name.lower()}": one for one in TaskPriority}
+    return Pauses(
+        everything=EVERYTHING in ids,
+        queues=frozenset(one.removeprefix(QUEUE) for one in ids if one.startswith(QUEUE)),
+        priorities=frozenset(known[one] for one in ids if one in known),
+    )

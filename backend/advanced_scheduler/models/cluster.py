@@ -1,0 +1,56 @@
+"""The nodes of a cluster, and what they are told to leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from .tasks import TaskPriority
+
+
+class NodeState(StrEnum):
+    """``stale``: it has not been heard of for three renewals of its leases."""
+
+    ALIVE = "alive"
+    DRAINING = "draining"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """A running scheduler process as it last said; ``seen_time`` is when.
+
+    ``queues`` is None for all. ``loop_lag`` is in seconds. ``running`` are execution ids, at
+    most 100; ``slots_used`` counts them all.
+    """
+
+    node_id: str
+    name: str
+    host: str
+    pid: int
+    version: str
+    state: NodeState
+    queues: tuple[str, ...] | None
+    slots: int
+    slots_used: int
+    running: tuple[str, ...]
+    loop_lag: float
+    started_time: datetime
+    seen_time: datetime
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What a node of a newer version says beyond that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """From where no node starts anything; what runs goes on."""
+
+    everything: bool = False
+    queues: frozenset[str] = frozenset()
+    priorities: frozenset[TaskPriority] = frozenset()
+
+
+NO_PAUSES: Final = Pauses()
