@@ -20,11 +20,15 @@ from advanced_scheduler.engine.runner import Runner
 from advanced_scheduler.engine.settler import Settler
 from advanced_scheduler.executors import Call, Outcome, threads
 from advanced_scheduler.lifecycle import Transition
+from advanced_scheduler.models import TaskStatus
 from advanced_scheduler.stores import (
+    memory_rows,
     redis_executions,
     redis_rows,
     sql_alone,
     sql_database,
+    sql_edges,
+    sql_exchange,
     sql_sqlite,
 )
 from advanced_scheduler.stores.base import Claim
@@ -50,6 +54,9 @@ def no_lease(patch: Patch) -> None:
 
 def no_cascade(patch: Patch) -> None:
     """The end of an execution has no consequence for those that wait for it."""
+    nothing = dict.fromkeys(TaskStatus, frozenset[str]())
+    for store in (memory_rows, sql_edges, sql_exchange):
+        patch(store, "MEETS", nothing)
     patch(Settler, "consequences", lambda *_: [])
     patch(Intake, "due_changes", lambda *_: [])
 
