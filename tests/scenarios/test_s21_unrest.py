@@ -127,6 +127,7 @@ def _ledger(cluster: Cluster, schedule_id: str) -> list[str]:
 
 
 def test_every_run_is_run_once_and_none_while_it_is_paused(clusters: Clusters) -> None:
-    controls = {"no-compare-and-slow on sqlite"}
+    controls = {"no-compare on sqlite", "no-compare-and-slow on sqlite"}
     found = clusters.run(unrest, *STORES, controls=controls)
-    assert found.keys() == controls, found
+    assert found.keys() <= controls, found
+    assert found, "the dice may spare one build that compares nothing, but not both"
