@@ -58,6 +58,16 @@ def test_an_end_that_is_needed_unblocks_and_any_other_is_told_of(
     assert one(store, "b").blocked_by == (frozenset() if met else {"a"})
 
 
+@pytest.mark.parametrize("first", ["completed", "failed"])
+def test_of_two_runs_of_a_task_the_first_to_end_is_waited_for(store: Store, first: str) -> None:
+    second = {"completed": "failed", "failed": "completed"}[first]
+    one_run, other = start(store, execution("x1"), execution("x2"))
+    store.add([needing("d", on("task:t"))])
+    exchange = store.exchange([ENDS[first](other), ENDS[second](one_run)], by())
+    assert list(exchange.unblocked) == (["d"] if first == "completed" else [])
+    assert ids(exchange.waiting) == ([] if first == "completed" else ["d"])
+
+
 def test_a_chain_takes_one_exchange_for_each_link(store: Store) -> None:
     (row,) = start(store, execution("e0"))
     store.add([needing(f"e{n}", on(f"e{n - 1}")) for n in range(1, 5)])

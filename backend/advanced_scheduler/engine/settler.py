@@ -100,7 +100,8 @@ class Settler:
             for event in types:
                 self._events.publish(Event(event, now, after, _data(event, row, after, now)))
             if done.waiting and target in FINAL:
-                ended.update(dict.fromkeys(_keys(after), after))
+                for key in _keys(after):
+                    ended.setdefault(key, after)  # of two runs, the first to end is waited for
         return [
             Change(waiting, resolved)
             for waiting in done.waiting

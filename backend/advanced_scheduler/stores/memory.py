@@ -317,13 +317,16 @@ class MemoryStore(MemoryRecords):
 
 
 def _ends(rows: Iterable[TaskExecution | None]) -> dict[str, TaskStatus]:
-    """The keys under which others wait for those of these rows that have ended, and how."""
-    return {
-        key: row.status
-        for row in rows
-        if row is not None and row.status in FINAL
-        for key in (row.execution_id, task_key(row.task_id))
-    }
+    """The keys under which others wait for those of these rows that have ended, and how.
+
+    Of two runs of one task the first to end is the one that was waited for.
+    """
+    ended: dict[str, TaskStatus] = {}
+    for row in rows:
+        if row is not None and row.status in FINAL:
+            ended[row.execution_id] = row.status
+            ended.setdefault(task_key(row.task_id), row.status)
+    return ended
 
 
 def _in_order_of_claims(row: TaskExecution) -> tuple[int, int, datetime, str]:

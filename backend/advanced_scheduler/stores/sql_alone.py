@@ -58,8 +58,11 @@ class SqlAlone(SqlExecutions):
         """What a row may wait for of these ends; nothing if no row waits at all."""
         if not ended or not _ANY_EDGE.fetch(db, {}):  # 3 us; to look for each end takes 40
             return {}
-        tasks = _TASKS.fetch(db, {"ids": ended})
-        return {**ended, **{task_key(task_id): ended[one] for one, task_id in tasks}}
+        tasks = dict(_TASKS.fetch(db, {"ids": ended}))
+        first: dict[str, TaskStatus] = {}  # of two runs of a task, the first to end is waited for
+        for one, status in ended.items():
+            first.setdefault(task_key(tasks[one]), status)
+        return {**ended, **first}
 
     def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
         """What cannot be read is left as it is."""

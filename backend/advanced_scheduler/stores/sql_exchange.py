@@ -134,15 +134,18 @@ class SqlAmongOthers(SqlExecutions):
         if claim is not None and claims:
             asked.append(claiming(claim, self._executions.skipped()))
         answers = self._send(asked) if asked else []
-        applied, awaited = [False] * len(transitions), dict[str, TaskStatus]()
+        applied, keys = [False] * len(transitions), dict[int, tuple[str, str]]()
         for places, answer in zip(kinds.values(), answers[first:], strict=False):
             done = {row[0]: row for row in answer}
             for at in places:
                 if row := done.get(transitions[at].execution_id):
                     applied[at] = True
                     if row[2]:
-                        keys = (row[0], task_key(row[1]))
-                        awaited |= dict.fromkeys(keys, transitions[at].target)
+                        keys[at] = (row[0], task_key(row[1]))
+        awaited: dict[str, TaskStatus] = {}
+        for at in sorted(keys):  # of two runs of a task, the first to end is waited for
+            for key in keys[at]:
+                awaited.setdefault(key, transitions[at].target)
         return applied, awaited, answers[-1] if claims else []
 
     def _settle(self, ended: Mapping[str, TaskStatus], claim: Claim) -> tuple[list[Any], list[Any]]:

@@ -16,7 +16,8 @@
 local ended, known = {}, {} -- the keys of what has ended, each once, and how it did
 
 local function note_end(key, status)
-  if not known[key] then ended[#ended + 1] = key end
+  if known[key] then return end -- of two runs of a task, the first to end is waited for
+  ended[#ended + 1] = key
   known[key] = status
 end
 
