@@ -18,8 +18,8 @@ class ClusterCalls:
     def drain_node(self, node_id: str) -> None:
         """Let a node start nothing more, and end what it runs; it stays up.
 
-        It hears of it at once where nodes hear of each other (PostgreSQL, Redis, one process),
-        else within ``poll_seconds``. Raises ``NodeNotFound``.
+        It hears of it soon where nodes hear of each other (PostgreSQL, Redis, one process), else
+        within ``poll_seconds``; ``nodes()`` says when it has. Raises ``NodeNotFound``.
         """
         self._cluster.order(node_id, drain=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from ..lifecycle import FINAL
 from ..models import ExecutionFilter, TaskDependency, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Store
-from .intake import Intake
+from .intake import Intake, waiting_for
 
 AGAIN: Final = "again"
 """Where ``extras`` has the id of the execution that is run again."""
@@ -93,7 +93,7 @@ class Again:
         self,
         row: TaskExecution,
         now: datetime,
-        dependencies: Sequence[TaskDependency],
+        dependencies: tuple[TaskDependency, ...],
     ) -> TaskExecution:
         """It waits for all of its dependencies: what has ended is settled once it is stored."""
         extras: dict[str, Any] = {**row.extras, AGAIN: row.execution_id}
@@ -105,18 +105,17 @@ class Again:
             scheduled_time=now,
             created_time=now,
             due_time=now,
-            dependencies=tuple(dependencies),
             args=row.args,
             kwargs=row.kwargs,
             timeout=row.timeout,
             tags=row.tags,
             workflow_id=row.workflow_id,
             schedule_id=row.schedule_id,
-            blocked_by=frozenset(one.key for one in dependencies),
             at_most_once=row.at_most_once,
             queue=row.queue,
             rank=row.rank,
             extras=extras,
+            **(waiting_for(dependencies, now) if dependencies else {}),
         )
 
 

@@ -201,7 +201,7 @@ class Intake:
         if inputs:
             dependencies += self._upstreams(inputs, options)
         if dependencies:
-            made |= _waiting_for(dependencies, now)
+            made |= waiting_for(dependencies, now)
         if inputs or options is not DEFAULTS:
             made |= _asked_for(definition, options, inputs)
         return task.blank.with_changes(made)
@@ -329,7 +329,8 @@ def _due(options: ScheduleOptions, now: datetime) -> datetime:
     return options.at or now
 
 
-def _waiting_for(dependencies: Sequence[TaskDependency], now: datetime) -> Mapping[str, Any]:
+def waiting_for(dependencies: Sequence[TaskDependency], now: datetime) -> Mapping[str, Any]:
+    """The fields of a row that waits for all of these."""
     limits = [one.timeout for one in dependencies if one.timeout is not None]
     names = ", ".join(repr(one.task_id) for one in dependencies[:5])
     more = f" and {len(dependencies) - 5} more" if len(dependencies) > 5 else ""

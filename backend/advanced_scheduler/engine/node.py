@@ -111,9 +111,9 @@ class Node:
         )
         self.heartbeat = self._make_heartbeat()
         self.heartbeat.start()
-        self.heartbeat.hurry()  # shows the node
         self.pulse.start()
         self._end_signals = await self._offload(self._parts.signals.hear, self._signalled)
+        await self._offload(self.presence.show)
         self._loops = [
             asyncio.create_task(self.dispatcher.loop.run(), name="advanced-scheduler-dispatcher"),
             asyncio.create_task(self._sweeping.run(), name="advanced-scheduler-housekeeper"),

@@ -23,6 +23,8 @@ EVERYTHING: Final = "everything"
 QUEUE: Final = "queue:"
 PRIORITY: Final = "priority:"
 
+_ALL: Final = 1_000_000
+
 SHOWN: Final = 100
 """How many of the executions that it runs a node names."""
 
@@ -103,7 +105,7 @@ class Presence:
 
 def read_pauses(store: Store) -> Pauses:
     """From where no node may start anything."""
-    ids = [one.record_id for one in store.records(RecordKind.PAUSE)]
+    ids = [one.record_id for one in store.records(RecordKind.PAUSE, limit=_ALL)]
     if not ids:
         return NO_PAUSES
     known = {f"{PRIORITY}{one.name.lower()}": one for one in TaskPriority}

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from ..errors import (
+    InvalidArguments,
     InvalidTrigger,
     ScheduleExists,
     ScheduleNotFound,
@@ -211,8 +212,12 @@ class Schedules:
 
     def backfill(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
         """An execution for each of these instants; answers their ids."""
-        schedule = self.get(schedule_id)
+        if not isinstance(instants, Iterable):
+            raise InvalidArguments(f"instants={instants!r} must be a list of aware datetimes")
+        schedule, now = self.get(schedule_id), self._parts.clock.now()
         wanted = sorted({in_utc("instants", one) for one in instants})
+        if wanted and wanted[-1] > now:
+            raise InvalidArguments(f"instants: {wanted[-1]} is not in the past")
         return self._parts.intake.submit(self._parts.steps.past(schedule, wanted))
 
     def trigger_event(self, name: str, payload: object) -> list[str]:

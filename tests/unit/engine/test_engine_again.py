@@ -110,6 +110,22 @@ def test_what_was_only_for_a_failure_is_skipped_again(target: AdvancedTaskSchedu
     assert status_of(target, again["mend"]) is TaskStatus.SKIPPED
 
 
+def test_a_limit_of_a_dependency_holds_again(target: AdvancedTaskScheduler) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    add_task(target, fail, "work")
+    after = [TaskDependency("work", "success", timeout=60)]
+    add_task(target, lambda: None, "then", dependencies=after)
+    first = target.schedule_workflow(["work", "then"])
+    run(target, 2)
+    again = target.retry_workflow(str(row_of(target, first["work"]).workflow_id))
+    row = row_of(target, again["then"])
+    assert row.wait_until is not None
+    assert row.created_time is not None
+    assert (row.wait_until - row.created_time).total_seconds() == 60
+
+
 def test_a_run_that_has_not_ended_or_is_unknown_is_refused(target: AdvancedTaskScheduler) -> None:
     add_task(target, lambda: None)
     made = target.schedule_workflow(["job"])

@@ -118,6 +118,14 @@ def test_pauses_add_up_and_are_taken_back_one_by_one(target: AdvancedTaskSchedul
     assert target.pauses() == Pauses(priorities=frozenset({TaskPriority.LOW}))
 
 
+def test_a_thousand_pauses_hide_no_other(target: AdvancedTaskScheduler) -> None:
+    target.pause_dispatch()
+    for number in range(1001):
+        target.pause_dispatch(queue=f"q{number}")
+    assert target.pauses().everything
+    assert len(target.pauses().queues) == 1001
+
+
 def test_what_is_paused_waits_and_the_rest_runs(target: AdvancedTaskScheduler) -> None:
     target.pause_dispatch(queue="mail")
     target.pause_dispatch(priority=TaskPriority.LOW)

@@ -328,3 +328,19 @@ async def test_a_higher_limit_lets_it_go_on(
     assert len(calls) == 3
     assert scheduler.get_schedule(one).ended is (limit is not None)
     assert scheduler.audit(one, NOW, clock.now()).missing == []
+
+
+def test_the_past_is_filled_in_and_nothing_else(scheduler: AdvancedTaskScheduler) -> None:
+    ready(scheduler)
+    schedule_id = scheduler.create_schedule("job", every_second())
+    before = [NOW - 2 * SECOND, NOW - SECOND]
+    first = scheduler.backfill_schedule(schedule_id, reversed(before))
+    assert scheduler.backfill_schedule(schedule_id, before) == first  # they have not ended
+    rows = scheduler.store.get(first)
+    assert [row.scheduled_time for row in rows] == before
+    assert rows[0].extras["metadata"] == {"backfill": before[0].isoformat()}
+    with pytest.raises(InvalidArguments, match="is not in the past"):
+        scheduler.backfill_schedule(schedule_id, [NOW + SECOND])
+    not_a_list: Any = NOW
+    with pytest.raises(InvalidArguments, match="must be a list"):
+        scheduler.backfill_schedule(schedule_id, not_a_list)
