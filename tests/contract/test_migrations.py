@@ -136,7 +136,7 @@ def test_nodes_of_a_release_go_on_beside_this_one(site: Site, revision: str) -> 
     assert ("schema", "1") in site.ask(f"SELECT key, value FROM {prefix}scheduler_meta")
 
 
-def test_the_rows_of_a_release_are_read_as_they_were_written(opened: SqlStore) -> None:
+def test_the_rows_of_a_release_are_read_as_they_were_written(opened: SqliteStore) -> None:
     by_id = {row.execution_id: row for row in opened.find(ExecutionFilter())}
     ended = ("completed", "failed", "cancelled", "skipped", "retrying", "running", "pending")
     assert {name: by_id[name].status for name in ended} == {
@@ -155,7 +155,7 @@ def test_the_rows_of_a_release_are_read_as_they_were_written(opened: SqlStore) -
     assert (opened.lock_until("held", NOW) is not None, opened.lock_fence("free")) == (True, 1)
 
 
-def test_work_of_a_release_goes_on(opened: SqlStore) -> None:
+def test_work_of_a_release_goes_on(opened: SqliteStore) -> None:
     assert ids(opened.claim(by(now=NOW))) == ["pending"]
     assert one(opened, "pending").fence == 1
     (seen,) = opened.schedules(["s"])
@@ -167,7 +167,7 @@ def test_work_of_a_release_goes_on(opened: SqlStore) -> None:
     assert opened.put(replace(fired, version=2, name="every minute"), expected=fired)
 
 
-def test_the_version_that_a_release_has_put_is_kept(opened: SqlStore) -> None:
+def test_the_version_that_a_release_has_put_is_kept(opened: SqliteStore) -> None:
     (seen,) = opened.schedules(["s"])
     assert opened.versions("s") == [seen]
     edited = replace(seen, version=2, changelog="by this release")

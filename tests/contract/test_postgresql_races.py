@@ -208,17 +208,19 @@ def test_a_deadlock_is_run_again(postgres: PostgresStore) -> None:
     met: SimpleQueue[str] = SimpleQueue()
     ready = {"a": SimpleQueue[int](), "b": SimpleQueue[int]()}
 
+    locking = statements.SEEN_STATES.with_for_update()
+
     def lock(first: str, second: str) -> int:
         tries = 0
 
         def work(db: sa.Connection) -> int:
             nonlocal tries
             tries += 1
-            db.execute(statements.STATES, {"ids": [first]})
+            db.execute(locking, {"ids": [first]})
             ready[first].put(1)
             if tries == 1:
                 ready[second].get(timeout=10)
-            db.execute(statements.STATES, {"ids": [second]})
+            db.execute(locking, {"ids": [second]})
             met.put(first)
             return tries
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 import sqlalchemy as sa
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import PostgresStore, SqliteStore
 
 from .rows import DAY, MINUTE, NOW, SECOND, by, done, execution, firing, one, schedule
+
+Database: TypeAlias = SqliteStore | PostgresStore
 
 _VIEWS: Final = sa.MetaData()
 _EVENTS: Final = sa.Table(
@@ -60,13 +62,13 @@ ABOUT: Final = {
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> SqlStore:
+def database(request: pytest.FixtureRequest) -> Database:
     """An open, empty store of each kind."""
-    store: SqlStore = request.getfixturevalue(request.param)
+    store: Database = request.getfixturevalue(request.param)
     return store
 
 
-def rows(store: SqlStore, view: sa.Table) -> list[Mapping[str, Any]]:
+def rows(store: Database, view: sa.Table) -> list[Mapping[str, Any]]:
     """The rows of a view, by id, as SQLAlchemy reads columns of these types."""
     asked = sa.select(view).order_by(view.c.id)
     with store._engine.connect() as db:
@@ -78,19 +80,19 @@ def clock(instant: datetime) -> datetime:
     return instant.replace(tzinfo=None)
 
 
-def events(store: SqlStore, column: str) -> dict[str, Any]:
+def events(store: Database, column: str) -> dict[str, Any]:
     """One column of all events, by id."""
     return {row["id"]: row[column] for row in rows(store, _EVENTS)}
 
 
-def test_the_views_have_the_columns_that_they_should_and_no_others(database: SqlStore) -> None:
+def test_the_views_have_the_columns_that_they_should_and_no_others(database: Database) -> None:
     for view in (_EVENTS, _RUNS, _CLEANUP):
         with database._engine.connect() as db:
             everything = db.execute(sa.select(sa.text("*")).select_from(view))
             assert list(everything.keys()) == [column.name for column in view.c]
 
 
-def test_an_event_is_a_schedule_with_what_its_metadata_says(database: SqlStore) -> None:
+def test_an_event_is_a_schedule_with_what_its_metadata_says(database: Database) -> None:
     next_time = NOW + timedelta(microseconds=1)
     database.put(
         schedule(
@@ -125,7 +127,7 @@ def test_an_event_is_a_schedule_with_what_its_metadata_says(database: SqlStore) 
     ]
 
 
-def test_any_other_schedule_is_an_event_of_its_task(database: SqlStore) -> None:
+def test_any_other_schedule_is_an_event_of_its_task(database: Database) -> None:
     for one_id, task_id in (("a", "pkg.mod.run"), ("b", "run"), ("c", "x.")):
         database.put(schedule(one_id, task_id=task_id, kwargs={"n": 1}), expected=None)
     database.put(schedule("d", trigger={"type": "once"}), expected=None)
@@ -141,7 +143,7 @@ def test_any_other_schedule_is_an_event_of_its_task(database: SqlStore) -> None:
     assert [row["name"] for row in found] == ["a", "b", "c", "d"]
 
 
-def test_the_status_of_an_event(database: SqlStore) -> None:
+def test_the_status_of_an_event(database: Database) -> None:
     for known in (
         schedule("ended", next_fire_time=None),
         schedule("paused", next_fire_time=None, paused=True),
@@ -165,7 +167,7 @@ def test_the_status_of_an_event(database: SqlStore) -> None:
     }
 
 
-def test_the_last_error_is_that_of_the_newest_failure(database: SqlStore) -> None:
+def test_the_last_error_is_that_of_the_newest_failure(database: Database) -> None:
     database.put(schedule(), expected=None)
     for name, error in (("a", "first"), ("b", "second"), ("c", None)):
         database.add([execution(name, schedule_id="s")])
@@ -176,7 +178,7 @@ def test_the_last_error_is_that_of_the_newest_failure(database: SqlStore) -> Non
 
 
 def test_runs_are_the_executions_of_schedules_that_have_started_or_ended(
-    database: SqlStore,
+    database: Database,
 ) -> None:
     traced = {"metadata": {"trace_session_id": "trace"}}
     database.put(schedule(), expected=None)
@@ -216,7 +218,7 @@ def test_runs_are_the_executions_of_schedules_that_have_started_or_ended(
     ]
 
 
-def test_a_cleanup_task_is_listed_apart(database: SqlStore) -> None:
+def test_a_cleanup_task_is_listed_apart(database: Database) -> None:
     config = {"max_age": 30}
     about = {**ABOUT, "cleanup_type": "age", "config": config}
     database.put(schedule("a", metadata=about, last_fire_time=NOW - DAY), expected=None)
@@ -250,7 +252,7 @@ ODD: Final = ({"x": float("nan")}, {"x": "a\x00b"}, {"x": "Infinity"})
 
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
-def test_what_sql_takes_for_no_json_hides_no_row(database: SqlStore, odd: dict[str, Any]) -> None:
+def test_what_sql_takes_for_no_json_hides_no_row(database: Database, odd: dict[str, Any]) -> None:
     database.put(schedule("a", metadata=odd, kwargs=odd), expected=None)
     database.put(schedule("b", metadata={"recurring": "x", "interval_value": "y"}), expected=None)
     database.add([execution("x", schedule_id="a", extras={"metadata": odd})])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,15 +15,17 @@ from ..lifecycle import FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import TaskExecution, TaskStatus, task_key
 from . import sql_statements as statements
-from .base import Claim
+from .abilities import Signal
+from .base import Claim, Exchange
 from .rows import Fetched, write
-from .sql_edges import Rows
+from .sql_edges import Rows, settle
 from .sql_executions import SqlExecutions, conditions, fetched, grant
 from .sql_prepared import Prepared, prepared
 from .sql_schema import edges, executions
 from .sql_statements import Wanted
 
 _e = executions.c
+_BY_ID: Final = attrgetter("execution_id")
 _ANY_EDGE: Final = Prepared(sa.select(edges.c.downstream).limit(1))
 _TASKS: Final = Prepared(
     sa.select(_e.execution_id, _e.task_id).where(
@@ -33,6 +36,28 @@ _TASKS: Final = Prepared(
 
 class SqlAlone(SqlExecutions):
     """The hot calls of ``ExecutionStore``, by statements that are compiled once."""
+
+    def claim(self, claim: Claim) -> list[TaskExecution]:
+        """Take due rows by priority, rank, due time, id."""
+        return self._write(lambda db: self._claim(db, claim))
+
+    def apply(self, transitions: Sequence[Transition]) -> list[bool]:
+        """Apply what fits, in order."""
+        return self._write(lambda db: self._apply(db, transitions)[0]) if transitions else []
+
+    def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
+        """``apply``, then ``claim``."""
+
+        def work(db: Connection) -> Exchange:
+            applied, ended = self._apply(db, transitions)
+            unblocked, left = settle(partial(_ask, db), ended) if ended else ([], [])
+            if unblocked:
+                self._tell(db, Signal.WORK)
+            claimed = self._claim(db, claim)
+            waiting = self._rows_each(db, statements.BY_IDS, "ids", left)
+            return Exchange(applied, claimed, sorted(waiting, key=_BY_ID), unblocked=unblocked)
+
+        return self._write(work)
 
     def _apply(
         self, db: Connection, transitions: Sequence[Transition]
@@ -98,8 +123,9 @@ class SqlAlone(SqlExecutions):
 
         return self._executions.read(fetch)
 
-    def _ask(self, db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
-        return prepared(statement).fetch(db, named)
+
+def _ask(db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
+    return prepared(statement).fetch(db, named)
 
 
 @cache

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,11 +15,10 @@ from ..lifecycle import CLAIMABLE, Transition, plain_need
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from . import sql_statements as statements
 from .abilities import Signal
-from .base import Claim, Exchange
+from .base import Claim
 from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
 from .sql_database import SqlDatabase, chunks
 from .sql_dialect import Dialect
-from .sql_edges import Rows, settle
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, Wanted, without_skipped
 from .sql_totals import add_to_totals, prunable, prune
@@ -30,11 +27,9 @@ SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
 
 _RUNNING: Final = str(TaskStatus.RUNNING)
-_BY_ID: Final = attrgetter("execution_id")
 _UNBLOCKED: Final = {"blocked_by": frozenset[str]()}
 
 _e = executions.c
-_Narrow = Callable[[sa.Select[Any]], sa.Select[Any]]
 
 
 class SqlExecutions(SqlDatabase):
@@ -130,28 +125,6 @@ class SqlExecutions(SqlDatabase):
 
         return self._write(work)
 
-    def claim(self, claim: Claim) -> list[TaskExecution]:
-        """Take due rows by priority, rank, due time, id."""
-        return self._write(lambda db: self._claim(db, claim))
-
-    def apply(self, transitions: Sequence[Transition]) -> list[bool]:
-        """Apply what fits, in order."""
-        return self._write(lambda db: self._apply(db, transitions)[0]) if transitions else []
-
-    def exchange(self, transitions: Sequence[Transition], claim: Claim) -> Exchange:
-        """``apply``, then ``claim``."""
-
-        def work(db: Connection) -> Exchange:
-            applied, ended = self._apply(db, transitions)
-            unblocked, left = settle(partial(self._ask, db), ended) if ended else ([], [])
-            if unblocked:
-                self._tell(db, Signal.WORK)
-            claimed = self._claim(db, claim)
-            waiting = self._rows_each(db, statements.BY_IDS, "ids", left)
-            return Exchange(applied, claimed, sorted(waiting, key=_BY_ID), unblocked=unblocked)
-
-        return self._write(work)
-
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:
         """Renew leases; answer the ids that are still held.
 
@@ -206,16 +179,6 @@ class SqlExecutions(SqlDatabase):
             self._tell(db, Signal.WORK)
         return added
 
-    def _claim(self, db: Connection, claim: Claim) -> list[TaskExecution]:
-        """Take due rows, as part of a transaction."""
-        raise NotImplementedError
-
-    def _apply(
-        self, db: Connection, transitions: Sequence[Transition]
-    ) -> tuple[list[bool], dict[str, TaskStatus]]:
-        """Whether each transition was applied, and the keys of what ended, with how it did."""
-        raise NotImplementedError
-
     def _save(self, db: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the changed fields of each execution id: one batch for each set of fields."""
         batches: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -224,10 +187,6 @@ class SqlExecutions(SqlDatabase):
             batches[tuple(fields)].append({"execution_id": execution_id, **columns})
         for names, batch in batches.items():
             self._dialect.update(db, executions, names, batch)
-
-    def _ask(self, db: Connection, statement: sa.Executable, named: Mapping[str, Any]) -> Rows:
-        """The rows that a statement answers, if it answers rows."""
-        return db.execute(statement, named)
 
     def _dependents(self, db: Connection, keys: Collection[str]) -> list[TaskExecution]:
         rows = self._rows_each(db, statements.DEPENDENTS, "keys", keys)
@@ -245,12 +204,11 @@ class SqlExecutions(SqlDatabase):
         db: Connection,
         statement: sa.Select[Any],
         parameters: Mapping[str, Any],
-        narrow: _Narrow = without_skipped,
     ) -> list[TaskExecution]:
         """The readable rows of a statement; unreadable ones do not count against its limit."""
 
         def fetch(skip: list[str]) -> list[Fetched]:
-            asked = narrow(statement) if skip else statement
+            asked = without_skipped(statement) if skip else statement
             named = {**parameters, "skip": skip}
             rows = db.execute(asked, named, execution_options=self._dialect.places)
             return [fetched(row) for row in rows]
@@ -304,9 +262,7 @@ def due_soon(rows: Iterable[TaskExecution], now: datetime) -> bool:
     return any(not row.blocked_by and row.due <= now + SOON for row in rows)
 
 
-def _states(
-    db: Connection, ids: Iterable[str], statement: sa.Select[Any] = statements.STATES
-) -> dict[str, Any]:
+def _states(db: Connection, ids: Iterable[str], statement: sa.Select[Any]) -> dict[str, Any]:
     """Status, fence, task and node of the rows with these ids, locked until the commit.
 
     Who locks in one order does not deadlock.

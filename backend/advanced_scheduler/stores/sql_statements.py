@@ -100,7 +100,6 @@ SEEN_STATES: Final = (
     .where(_listed(_e.execution_id, "ids"))
     .order_by(_e.execution_id)  # who locks in one order does not deadlock
 )
-STATES: Final = SEEN_STATES.with_for_update()
 FREE_STATES: Final = SEEN_STATES.with_for_update(skip_locked=True)
 TAKEN_IDS: Final = sa.select(_e.execution_id).where(_listed(_e.execution_id, "ids"))
 TAKEN_BY: Final = sa.select(_e.execution_id).where(_e.unique_key == sa.bindparam("key"))
