@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler
-from advanced_scheduler.stores.sql import SqlStore
+from advanced_scheduler.stores.sql import SqliteStore
 from tests.scenarios import checks
 from tests.scenarios.clusters import STORES, Clusters, on
 from tests.scenarios.harness import Cluster
@@ -109,7 +109,7 @@ def test_a_store_that_fails_in_an_unheard_of_way_cannot_keep_a_node_alive(
         one = scheduler.schedule_task("doze", 0.2)
         await eventually_async(lambda: cluster.starts(one), what="the task to start")
         with monkeypatch.context() as patch:
-            patch.setattr(SqlStore, "exchange", refuse)
+            patch.setattr(SqliteStore, "exchange", refuse)
             await scheduler.stop()
         await scheduler.start()
         one = scheduler.schedule_task("note", 7)
