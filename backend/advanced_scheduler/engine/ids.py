@@ -41,3 +41,9 @@ class ExecutionIds:
 
 # A system call for each id would cost more than the id.
 _NOISE: Final = renew_in_child(random.Random(), random.Random.seed)
+
+
+def first_id_at(instant: datetime) -> str:
+    """What no id made from this instant (aware) on comes before: where a search by time begins."""
+    ms = max(int(instant.timestamp() * 1000), 0)
+    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7"

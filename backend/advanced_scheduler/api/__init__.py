@@ -1,0 +1,8 @@
+"""The service: what operators and programs ask of a scheduler, by REST or from a terminal."""
+
+from __future__ import annotations
+
+from .app import create_app, scheduler_router
+from .auth import Principal, Scope
+
+__all__ = ["Principal", "Scope", "create_app", "scheduler_router"]

@@ -1,0 +1,74 @@
+"""What routes ask of a request: its scope, its page, its version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from .access import demand
+from .auth import Principal, Scope
+from .problems import Problem
+
+_VERSION: Final = re.compile(r'(?:W/)?"v(\d{1,9})"')
+
+
+def needs(scope: Scope) -> Any:
+    """A dependency: the caller has this scope."""
+
+    def check(request: Request) -> Principal:
+        principal: Principal = request.state.principal
+        demand(principal, scope)
+        return principal
+
+    return Depends(check)
+
+
+READ: Final = needs(Scope.READ)
+RUN: Final = needs(Scope.RUN)
+WRITE: Final = needs(Scope.WRITE)
+ADMIN: Final = needs(Scope.ADMIN)
+
+PageLimit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
+Cursor = Annotated[
+    str | None,
+    Query(min_length=1, max_length=512, description="The next_cursor of the page before."),
+]
+PathId = Annotated[str, Path(min_length=1, max_length=512)]
+
+
+def if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """The version that the caller has seen; raises ``Problem`` for what is no ETag of ours."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _VERSION.fullmatch(if_match.strip())
+    if found is None:
+        raise Problem(412, "version-conflict", f"If-Match: {if_match!r} is no version of this")
+    return int(found[1])
+
+
+IfMatch = Annotated[int | None, Depends(if_match)]
+
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    code: {
+        "description": text,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+    for code, text in {
+        400: "The request cannot be read.",
+        401: "No key, or a wrong one.",
+        403: "The key lacks the scope.",
+        404: "There is no such thing.",
+        409: "It is in another state.",
+        412: "Another version is stored.",
+        413: "The body is too long.",
+        422: "A value is wrong.",
+        503: "A server cannot be reached.",
+    }.items()
+}
+
+Add = Callable[..., Any]

@@ -1,0 +1,152 @@
+"""What operators ask of the queue, the nodes and the locks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from ..lifecycle import CLAIMABLE
+from ..models import ExecutionFilter, NodeStatus, TaskExecution, TaskPriority, TaskStatus
+from ..scheduler import AdvancedTaskScheduler
+from .problems import not_found
+from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, PauseAsked, QueueOut
+from .views import priority_name, priority_of
+
+_LOOKED_AT: Final = 1000  # executions of a lane; what waits beyond them is counted as the last
+
+
+class Cluster:
+    """Over all nodes of a store."""
+
+    def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
+        self._scheduler = scheduler
+
+    def nodes(self) -> NodePage:
+        """Nodes that run, or were killed lately."""
+        now = self._scheduler.clock.now()
+        return NodePage(
+            items=[
+                _node(one, (now - one.seen_time).total_seconds()) for one in self._scheduler.nodes()
+            ]
+        )
+
+    def drain(self, node_id: str) -> None:
+        """Let it start nothing more; raises ``NodeNotFound``."""
+        self._scheduler.drain_node(node_id)
+
+    def resume(self, node_id: str) -> None:
+        """Let it go on; raises ``NodeNotFound``."""
+        self._scheduler.resume_node(node_id)
+
+    def forget(self, node_id: str) -> None:
+        """Show a dead one no more; raises ``NodeNotFound`` and ``NodeAlive``."""
+        self._scheduler.forget_node(node_id)
+
+    def queue(self) -> QueueOut:
+        """The five lanes."""
+        pauses = self._scheduler.pauses()
+        counts = self._scheduler.store.counts(CLAIMABLE | {TaskStatus.RUNNING})
+        running = sum(n for (status, _), n in counts.items() if status is TaskStatus.RUNNING)
+        lanes = []
+        for priority in TaskPriority:
+            waiting = sum(counts.get((one, priority), 0) for one in CLAIMABLE)
+            paused = priority in pauses.priorities
+            lanes.append(self._lane(priority, waiting, paused=paused))
+        return QueueOut(
+            paused=pauses.everything,
+            paused_queues=sorted(pauses.queues),
+            running=running,
+            lanes=lanes,
+        )
+
+    def pause(self, asked: PauseAsked) -> None:
+        """Start nothing of it on any node; raises ``InvalidArguments``."""
+        priority = None if asked.priority is None else priority_of(asked.priority)
+        self._scheduler.pause_dispatch(queue=asked.queue, priority=priority)
+
+    def go_on(self, asked: PauseAsked) -> None:
+        """Take back just that pause; raises ``InvalidArguments``."""
+        priority = None if asked.priority is None else priority_of(asked.priority)
+        self._scheduler.resume_dispatch(queue=asked.queue, priority=priority)
+
+    def locks(self) -> LockPage:
+        """The locks of the tasks that need one."""
+        tasks = list(self._scheduler.task_definitions.values())
+        return LockPage(items=[self._lock(one.task_id) for one in tasks if one.require_lock])
+
+    def release_lock(self, task_id: str) -> bool:
+        """Take the lock from whoever holds it, who is told; False if nobody does.
+
+        Raises ``Problem``. The holder may still be at work: its result will not count.
+        """
+        definition = self._scheduler.task_definitions.get(task_id)
+        if definition is None or not definition.require_lock:
+            raise not_found("lock", task_id)
+        return bool(self._scheduler.lock_manager.force_release(task_id))
+
+    def _lane(self, priority: TaskPriority, waiting: int, *, paused: bool) -> LaneOut:
+        now = self._scheduler.clock.now()
+        rows: list[TaskExecution] = []
+        if waiting:
+            query = ExecutionFilter(
+                statuses=CLAIMABLE, priority=priority, order="claim", limit=_LOOKED_AT
+            )
+            rows = self._scheduler.store.find(query)
+        states = Counter(_state(row, row.due <= now) for row in rows)
+        if rows:
+            states[_state(rows[-1], rows[-1].due <= now)] += max(waiting - len(rows), 0)
+        ready = (row.due for row in rows if not row.blocked_by and row.due <= now)
+        return LaneOut(
+            priority=priority_name(priority),
+            paused=paused,
+            waiting=waiting,
+            ready=states["ready"],
+            delayed=states["delayed"],
+            blocked=states["blocked"],
+            retrying=states["retrying"],
+            oldest_age=(now - min(ready, default=now)).total_seconds(),
+        )
+
+    def _lock(self, task_id: str) -> LockOut:
+        locks = self._scheduler.lock_manager
+        ttl = locks.get_lock_ttl(task_id)
+        held = ttl is not None and ttl > 0
+        running = self._scheduler.executions(task_id=task_id, statuses=["running"], limit=10)
+        holder = next((row for row in running if held), None)
+        pending = self._scheduler.executions(task_id=task_id, statuses=["pending"], limit=1000)
+        return LockOut(
+            task_id=task_id,
+            held=held,
+            ttl=ttl if held else None,
+            fence=locks.fence(task_id),
+            holder=None if holder is None else holder.execution_id,
+            node=None if holder is None else holder.node,
+            waiting=sum("lock" in (row.reason or "") for row in pending),
+        )
+
+
+def _state(row: TaskExecution, due: bool) -> str:
+    if row.status is TaskStatus.RETRYING:
+        return "retrying"
+    if row.blocked_by:
+        return "blocked"
+    return "ready" if due else "delayed"
+
+
+def _node(one: NodeStatus, silent: float) -> NodeOut:
+    return NodeOut(
+        id=one.node_id,
+        name=one.name,
+        state=one.state.value,
+        host=one.host,
+        pid=one.pid,
+        version=one.version,
+        queues=None if one.queues is None else list(one.queues),
+        slots=one.slots,
+        slots_used=one.slots_used,
+        running=list(one.running),
+        loop_lag=one.loop_lag,
+        started_time=one.started_time,
+        seen_time=one.seen_time,
+        seen_seconds_ago=max(silent, 0.0),
+    )

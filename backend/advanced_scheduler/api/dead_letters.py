@@ -1,0 +1,105 @@
+"""What operators ask of executions that failed for good, by task and kind of error."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from ..models import TaskExecution, TaskStatus
+from ..scheduler import AdvancedTaskScheduler
+from .problems import not_found
+from .schemas import BatchOut, DeadLetterGroup, DeadLetterPage
+
+_LOOKED_AT: Final = 5000  # the newest failures; older ones are behind them
+_STEP: Final = 500
+
+
+class DeadLetters:
+    """Groups of failed executions; one that was run again, or discarded, is no dead letter."""
+
+    def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
+        self._scheduler = scheduler
+
+    def groups(self) -> DeadLetterPage:
+        """The groups, the largest first, of the newest 5,000 failures."""
+        rows, complete = self._failed()
+        found = [_group(one, members) for one, members in _grouped(rows).items()]
+        found.sort(key=lambda one: (-one.count, one.id))
+        return DeadLetterPage(items=found, complete=complete)
+
+    def retry(self, group_id: str) -> BatchOut:
+        """Run each of a group again, and take it off the list; raises ``Problem``."""
+        rows = self._members(group_id)
+        created = [self._scheduler.retry_execution(row.execution_id) for row in rows]
+        self._scheduler.delete_executions([row.execution_id for row in rows])
+        return _done("retry", len(rows), len(created), created)
+
+    def discard(self, group_id: str) -> BatchOut:
+        """Delete each of a group; raises ``Problem``."""
+        rows = self._members(group_id)
+        deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
+        return _done("discard", len(rows), deleted, [])
+
+    def _members(self, group_id: str) -> list[TaskExecution]:
+        rows, _ = self._failed()
+        for one, members in _grouped(rows).items():
+            if _id(*one) == group_id:
+                return members
+        raise not_found("dead-letter-group", group_id)
+
+    def _failed(self) -> tuple[list[TaskExecution], bool]:
+        rows: list[TaskExecution] = []
+        while len(rows) < _LOOKED_AT:
+            page = self._scheduler.executions(
+                statuses=[TaskStatus.FAILED],
+                limit=_STEP,
+                cursor=rows[-1].execution_id if rows else None,
+            )
+            rows += page
+            if len(page) < _STEP:
+                return rows, True
+        return rows, False
+
+
+def _grouped(rows: Sequence[TaskExecution]) -> dict[tuple[str, str], list[TaskExecution]]:
+    groups: defaultdict[tuple[str, str], list[TaskExecution]] = defaultdict(list)
+    for row in rows:
+        groups[row.task_id, _kind(row)].append(row)
+    return dict(groups)
+
+
+def _kind(row: TaskExecution) -> str:
+    """The type of the error: what stands before the colon, if that is one word."""
+    head = (row.error or "").partition(":")[0]
+    return head if head.replace(".", "_").isidentifier() else "Error"
+
+
+def _group(one: tuple[str, str], rows: Sequence[TaskExecution]) -> DeadLetterGroup:
+    times = [row.completed_time for row in rows if row.completed_time is not None]
+    return DeadLetterGroup(
+        id=_id(*one),
+        task_id=one[0],
+        error_type=one[1],
+        count=len(rows),
+        first_seen=min(times, default=None),
+        last_seen=max(times, default=None),
+        sample=rows[0].execution_id,
+        sample_error=rows[0].error,
+    )
+
+
+def _id(task_id: str, kind: str) -> str:
+    return hashlib.sha256(f"{task_id}\0{kind}".encode()).hexdigest()[:16]
+
+
+def _done(action: str, matched: int, changed: int, created: list[str]) -> BatchOut:
+    return BatchOut(
+        action=action,
+        dry_run=False,
+        matched=matched,
+        changed=changed,
+        created=created,
+        refused={},
+    )

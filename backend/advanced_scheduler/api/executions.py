@@ -1,0 +1,207 @@
+"""What operators ask of executions: to see, to search, to cancel, to run again, to delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+from ..engine.ids import first_id_at
+from ..errors import SchedulerError
+from ..lifecycle import FINAL
+from ..models import ExecutionFilter, TaskExecution, TaskStatus
+from ..scheduler import AdvancedTaskScheduler
+from .problems import Problem, not_found
+from .schemas import Batch, BatchOut, ExecutionDetail, ExecutionOut, ExecutionPage, ExecutionQuery
+from .views import execution_detail, execution_out, node_of, priority_of
+
+MOST: Final = 1000
+"""Executions in a page."""
+
+_STEP: Final = 500  # rows in one question to the store
+_LOOKED_AT: Final = 5000  # rows in one search for what no index knows: so it answers soon
+_BATCH: Final = 10_000  # executions that one call acts on
+
+
+class _Found(NamedTuple):
+    rows: list[TaskExecution]
+    cursor: str | None
+    complete: bool
+
+
+class Executions:
+    """Over the executions of a store; the same from any node."""
+
+    def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
+        self._scheduler = scheduler
+
+    def page(
+        self, query: ExecutionQuery, limit: int = 50, cursor: str | None = None
+    ) -> ExecutionPage:
+        """The executions that fit, the newest first.
+
+        What an index knows (status, task, schedule, workflow, queue, priority, time) costs what
+        the page costs; for the rest (node, tag, text) at most 5,000 executions are looked at.
+        """
+        found = self._search(query, limit, cursor, _LOOKED_AT)
+        return ExecutionPage(
+            executions=[execution_out(row) for row in found.rows],
+            next_cursor=found.cursor,
+            complete=found.complete,
+        )
+
+    def all(self, query: ExecutionQuery, limit: int) -> Iterator[ExecutionOut]:
+        """The executions that fit, a page after the other."""
+        wanted = _wanted(query)
+        since = None if query.since is None else first_id_at(query.since)
+        left = limit
+        for row in self._candidates(query, None, _STEP):
+            if left == 0 or (since is not None and row.execution_id < since):
+                return
+            if wanted is None or wanted(row):
+                left -= 1
+                yield execution_out(row)
+
+    def get(self, execution_id: str) -> ExecutionDetail:
+        """One execution with all that is known of it; raises ``Problem``."""
+        return execution_detail(self.row(execution_id))
+
+    def row(self, execution_id: str) -> TaskExecution:
+        """The execution itself; raises ``Problem``."""
+        row = self._scheduler.get_execution(execution_id)
+        if row is None:
+            raise not_found("execution", execution_id)
+        return row
+
+    def cancel(self, execution_id: str) -> None:
+        """Cancel it; raises ``Problem``, also if it has ended."""
+        row = self.row(execution_id)
+        if not self._scheduler.cancel_task(execution_id):
+            status = self.row(execution_id).status if row.status not in FINAL else row.status
+            raise Problem(409, "execution-ended", f"execution {execution_id} is {status}")
+
+    def retry(self, execution_id: str) -> str:
+        """Run it again; answers the id of the new execution."""
+        return self._scheduler.retry_execution(execution_id)
+
+    def batch(self, asked: Batch) -> BatchOut:
+        """Do the same to many; what cannot be done to one holds up no other."""
+        ids = list(dict.fromkeys(asked.ids)) if asked.ids is not None else None
+        found = self._named(ids) if ids is not None else self._fitting(asked.query)
+        fitting = [row for row in found if _may(asked.action, row)]
+        if asked.dry_run:
+            return BatchOut(
+                action=asked.action,
+                dry_run=True,
+                matched=len(fitting),
+                changed=0,
+                created=[],
+                refused={},
+            )
+        created, refused, changed = self._act(asked.action, fitting)
+        return BatchOut(
+            action=asked.action,
+            dry_run=False,
+            matched=len(fitting),
+            changed=changed,
+            created=created,
+            refused=refused,
+        )
+
+    def _act(
+        self, action: str, rows: Sequence[TaskExecution]
+    ) -> tuple[list[str], dict[str, str], int]:
+        created: list[str] = []
+        refused: dict[str, str] = {}
+        if action == "delete":
+            deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
+            return created, refused, deleted
+        changed = 0
+        for row in rows:
+            try:
+                if action == "retry":
+                    created.append(self._scheduler.retry_execution(row.execution_id))
+                    changed += 1
+                else:
+                    changed += self._scheduler.cancel_task(row.execution_id)
+            except SchedulerError as error:
+                refused[row.execution_id] = str(error)
+        return created, refused, changed
+
+    def _named(self, ids: Sequence[str]) -> list[TaskExecution]:
+        return self._scheduler.store.get(ids)
+
+    def _fitting(self, query: ExecutionQuery | None) -> list[TaskExecution]:
+        return self._search(query or ExecutionQuery(), _BATCH, None, _BATCH).rows
+
+    def _search(
+        self, query: ExecutionQuery, limit: int, cursor: str | None, looked_at: int
+    ) -> _Found:
+        since = None if query.since is None else first_id_at(query.since)
+        rows: list[TaskExecution] = []
+        wanted = _wanted(query)
+        step = min(limit, _STEP) if wanted is None else _STEP
+        for seen, row in enumerate(self._candidates(query, cursor, step)):
+            if since is not None and row.execution_id < since:
+                return _Found(rows, None, complete=True)
+            if len(rows) == limit:
+                return _Found(rows, rows[-1].execution_id, complete=True)
+            if seen == looked_at and wanted is not None:
+                return _Found(rows, cursor, complete=False)
+            cursor = row.execution_id
+            if wanted is None or wanted(row):
+                rows.append(row)
+        return _Found(rows, None, complete=True)
+
+    def _candidates(
+        self, query: ExecutionQuery, cursor: str | None, step: int
+    ) -> Iterator[TaskExecution]:
+        """By the conditions that the store knows, a page after the other."""
+        if query.until is not None:
+            last = first_id_at(query.until)
+            cursor = last if cursor is None else min(cursor, last)
+        while True:
+            page = self._scheduler.store.find(_filter(query, cursor, step))
+            yield from page
+            if len(page) < step:
+                return
+            cursor = page[-1].execution_id
+
+
+def _filter(query: ExecutionQuery, cursor: str | None, limit: int) -> ExecutionFilter:
+    statuses = query.status
+    return ExecutionFilter(
+        statuses=None if statuses is None else frozenset(map(TaskStatus, statuses)),
+        task_id=query.task_id,
+        workflow_id=query.workflow_id,
+        schedule_id=query.schedule_id,
+        priority=None if query.priority is None else priority_of(query.priority),
+        queue=query.queue,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+def _wanted(query: ExecutionQuery) -> Callable[[TaskExecution], bool] | None:
+    """The conditions that no index knows; None if there is none."""
+    node, tag = query.node, query.tag
+    text = None if query.text is None else query.text.casefold()
+    if node is None and tag is None and text is None:
+        return None
+
+    def fits(row: TaskExecution) -> bool:
+        return (
+            (node is None or node_of(row) == node)
+            and (tag is None or tag in row.tags)
+            and (text is None or text in _words(row))
+        )
+
+    return fits
+
+
+def _words(row: TaskExecution) -> str:
+    told = (row.execution_id, row.task_id, row.task_name, row.error or "", row.reason or "")
+    return "\n".join(told).casefold()
+
+
+def _may(action: Literal["cancel", "retry", "delete"], row: TaskExecution) -> bool:
+    return (row.status in FINAL) is (action != "cancel")

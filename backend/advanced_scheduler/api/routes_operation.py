@@ -1,0 +1,243 @@
+"""The routes of the queue, nodes, locks, dead letters, keys, the audit, and what this is."""
+
+from __future__ import annotations
+
+import platform
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from .. import __version__
+from ..stores.abilities import MigratedStore
+from .access import COOKIE
+from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
+from .audit import AuditPage
+from .auth import Key, Principal, Scope
+from .live import server_sent
+from .operation_schemas import (
+    KeyAsked,
+    KeyMade,
+    KeyOut,
+    KeyPage,
+    LoginAsked,
+    LoginOut,
+    SettingsOut,
+    TicketOut,
+    VersionInfo,
+)
+from .problems import Problem, not_found
+from .schemas import (
+    BatchOut,
+    DeadLetterPage,
+    LockPage,
+    NodePage,
+    PauseAsked,
+    QueueOut,
+    StatusOut,
+    Text,
+)
+from .service import Service
+from .views import HIDDEN
+
+
+def add_cluster(router: APIRouter, service: Service) -> None:
+    """The queue and the locks."""
+    cluster = service.cluster
+
+    @router.get("/queue", dependencies=[READ])
+    def get_queue() -> QueueOut:
+        """What waits, by priority, and what is paused."""
+        return cluster.queue()
+
+    @router.post("/queue/pause", dependencies=[WRITE])
+    def pause_queue(asked: PauseAsked | None = None) -> StatusOut:
+        """Start nothing of a queue or a priority, or nothing at all, on any node."""
+        cluster.pause(asked or PauseAsked())
+        return StatusOut(status="paused")
+
+    @router.post("/queue/resume", dependencies=[WRITE])
+    def resume_queue(asked: PauseAsked | None = None) -> StatusOut:
+        """Take back just that pause."""
+        cluster.go_on(asked or PauseAsked())
+        return StatusOut(status="resumed")
+
+    @router.get("/locks", dependencies=[READ])
+    def list_locks() -> LockPage:
+        """The locks of the tasks that need one."""
+        return cluster.locks()
+
+    @router.post("/locks/{task_id}/release", dependencies=[ADMIN])
+    def release_lock(task_id: PathId) -> StatusOut:
+        """Take it from its holder, who may still be at work: its result will not count."""
+        if not cluster.release_lock(task_id):
+            raise Problem(409, "lock-free", f"nobody holds the lock of task {task_id!r}")
+        return StatusOut(status="released")
+
+
+def add_nodes(router: APIRouter, service: Service) -> None:
+    """The nodes."""
+    cluster = service.cluster
+
+    @router.get("/nodes", dependencies=[READ])
+    def list_nodes() -> NodePage:
+        """The nodes that run, or were killed lately."""
+        return cluster.nodes()
+
+    @router.post("/nodes/{node_id}/drain", dependencies=[ADMIN])
+    def drain_node(node_id: PathId) -> StatusOut:
+        """Let it start nothing more, and end what it runs."""
+        cluster.drain(node_id)
+        return StatusOut(status="draining")
+
+    @router.post("/nodes/{node_id}/resume", dependencies=[ADMIN])
+    def resume_node(node_id: PathId) -> StatusOut:
+        """Let a node that drains go on."""
+        cluster.resume(node_id)
+        return StatusOut(status="resumed")
+
+    @router.delete("/nodes/{node_id}", dependencies=[ADMIN])
+    def forget_node(node_id: PathId) -> StatusOut:
+        """Show a dead node no more."""
+        cluster.forget(node_id)
+        return StatusOut(status="forgotten")
+
+
+def add_dead_letters(router: APIRouter, service: Service) -> None:
+    """What failed for good, by task and kind of error."""
+    letters = service.dead_letters
+
+    @router.get("/dead-letters", dependencies=[READ])
+    def list_dead_letters() -> DeadLetterPage:
+        """The groups, the largest first."""
+        return letters.groups()
+
+    @router.post("/dead-letters/{group_id}/retry", dependencies=[RUN])
+    def retry_dead_letters(group_id: PathId) -> BatchOut:
+        """Run each of a group again."""
+        return letters.retry(group_id)
+
+    @router.post("/dead-letters/{group_id}/discard", dependencies=[WRITE])
+    def discard_dead_letters(group_id: PathId) -> BatchOut:
+        """Delete each of a group."""
+        return letters.discard(group_id)
+
+
+def add_watching(router: APIRouter, service: Service) -> None:
+    """Events, the audit, settings and versions."""
+    scheduler = service.scheduler
+
+    @router.get("/events", dependencies=[READ], response_class=StreamingResponse)
+    def stream_events(
+        request: Request,
+        type: Annotated[list[Text] | None, Query()] = None,
+    ) -> StreamingResponse:
+        """What happens, as server-sent events; ``Last-Event-ID`` goes on where it broke off."""
+        said = request.headers.get("last-event-id", "")
+        after = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        events = server_sent(service.live, type, after)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    @router.get("/audit", dependencies=[READ])
+    def list_audit(limit: PageLimit = 100, cursor: Cursor = None) -> AuditPage:
+        """Who did what, the latest first."""
+        return service.audit.page(limit, cursor)
+
+    @router.get("/health", dependencies=[READ])
+    def get_health() -> dict[str, Any]:
+        """The report of document 003."""
+        return scheduler.get_health_status()
+
+    @router.get("/settings", dependencies=[READ])
+    def get_settings() -> SettingsOut:
+        """The settings in effect; secrets are hidden."""
+        told = scheduler.settings.model_dump(mode="json")
+        hidden = {"store", "redis_url", "redis_password"}
+        settings = {
+            key: HIDDEN if value and key in hidden else value for key, value in told.items()
+        }
+        return SettingsOut(settings=settings)
+
+    @router.get("/version", dependencies=[READ])
+    def get_version() -> VersionInfo:
+        """What this is."""
+        store = scheduler.store
+        revision = store.revisions().current if isinstance(store, MigratedStore) else None
+        return VersionInfo(
+            version=__version__,
+            python=platform.python_version(),
+            store=type(store).__name__,
+            revision=revision,
+            node=scheduler.name,
+        )
+
+
+def add_keys(router: APIRouter, service: Service) -> None:
+    """Keys, the sessions of browsers, and tickets."""
+    keys = service.keys
+
+    @router.get("/keys", dependencies=[ADMIN])
+    def list_keys() -> KeyPage:
+        """The keys, without themselves."""
+        return KeyPage(items=[_key(one) for one in keys.all()])
+
+    @router.post("/keys", status_code=201, dependencies=[ADMIN])
+    def create_key(asked: KeyAsked) -> KeyMade:
+        """A new key: only this answer has it."""
+        token, made = keys.create(
+            asked.name, [Scope(one) for one in asked.scopes], asked.expires_time
+        )
+        return KeyMade(**_key(made).model_dump(), key=token)
+
+    @router.delete("/keys/{key_id}", dependencies=[ADMIN])
+    def revoke_key(key_id: Annotated[str, Path(min_length=1, max_length=64)]) -> StatusOut:
+        """Let it open nothing more, at once, on all processes."""
+        keys.revoke(key_id)
+        return StatusOut(status="revoked")
+
+    @router.post("/tickets", dependencies=[READ])
+    def make_ticket(request: Request) -> TicketOut:
+        """What opens one WebSocket, within 30 seconds."""
+        caller: Principal = request.state.principal
+        return TicketOut(ticket=keys.ticket(caller))
+
+    @router.delete("/session")
+    def log_out(request: Request, response: Response) -> StatusOut:
+        """End the session of this browser."""
+        cookie = request.cookies.get(COOKIE)
+        if cookie is None:
+            raise not_found("session", "of this browser")
+        keys.log_out(cookie)
+        response.delete_cookie(COOKIE)
+        return StatusOut(status="ended")
+
+
+def add_login(router: APIRouter, service: Service) -> None:
+    """The one route that needs no key but in its body."""
+
+    @router.post("/session", status_code=201)
+    def log_in(asked: LoginAsked, request: Request, response: Response) -> LoginOut:
+        """Open a session: its cookie stands for the key, and no script can read it."""
+        session = service.keys.log_in(asked.key)
+        response.set_cookie(
+            COOKIE,
+            session.token,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+            path="/",
+        )
+        principal = session.principal
+        scopes = [one.value for one in Scope if one in principal.scopes]
+        return LoginOut(name=principal.name, scopes=scopes, csrf=session.csrf)
+
+
+def _key(key: Key) -> KeyOut:
+    return KeyOut(
+        id=key.key_id,
+        name=key.name,
+        scopes=[one.value for one in Scope if one in key.scopes],
+        created_time=key.created_time,
+        expires_time=key.expires_time,
+    )

@@ -1,0 +1,188 @@
+"""How schedules and their ledger look from outside: what is answered, and what is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from .schemas import Answer, Asked, Id, Page, PriorityName, Text
+
+MisfireName = Literal["skip", "run_latest", "run_all"]
+OverlapName = Literal["skip", "queue_one", "queue_all", "cancel_running", "allow"]
+StateName = Literal["active", "paused", "ended"]
+
+
+class RunOut(Answer):
+    """An instant to come, in UTC and on the clock of the schedule; ``note`` tells a clash."""
+
+    instant: datetime
+    local: str
+    note: str | None
+
+
+class ScheduleOut(Answer):
+    """A schedule as it is now; ``etag`` is what ``If-Match`` takes."""
+
+    id: str
+    name: str | None
+    task_id: str
+    status: StateName
+    trigger: dict[str, Any]
+    words: str
+    timezone: str | None
+    next_run: datetime | None
+    last_run: datetime | None
+    version: int
+    etag: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    priority: PriorityName | None
+    queue: str | None
+    timeout: float | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    misfire: MisfireName
+    max_catch_up: int
+    grace_seconds: float | None
+    overlap: OverlapName
+    max_runs: int | None
+    run_count: int
+    pause_on_failure: int | None
+    event: str | None
+    created_time: datetime | None
+    changed_time: datetime | None
+    changelog: str | None
+
+
+class ScheduleDetail(ScheduleOut):
+    """The same with its next runs and how it has been doing; rates in percent."""
+
+    next_runs: list[RunOut]
+    lint: list[str]
+    last_result: str | None
+    success_count: int
+    error_count: int
+    average_duration: float | None
+
+
+class SchedulePage(Page):
+    """Schedules by id."""
+
+    items: list[ScheduleOut]
+
+
+class ScheduleFields(Asked):
+    """What a user decides of a schedule; what is left out is the default, or stays."""
+
+    trigger: dict[str, JsonValue] | None = None
+    cron: Text | None = None
+    timezone: Text | None = None
+    args: list[JsonValue] | None = None
+    kwargs: dict[str, JsonValue] | None = None
+    name: Text | None = None
+    priority: PriorityName | None = None
+    queue: Id | None = None
+    timeout: float | None = Field(default=None, gt=0)
+    tags: list[Id] | None = None
+    metadata: dict[str, JsonValue] | None = None
+    misfire: MisfireName | None = None
+    max_catch_up: int | None = Field(default=None, ge=1, le=1000)
+    grace_seconds: float | None = Field(default=None, ge=0)
+    overlap: OverlapName | None = None
+    max_runs: int | None = Field(default=None, ge=1)
+    pause_on_failure: int | None = Field(default=None, ge=1)
+    changelog: Text | None = None
+
+
+class ScheduleAsked(ScheduleFields):
+    """A new schedule: a registered task, and a ``trigger`` or a ``cron`` text."""
+
+    task_id: Id
+    id: Id | None = None
+
+
+class ResumeAsked(Asked):
+    """``catch_up``: what was due in the pause counts as missed, and is not left out."""
+
+    catch_up: bool = False
+
+
+class RunScheduleAsked(Asked):
+    """Other arguments for one run by hand."""
+
+    args: list[JsonValue] | None = None
+    kwargs: dict[str, JsonValue] | None = None
+
+
+class PreviewAsked(Asked):
+    """A trigger that is not a schedule yet."""
+
+    trigger: dict[str, JsonValue] | None = None
+    cron: Text | None = None
+    timezone: Text | None = None
+    count: int = Field(default=10, ge=1, le=1000)
+    start: AwareDatetime | None = None
+
+
+class PreviewOut(Answer):
+    """What it means, when it would run, and what clock changes do to it."""
+
+    words: str
+    runs: list[RunOut]
+    lint: list[str]
+
+
+class VersionOut(Answer):
+    """A version as it was put; ``changed`` are the fields that differ from the one before."""
+
+    version: int
+    changed_time: datetime | None
+    changelog: str | None
+    paused: bool
+    changed: dict[str, list[Any]]
+
+
+class VersionPage(Page):
+    """Versions, the latest first."""
+
+    items: list[VersionOut]
+
+
+class TickOut(Answer):
+    """What became of one instant, in words."""
+
+    instant: datetime
+    outcome: Literal["fired", "coalesced", "misfired", "overlap", "paused"] | None
+    reason: str
+    execution_id: str | None
+    status: str | None
+
+
+class LedgerOut(Answer):
+    """A stretch of the ledger; ``missing`` are instants without a record: there should be none."""
+
+    schedule_id: str
+    start: datetime
+    end: datetime
+    ticks: list[TickOut]
+    missing: list[datetime]
+    next_start: datetime | None = None
+
+
+class BackfillAsked(Asked):
+    """Run once for each instant from ``start`` up to, without, ``end``."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    dry_run: bool = False
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class BackfillOut(Answer):
+    """The instants, and the executions that were made for them."""
+
+    dry_run: bool
+    instants: list[datetime]
+    created: list[str]

@@ -1,0 +1,386 @@
+"""How executions, tasks and nodes look from outside: what is answered, and what is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+PriorityName = Literal["critical", "high", "normal", "low", "background"]
+StatusName = Literal[
+    "pending", "running", "completed", "failed", "retrying", "cancelled", "skipped"
+]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Answer(BaseModel):
+    """What a call answers; clients must take fields that they do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(BaseModel):
+    """A body of a request; what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Answer):
+    """Part of a list; ``next_cursor`` asks for what follows, and is null at its end."""
+
+    next_cursor: str | None = None
+
+
+# --- executions -----------------------------------------------------------------------------
+
+
+class AttemptOut(Answer):
+    """An attempt that failed and was retried."""
+
+    attempt: int
+    started_time: datetime | None
+    ended_time: datetime | None
+    node: str | None
+    error: str | None
+    traceback: str | None
+    retry_time: datetime | None
+
+
+class DependencyOut(Answer):
+    """What an execution waits, or has waited, for."""
+
+    task_id: str
+    type: str
+    execution_id: str | None
+    settled: bool
+
+
+class ExecutionOut(Answer):
+    """One run of a task; times in UTC, durations in seconds."""
+
+    id: str
+    task_id: str
+    task: str
+    task_name: str
+    status: StatusName
+    success: bool | None
+    priority: PriorityName
+    queue: str
+    rank: int
+    scheduled_time: datetime
+    due_time: datetime
+    created_time: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
+    duration: float | None
+    queue_wait: float | None
+    attempt: int
+    retry_count: int
+    crashes: int
+    node: str | None
+    error: str | None
+    reason: str | None
+    cause: str | None
+    caused_by: Literal["api", "dependency", "retry", "schedule"]
+    again: str | None
+    tags: list[str]
+    schedule_id: str | None
+    workflow_id: str | None
+    trace_session_id: str | None
+
+
+class ExecutionDetail(ExecutionOut):
+    """The same with what may be long."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    result: Any
+    traceback: str | None
+    metrics: dict[str, Any]
+    metadata: dict[str, Any]
+    lock_id: str | None
+    timeout: float | None
+    fence: int
+    lease_until: datetime | None
+    dependencies: list[DependencyOut]
+    attempts: list[AttemptOut]
+
+
+class ExecutionPage(Page):
+    """Executions, the newest first.
+
+    ``complete`` is false where the search ended before the page was full, so as to answer soon;
+    ``next_cursor`` goes on with it.
+    """
+
+    executions: list[ExecutionOut]
+    complete: bool = True
+
+
+class ExecutionQuery(Asked):
+    """Which executions; all conditions must hold. ``text`` is looked for in names and errors."""
+
+    status: frozenset[StatusName] | None = None
+    task_id: Id | None = None
+    schedule_id: Id | None = None
+    workflow_id: Id | None = None
+    queue: Id | None = None
+    priority: PriorityName | None = None
+    node: Id | None = None
+    tag: Id | None = None
+    text: Text | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class ExecutionSearch(ExecutionQuery):
+    """A page of them."""
+
+    limit: int = Field(default=50, ge=1, le=1000)
+    cursor: Id | None = None
+
+
+class ExecutionExport(ExecutionQuery):
+    """All of them as a file."""
+
+    format: Literal["csv", "json"] = "csv"
+    limit: int = Field(default=10_000, ge=1, le=100_000)
+
+
+class Batch(Asked):
+    """The same act on many executions: those named, or all that fit a query."""
+
+    action: Literal["cancel", "retry", "delete"]
+    ids: list[Id] | None = Field(default=None, max_length=10_000)
+    query: ExecutionQuery | None = None
+    dry_run: bool = False
+
+
+class BatchOut(Answer):
+    """``matched`` executions fitted; ``changed`` of them were changed; the rest says why not."""
+
+    action: str
+    dry_run: bool
+    matched: int
+    changed: int
+    created: list[str]
+    refused: dict[str, str]
+
+
+class ExecutionStarted(Answer):
+    """What was asked for is stored and runs as soon as a node is free."""
+
+    execution_id: str
+    status: Literal["running"] = "running"
+
+
+class StatusOut(Answer):
+    """What became of it, in one word."""
+
+    status: str
+
+
+# --- tasks ----------------------------------------------------------------------------------
+
+
+class TaskOut(Answer):
+    """Something that can be run: a registered task, or one that was scheduled by a call."""
+
+    id: str
+    name: str
+    status: str
+    next_execution: datetime | None
+    recurring: bool
+    interval_type: str | None = None
+    interval_value: int | None = None
+    kind: Literal["registered", "scheduled"]
+    priority: PriorityName
+    tags: list[str]
+
+
+class TaskPage(Page):
+    """Tasks by id."""
+
+    tasks: list[TaskOut]
+
+
+class RetryOut(Answer):
+    """When it is tried again; delays in seconds."""
+
+    strategy: str
+    max_attempts: int
+    initial_delay: float
+    max_delay: float
+    backoff_multiplier: float
+    jitter: bool
+
+
+class ParameterOut(Answer):
+    """A parameter of the function, for a form."""
+
+    name: str
+    kind: Literal["positional", "keyword"]
+    required: bool
+    type: str | None
+    default: JsonValue = None
+
+
+class TaskDetail(TaskOut):
+    """The same with its definition and how it has been doing."""
+
+    description: str | None
+    module_id: str
+    function_name: str
+    parameters: dict[str, Any]
+    created_at: datetime | None
+    execution_count: int
+    last_execution: datetime | None
+    schedules: list[str]
+    retry: RetryOut | None
+    timeout: float | None
+    require_lock: bool
+    lock_timeout: float | None
+    executor: str | None
+    at_most_once: bool
+    dependencies: list[DependencyOut]
+    signature: list[ParameterOut]
+    recent: list[StatusName]
+    success_rate: float | None
+    p50_seconds: float | None
+    p95_seconds: float | None
+
+
+class TaskScheduled(Answer):
+    """The id of the task that a call has scheduled."""
+
+    task_id: str
+    status: Literal["scheduled"] = "scheduled"
+
+
+class TaskAsked(Asked):
+    """Document 001's configuration of a task; the service checks it."""
+
+    name: str
+    module_id: str
+    function_name: str
+    description: str | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    schedule_time: datetime | None = None
+    recurring: bool | None = None
+    interval_type: str | None = None
+    interval_value: int | None = None
+    cron: str | None = None
+    event: str | None = None
+    max_executions: int | None = None
+    trace_session_id: str | None = None
+
+
+class RunAsked(Asked):
+    """How to run a task once; ``delay`` in seconds, at most one of it and ``at``."""
+
+    args: list[JsonValue] = Field(default_factory=list)
+    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    priority: PriorityName | None = None
+    queue: Id | None = None
+    at: AwareDatetime | None = None
+    delay: float | None = Field(default=None, ge=0)
+    unique: Id | None = None
+    tags: list[Id] = Field(default_factory=list)
+    timeout: float | None = Field(default=None, gt=0)
+
+
+# --- the cluster ----------------------------------------------------------------------------
+
+
+class NodeOut(Answer):
+    """A running scheduler process as it last said; ``queues`` is null for all."""
+
+    id: str
+    name: str
+    state: Literal["alive", "draining", "stale"]
+    host: str
+    pid: int
+    version: str
+    queues: list[str] | None
+    slots: int
+    slots_used: int
+    running: list[str]
+    loop_lag: float
+    started_time: datetime
+    seen_time: datetime
+    seen_seconds_ago: float
+
+
+class NodePage(Page):
+    """Nodes by id."""
+
+    items: list[NodeOut]
+
+
+class LaneOut(Answer):
+    """What waits at one priority; ages in seconds."""
+
+    priority: PriorityName
+    paused: bool
+    waiting: int
+    ready: int
+    delayed: int
+    blocked: int
+    retrying: int
+    oldest_age: float
+
+
+class QueueOut(Answer):
+    """The queue over all nodes; what is paused is not started on any of them."""
+
+    paused: bool
+    paused_queues: list[str]
+    running: int
+    lanes: list[LaneOut]
+
+
+class PauseAsked(Asked):
+    """What to pause or resume: one queue, one priority, or (neither) everything."""
+
+    queue: Id | None = None
+    priority: PriorityName | None = None
+
+
+class LockOut(Answer):
+    """A lock that a task takes; ``ttl`` in seconds, null where it is free."""
+
+    task_id: str
+    held: bool
+    ttl: float | None
+    fence: int
+    holder: str | None
+    node: str | None
+    waiting: int
+
+
+class LockPage(Page):
+    """Locks by task id."""
+
+    items: list[LockOut]
+
+
+class DeadLetterGroup(Answer):
+    """Executions of one task that failed for good with one kind of error."""
+
+    id: str
+    task_id: str
+    error_type: str
+    count: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    sample: str
+    sample_error: str | None
+
+
+class DeadLetterPage(Page):
+    """Groups, the largest first."""
+
+    items: list[DeadLetterGroup]
+    complete: bool

@@ -1,0 +1,185 @@
+"""What operators ask of workflows: the graph of the tasks, and the runs along it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ..lifecycle import FINAL
+from ..models import ExecutionFilter, TaskDefinition, TaskExecution, TaskStatus
+from ..scheduler import AdvancedTaskScheduler
+from .problems import not_found
+from .views import priority_name
+from .workflow_schemas import (
+    GraphEdge,
+    GraphNode,
+    GraphOut,
+    WorkflowAsked,
+    WorkflowDetail,
+    WorkflowPage,
+    WorkflowRun,
+    WorkflowStarted,
+    WorkflowTask,
+)
+
+_MOST: Final = 10_000  # executions of one run
+_LOOKED_AT: Final = 5000  # executions in one search for runs
+_STEP: Final = 500
+
+_WORST: Final = (
+    TaskStatus.RUNNING,
+    TaskStatus.RETRYING,
+    TaskStatus.PENDING,
+    TaskStatus.FAILED,
+    TaskStatus.CANCELLED,
+    TaskStatus.SKIPPED,
+    TaskStatus.COMPLETED,
+)
+"""The status of a run is the first of these that one of its tasks has."""
+
+
+class Workflows:
+    """Over the dependency graph of this process, and the runs of its store."""
+
+    def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
+        self._scheduler = scheduler
+
+    def graph(self) -> GraphOut:
+        """All registered tasks with their dependencies, upstream ones first."""
+        definitions = dict(self._scheduler.task_definitions)
+        order = [
+            one for one in self._scheduler.dependency_graph.topological_sort() if one in definitions
+        ]
+        edges = _edges(definitions)
+        layers, longest = _layers(order, edges)
+        return GraphOut(
+            nodes=[
+                GraphNode(
+                    id=one,
+                    name=definitions[one].task_name,
+                    priority=priority_name(definitions[one].priority),
+                    layer=layers[one],
+                    critical=one in longest,
+                )
+                for one in order
+            ],
+            edges=edges,
+        )
+
+    def runs(self, limit: int = 50, cursor: str | None = None) -> WorkflowPage:
+        """The latest runs; the cursor is an execution id."""
+        found: dict[str, None] = {}
+        looked_at = 0
+        while len(found) < limit and looked_at < _LOOKED_AT:
+            page = self._scheduler.store.find(ExecutionFilter(cursor=cursor, limit=_STEP))
+            for row in page:
+                looked_at += 1
+                if row.workflow_id is not None and row.workflow_id not in found:
+                    if len(found) == limit:
+                        break
+                    found[row.workflow_id] = None
+                cursor = row.execution_id
+            if len(page) < _STEP:
+                cursor = None
+                break
+        runs = [_run(one, rows) for one in found if (rows := self._rows(one))]
+        return WorkflowPage(items=runs, next_cursor=cursor)
+
+    def get(self, workflow_id: str) -> WorkflowDetail:
+        """One run with its tasks; raises ``Problem``."""
+        rows = self._rows(workflow_id)
+        if not rows:
+            raise not_found("workflow", workflow_id)
+        run = _run(workflow_id, rows)
+        return WorkflowDetail(**run.model_dump(), items=[_task(row) for row in rows])
+
+    def start(self, asked: WorkflowAsked) -> WorkflowStarted:
+        """Run these tasks together; raises ``ValueError``."""
+        made = self._scheduler.schedule_workflow(asked.tasks, asked.arguments)
+        first = self._scheduler.get_execution(next(iter(made.values())))
+        run = "" if first is None or first.workflow_id is None else first.workflow_id
+        return WorkflowStarted(workflow_id=run, executions=made)
+
+    def retry(self, workflow_id: str) -> WorkflowStarted:
+        """Run again what did not complete; raises ``ExecutionNotFound`` and ``ValueError``."""
+        made = self._scheduler.retry_workflow(workflow_id)
+        return WorkflowStarted(workflow_id=workflow_id, executions=made)
+
+    def cancel(self, workflow_id: str) -> int:
+        """Cancel what has not ended; answers how many. Raises ``Problem``."""
+        rows = self._rows(workflow_id)
+        if not rows:
+            raise not_found("workflow", workflow_id)
+        left = [row for row in rows if row.status not in FINAL]
+        return sum(self._scheduler.cancel_task(row.execution_id) for row in left)
+
+    def _rows(self, workflow_id: str) -> list[TaskExecution]:
+        """The newest execution of each task, in the order in which they were made."""
+        query = ExecutionFilter(workflow_id=workflow_id, limit=_MOST)
+        newest: dict[str, TaskExecution] = {}
+        for row in self._scheduler.store.find(query):
+            newest.setdefault(row.task_id, row)
+        return sorted(newest.values(), key=lambda row: row.execution_id)
+
+
+def _edges(definitions: Mapping[str, TaskDefinition]) -> list[GraphEdge]:
+    return [
+        GraphEdge(source=one.task_id, target=definition.task_id, type=one.dependency_type)
+        for definition in definitions.values()
+        for one in definition.dependencies
+        if one.task_id in definitions
+    ]
+
+
+def _layers(
+    order: Sequence[str], edges: Sequence[GraphEdge]
+) -> tuple[dict[str, int], frozenset[str]]:
+    """How many tasks come before each on the longest way, and the tasks on one such way."""
+    upstream: dict[str, list[str]] = {one: [] for one in order}
+    for edge in edges:
+        upstream[edge.target].append(edge.source)
+    layers: dict[str, int] = {}
+    for one in order:
+        layers[one] = max((layers[other] + 1 for other in upstream[one]), default=0)
+    longest: list[str] = []
+    last = max(order, key=lambda one: layers[one], default=None)
+    while last is not None and layers[last] > 0:
+        longest.append(last)
+        last = next(one for one in upstream[last] if layers[one] == layers[longest[-1]] - 1)
+    if last is not None and longest:
+        longest.append(last)
+    return layers, frozenset(longest)
+
+
+def _run(workflow_id: str, rows: Sequence[TaskExecution]) -> WorkflowRun:
+    counts = Counter(row.status for row in rows)
+    begun = [row.started_time for row in rows if row.started_time is not None]
+    ended = [row.completed_time for row in rows if row.completed_time is not None]
+    made = [row.created_time for row in rows if row.created_time is not None]
+    over = all(row.status in FINAL for row in rows)
+    return WorkflowRun(
+        id=workflow_id,
+        status=next(one for one in _WORST if counts[one]).value,
+        created_time=min(made, default=None),
+        start_time=min(begun, default=None),
+        end_time=max(ended, default=None) if over else None,
+        tasks=len(rows),
+        counts={status.value: number for status, number in counts.items()},
+    )
+
+
+def _task(row: TaskExecution) -> WorkflowTask:
+    return WorkflowTask(
+        task_id=row.task_id,
+        execution_id=row.execution_id,
+        status=row.status.value,
+        start_time=row.started_time,
+        end_time=row.completed_time,
+        duration=row.metrics.get("execution_time"),
+        reason=row.reason,
+        upstream=[
+            GraphEdge(source=one.task_id, target=row.task_id, type=one.dependency_type)
+            for one in row.dependencies
+        ],
+    )
