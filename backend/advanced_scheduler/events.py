@@ -21,6 +21,7 @@ class EventType(StrEnum):
 
     SCHEDULED = "execution.scheduled"  # {}
     UNBLOCKED = "execution.unblocked"  # {"execution_ids": list}; a dependency of each was met
+    REORDERED = "execution.reordered"  # {}; it has another priority or rank
     STARTED = "execution.started"  # {"queue_wait": seconds}
     RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}

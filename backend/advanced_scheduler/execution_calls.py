@@ -11,7 +11,7 @@ from .engine.commands import Commands
 from .engine.schedules import Schedules
 from .engine.views import status_of
 from .engine.waiters import Waiters
-from .models import ScheduleOptions, TaskExecution, TaskStatus
+from .models import ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
 
 
 class ExecutionCalls:
@@ -53,6 +53,26 @@ class ExecutionCalls:
         is told, and whatever it still answers does not count.
         """
         return self._commands.cancel(execution_id)
+
+    def skip_execution(self, execution_id: str) -> bool:
+        """Skip an execution that is pending, and what depends on it; False if it is not.
+
+        What has begun, also what waits for a retry, can be cancelled instead.
+        """
+        return self._commands.skip(execution_id)
+
+    def reorder_execution(
+        self,
+        execution_id: str,
+        *,
+        priority: TaskPriority | None = None,
+        rank: int | None = None,
+    ) -> bool:
+        """Give an execution that is pending another priority or rank; False if it is not pending.
+
+        Of equal priority the higher rank (-1000 to 1000) goes first. Raises ``InvalidArguments``.
+        """
+        return self._commands.reorder(execution_id, priority, rank)
 
     def retry_execution(self, execution_id: str) -> str:
         """Run an execution that has ended once more, as a new one; answers the new id.

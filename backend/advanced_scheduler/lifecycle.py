@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from .errors import IllegalTransition
-from .models import NOTHING, DependencyType, TaskExecution, TaskStatus
+from .models import NOTHING, DependencyType, TaskExecution, TaskPriority, TaskStatus
 
 _S = TaskStatus
 
@@ -301,6 +301,17 @@ def expedite(row: TaskExecution, *, due: datetime) -> Transition:
         sources=_PENDING,
         target=_S.PENDING,
         changes={"due_time": due},
+    )
+
+
+def reorder(row: TaskExecution, *, priority: TaskPriority, rank: int) -> Transition:
+    """PENDING -> PENDING: it stands elsewhere among those that wait."""
+    return Transition(
+        execution_id=row.execution_id,
+        fence=None,
+        sources=_PENDING,
+        target=_S.PENDING,
+        changes={"priority": priority, "rank": rank},
     )
 
 

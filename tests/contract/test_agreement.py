@@ -102,7 +102,10 @@ schedule_queries = st.builds(
     limit=st.none() | st.integers(1, 2),
 )
 arrows = st.sampled_from(
-    ["complete", "fail", "retry", "give_back", "recover", "cancel", "skip", "unblock", "expedite"]
+    [
+        *("complete", "fail", "retry", "give_back", "recover"),
+        *("cancel", "skip", "unblock", "expedite", "reorder"),
+    ]
 )
 
 
@@ -118,6 +121,7 @@ def transition(arrow: str, row: TaskExecution, at: Any, keys: frozenset[str]) ->
         "skip": lambda: lifecycle.skip(row, reason="r", cause="c", now=at),
         "unblock": lambda: lifecycle.unblock(row, settled=keys),
         "expedite": lambda: lifecycle.expedite(row, due=at),
+        "reorder": lambda: lifecycle.reorder(row, priority=TaskPriority.HIGH, rank=at.second % 3),
     }
     return make[arrow]()
 

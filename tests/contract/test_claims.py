@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.models import Pauses, TaskPriority, TaskStatus
+from advanced_scheduler.lifecycle import CLAIMABLE
+from advanced_scheduler.models import ExecutionFilter, Pauses, TaskPriority, TaskStatus
 from advanced_scheduler.stores.base import Store
 
 from .rows import DAY, MINUTE, NOW, SECOND, blocked, by, done, execution, finish, ids, one, start
@@ -198,6 +199,28 @@ def test_a_row_whose_due_time_moves_back_and_forth_is_claimed_once(store: Store)
         store.apply([lifecycle.expedite(one(store, "a"), due=due)])
     assert ids(store.claim(by())) == ["a"]
     assert store.claim(by()) == []
+
+
+def test_what_is_reordered_is_claimed_in_its_new_place_alone(store: Store) -> None:
+    names = ("a", "b", "c", "d")
+    waits = execution("w", queue="mail", blocked_by=frozenset({"x"}))
+    store.add([*(execution(name, queue="mail" if name == "b" else "default") for name in names)])
+    store.add([waits])
+    moves = {"d": (TaskPriority.HIGH, 0), "c": (TaskPriority.NORMAL, 5)}
+    moves |= {"b": (TaskPriority.LOW, -5), "w": (TaskPriority.CRITICAL, 9)}
+    for name, (priority, rank) in moves.items():
+        move = lifecycle.reorder(one(store, name), priority=priority, rank=rank)
+        assert store.apply([move]) == [True]
+        assert (one(store, name).priority, one(store, name).rank) == (priority, rank)
+    counts = {priority: number for (_, priority), number in store.counts().items() if number}
+    assert counts == {**dict.fromkeys(list(TaskPriority)[:4], 1), TaskPriority.NORMAL: 2}
+    in_order = store.find(ExecutionFilter(statuses=CLAIMABLE, order="claim"))
+    assert ids(in_order) == ["w", "d", "c", "a", "b"]
+    assert [ids(store.claim(by(limit=1))) for _ in range(5)] == [["d"], ["c"], ["a"], ["b"], []]
+    late = lifecycle.reorder(one(store, "a"), priority=TaskPriority.LOW, rank=0)
+    assert store.apply([late]) == [False]
+    store.apply([lifecycle.unblock(waits, settled=frozenset({"x"}))])
+    assert ids(store.claim(by())) == ["w"]
 
 
 def test_nothing_is_taken_from_a_queue_that_is_paused(store: Store) -> None:

@@ -13,11 +13,13 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import ConfigurationError, ExecutionNotFound, InvalidArguments
+from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import (
     RetryConfig,
     RetryStrategy,
     ScheduleOptions,
     TaskExecution,
+    TaskPriority,
     TaskStatus,
 )
 from advanced_scheduler.stores.memory import MemoryStore
@@ -99,6 +101,43 @@ def test_of_equal_priority_the_higher_rank_goes_first(
         done = target.executions(statuses=[COMPLETED])
         order += [row.execution_id for row in done if row.execution_id not in order]
     assert order == [high, middle, low]
+
+
+def test_what_waits_is_let_past_others(target: AdvancedTaskScheduler) -> None:
+    first, second, third = (target.schedule_task("zero") for _ in range(3))
+    assert target.reorder_execution(second, rank=1000)
+    assert target.reorder_execution(third, priority=TaskPriority.HIGH)
+    lanes = map(target.task_queue.get_tasks_by_priority, TaskPriority)
+    order = [row.execution_id for lane in lanes for row in lane]
+    assert order == [third, second, first]
+    assert target.reorder_execution(third, rank=3)
+    assert row_of(target, third).priority is TaskPriority.HIGH
+    with pytest.raises(InvalidArguments, match="rank=1001"):
+        target.reorder_execution(first, rank=1001)
+    run(target)
+    assert not target.reorder_execution(first, rank=1)
+    assert not target.reorder_execution("none", rank=1)
+
+
+def test_who_listens_hears_of_the_new_order(target: AdvancedTaskScheduler) -> None:
+    heard: list[Event] = []
+    target.events.subscribe(heard.append, [EventType.REORDERED])
+    one = target.schedule_task("zero")
+    target.reorder_execution(one, rank=5)
+    assert [event.execution and event.execution.rank for event in heard] == [5]
+
+
+def test_what_waits_is_skipped_with_what_depends_on_it(target: AdvancedTaskScheduler) -> None:
+    one = target.schedule_task("zero")
+    after = target.schedule_task("zero", options=ScheduleOptions(after=[one]))
+    assert target.skip_execution(one)
+    assert {status_of(target, row) for row in (one, after)} == {TaskStatus.SKIPPED}
+    assert (row_of(target, one).reason, row_of(target, after).cause) == (
+        "skipped by a caller",
+        f"task 'zero' (execution {one}) was skipped",
+    )
+    assert not target.skip_execution(one)
+    assert not target.skip_execution("none")
 
 
 def test_retries_of_one_call_take_the_place_of_those_of_the_task(

@@ -16,6 +16,7 @@ from advanced_scheduler.models import (
     EXECUTION_FIELDS,
     TaskDependency,
     TaskExecution,
+    TaskPriority,
     TaskStatus,
 )
 from tests.contract.rows import MINUTE, NOW, execution
@@ -65,6 +66,7 @@ WAITING: dict[str, Callable[[TaskExecution], Transition]] = {
     "skip": lambda row: lifecycle.skip(row, reason="r", cause="c", now=LATER),
     "unblock": lambda row: lifecycle.unblock(row, settled=frozenset({"a"})),
     "expedite": lambda row: lifecycle.expedite(row, due=LATER),
+    "reorder": lambda row: lifecycle.reorder(row, priority=TaskPriority.HIGH, rank=7),
 }
 ALL: dict[str, Callable[[TaskExecution], Transition]] = {
     **LEAVING,
@@ -300,6 +302,11 @@ def test_dependencies_settle_in_any_order_and_twice() -> None:
 def test_expediting_changes_the_due_time_alone() -> None:
     after = WAITING["expedite"](PENDING).on(PENDING)
     assert changed(PENDING, after) == {"due_time": LATER}
+
+
+def test_reordering_changes_priority_and_rank_alone() -> None:
+    after = WAITING["reorder"](PENDING).on(PENDING)
+    assert changed(PENDING, after) == {"priority": TaskPriority.HIGH, "rank": 7}
 
 
 def test_an_annotation_writes_columns_and_never_the_status() -> None:

@@ -18,6 +18,7 @@ from ..errors import (
     TaskAlreadyRegistered,
     TaskInUse,
 )
+from ..events import Event, EventType
 from ..faults import is_storable
 from ..lifecycle import OPEN
 from ..models import (
@@ -25,6 +26,7 @@ from ..models import (
     ScheduleOptions,
     TaskDefinition,
     TaskExecution,
+    TaskPriority,
     TaskStatus,
     task_key,
 )
@@ -174,6 +176,36 @@ class Commands:
         if row is None:
             return False
         return any(self._parts.settler.settle([Change(row, lifecycle.cancel(row, now=now))]))
+
+    def skip(self, execution_id: str) -> bool:
+        """Skip what waits, and what depends on it; False if it does not wait, or is unknown."""
+        row = self.find(execution_id)
+        if row is None:
+            return False
+        move = lifecycle.skip(
+            row,
+            reason="skipped by a caller",
+            cause=f"task {row.task_id!r} (execution {row.execution_id}) was skipped",
+            now=self._parts.clock.now(),
+        )
+        return any(self._parts.settler.settle([Change(row, move)]))
+
+    def reorder(self, execution_id: str, priority: TaskPriority | None, rank: int | None) -> bool:
+        """Let it wait elsewhere; False if it does not wait, or is unknown."""
+        wanted = checked(ScheduleOptions(priority=priority, rank=0 if rank is None else rank))
+        row = self.find(execution_id)
+        if row is None:
+            return False
+        move = lifecycle.reorder(
+            row,
+            priority=row.priority if wanted.priority is None else wanted.priority,
+            rank=row.rank if rank is None else wanted.rank,
+        )
+        (done,) = self._parts.store.apply([move])
+        if done:
+            now = self._parts.clock.now()
+            self._parts.events.publish(Event(EventType.REORDERED, now, move.on(row)))
+        return done
 
     def retry(self, execution_id: str) -> str:
         """A new execution in the place of one that has ended; answers its id."""

@@ -79,7 +79,10 @@ class Node:
         renew_in_child(self, Node._leave_to_parent)
         self._unsubscribe = parts.events.subscribe(
             self._hear,
-            [EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED, EventType.REVOKED],
+            [
+                *(EventType.SCHEDULED, EventType.UNBLOCKED, EventType.RECOVERED),
+                *(EventType.REORDERED, EventType.REVOKED),
+            ],
         )
         self._end_signals: Callable[[], None] = lambda: None
 
