@@ -51,6 +51,8 @@ class AsyncCalls:
     retry_execution = _twin(AdvancedTaskScheduler.retry_execution)
     retry_workflow = _twin(AdvancedTaskScheduler.retry_workflow)
     cancel_task = _twin(AdvancedTaskScheduler.cancel_task)
+    skip_execution = _twin(AdvancedTaskScheduler.skip_execution)
+    reorder_execution = _twin(AdvancedTaskScheduler.reorder_execution)
     get_task_status = _twin(AdvancedTaskScheduler.get_task_status)
     get_execution = _twin(AdvancedTaskScheduler.get_execution)
     executions = _twin(AdvancedTaskScheduler.executions)
