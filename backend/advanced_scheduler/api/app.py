@@ -21,6 +21,7 @@ from .access import Access, Authenticate, demand
 from .asking import PROBLEMS
 from .auth import Principal, Scope
 from .limits import BodyLimit
+from .pages import pages_router
 from .problems import Problem
 from .routes import add_executions, add_task_verbs, add_tasks
 from .routes_operation import (
@@ -39,9 +40,14 @@ PREFIX: Final = "/api/v1/scheduler"
 
 
 def scheduler_router(
-    scheduler: AdvancedTaskScheduler, *, authenticate: Authenticate | None = None
+    scheduler: AdvancedTaskScheduler,
+    *,
+    authenticate: Authenticate | None = None,
+    dashboard: bool = True,
 ) -> APIRouter:
     """All routes, for ``app.include_router``; the host starts and stops the scheduler.
+
+    REST is under ``/api/v1/scheduler``, the ``dashboard`` beside it under ``/scheduler/``.
 
     ``authenticate(request)`` is the host's own check: a ``Principal``, or None for whom it does
     not know. Without it callers show an API key, but for those on this very machine.
@@ -75,6 +81,8 @@ def scheduler_router(
     router_of_all.include_router(router)
     router_of_all.include_router(public)
     _add_socket(router_of_all, service, access)
+    if dashboard:
+        router_of_all.include_router(pages_router(service, access))
     return router_of_all
 
 
@@ -84,7 +92,7 @@ def create_app(
     authenticate: Authenticate | None = None,
     run: bool = True,
 ) -> FastAPI:
-    """An application of its own: routes, probes and metrics.
+    """An application of its own: routes, dashboard, probes and metrics.
 
     With ``run`` it starts and stops the scheduler as well; without, it only serves.
     """
@@ -106,10 +114,15 @@ def create_app(
         openapi_url=f"{PREFIX}/openapi.json",
     )
     app.include_router(scheduler_router(scheduler, authenticate=authenticate))
+    app.add_route("/", _to_the_dashboard, include_in_schema=False)
     _add_probes(app, scheduler)
     app.add_exception_handler(HTTPException, _plain)
     app.add_middleware(BodyLimit)
     return app
+
+
+def _to_the_dashboard(_: Request) -> Response:
+    return Response(status_code=307, headers={"location": "scheduler/"})
 
 
 class _Nobody(Access):
