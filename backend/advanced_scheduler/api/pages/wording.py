@@ -20,7 +20,8 @@ def seconds(value: float | None) -> str:
         return f"{value * 1000:.0f} ms" if value == 0 or value >= 0.001 else "<1 ms"
     if value < 10:
         return f"{value:.1f} s"
-    left, words = int(value), []
+    left = int(value)
+    words: list[str] = []
     for size, unit in _UNITS:
         number, left = divmod(left, size)
         if number or words:
