@@ -98,6 +98,17 @@ class Settings(BaseSettings):
         return self.renewal_seconds or self.lease_seconds / 3
 
 
+class ClientSettings(BaseSettings):
+    """Where the command line finds a service, and the key that it shows there."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ADVANCED_SCHEDULER_", env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    url: str | None = None
+    api_key: SecretStr | None = None
+
+
 class ServiceSettings(BaseSettings):
     """Document 001's settings, from keywords or from ``CORE_SCHEDULER_*``."""
 

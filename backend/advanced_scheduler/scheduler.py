@@ -128,6 +128,15 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         """The store, or its URL, as it was asked for; see ``engine.rehearsal``."""
         return self._parts.asked_store
 
+    def twin(self, store: str | Store) -> AdvancedTaskScheduler:
+        """Another scheduler with the same tasks, settings and locks, on ``store``; not started."""
+        other = AdvancedTaskScheduler(
+            self._parts.asked_locks, store=store, settings=self.settings, name=self.name
+        )
+        for definition in self.task_definitions.values():
+            other.register_task(definition)
+        return other
+
     @property
     def apscheduler(self) -> Host:
         """The scheduler of APScheduler that this one is plugged into."""

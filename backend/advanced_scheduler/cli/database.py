@@ -6,46 +6,46 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .lazy import group
+from .options import printing
 from .outcome import Exit, reported
-from .output import Format, Output, show_facts, show_json
+from .output import Printer
 from .sources import StoreUrl, migrated_store_at
 
 if TYPE_CHECKING:
     from ..stores.abilities import Revisions
 
-commands = typer.Typer(help="The tables of a store and their revisions.", no_args_is_help=True)
+commands = group("The tables of a store and their revisions.")
 
 
 @commands.command()
-@reported()
-def current(store: StoreUrl = None, output: Output = Format.TABLE) -> None:
+@printing
+def current(printer: Printer, store: StoreUrl = None) -> None:
     """Say at which revision the tables are."""
     with migrated_store_at(store) as target:
-        _show(target.revisions(), output)
+        _show(target.revisions(), printer)
 
 
 @commands.command()
-@reported()
-def check(store: StoreUrl = None, output: Output = Format.TABLE) -> None:
+@printing
+def check(printer: Printer, store: StoreUrl = None) -> None:
     """Exit with 1 if the tables are not at the revision that this version needs."""
     with migrated_store_at(store) as target:
         found = target.revisions()
-    _show(found, output)
+    _show(found, printer)
     if not found.at_head:
         typer.echo("run `advanced-scheduler db upgrade` with the same --store", err=True)
         raise typer.Exit(Exit.FAILED)
 
 
 @commands.command()
-@reported()
-def upgrade(store: StoreUrl = None, output: Output = Format.TABLE) -> None:
+@printing
+def upgrade(printer: Printer, store: StoreUrl = None) -> None:
     """Bring the tables to the revision that this version needs; make them if there are none."""
     with migrated_store_at(store) as target:
         before, after = target.upgrade().current, target.revisions().current
-    if output is Format.JSON:
-        show_json({"before": before, "after": after})
-    else:
-        show_facts({"before": before, "after": after})
+    facts = {"before": before, "after": after}
+    printer.show(facts, facts)
 
 
 @commands.command()
@@ -68,9 +68,6 @@ def sql(
         typer.echo(target.upgrade_sql(start, end), nl=False)
 
 
-def _show(found: Revisions, output: Format) -> None:
+def _show(found: Revisions, printer: Printer) -> None:
     facts = {"current": found.current, "head": found.head, "at_head": found.at_head}
-    if output is Format.JSON:
-        show_json(facts)
-    else:
-        show_facts({**facts, "at_head": "yes" if found.at_head else "no"})
+    printer.show(facts, facts)

@@ -24,6 +24,14 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class CommandFailed(Exception):
+    """Ends a command with one line on stderr and this exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.code: Final = code
+
+
 _CODES: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (errors.StoreUnavailable, Exit.UNREACHABLE),
     (errors.LockUnavailable, Exit.UNREACHABLE),
@@ -39,6 +47,8 @@ _CODES: Final[tuple[tuple[type[Exception], Exit], ...]] = (
 
 def code_of(error: Exception) -> Exit:
     """What a command exits with that met this error."""
+    if isinstance(error, CommandFailed):
+        return error.code
     return next(code for kind, code in _CODES if isinstance(error, kind))
 
 
@@ -47,8 +57,8 @@ def reported() -> Iterator[None]:
     """Turn what the package raises on purpose into one line on stderr and an exit code."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         raise typer.Exit(Exit.INTERRUPTED) from None
-    except errors.SchedulerError as error:
+    except (CommandFailed, errors.SchedulerError) as error:
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(code_of(error)) from None

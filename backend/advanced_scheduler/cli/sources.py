@@ -28,6 +28,15 @@ StoreUrl = Annotated[
         show_default=False,
     ),
 ]
+App = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        metavar="MODULE:NAME",
+        help="Where your AdvancedTaskScheduler is; nothing of it is started.",
+        show_default=False,
+    ),
+]
 
 
 @contextmanager

@@ -40,6 +40,7 @@ class Parts:
 
     settings: Settings
     asked_store: str | Store  # as the caller named it
+    asked_locks: Any  # the same: a client of Redis, its URL, or None
     clock: Clock
     leases: LeaseClock
     store: Store
@@ -98,6 +99,7 @@ def assemble(
         **common,
         settings=settings,
         asked_store=asked,
+        asked_locks=redis_client,
         leases=leases,
         probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
         parked=_parked_probe(store, registry, ticker, clock),

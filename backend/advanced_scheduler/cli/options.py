@@ -1,0 +1,145 @@
+"""The options that many commands have, and the decorators that give them to a command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
+
+import typer
+
+from .client import Client
+from .outcome import CommandFailed, Exit, reported
+from .output import Format, Printer
+from .service import client_of
+from .sources import App, StoreUrl
+
+P = ParamSpec("P")
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="How to print the answer.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Print no colours; so does NO_COLOR.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="The service, such as http://localhost:8000; default: ADVANCED_SCHEDULER_URL.",
+        show_default=False,
+    ),
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Limit: TypeAlias = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most.")]
+Json: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="ARGS",
+        help='Arguments: \'{"name": "ada"}\' by name, \'["ada"]\' by position.',
+        show_default=False,
+    ),
+]
+Cursor: TypeAlias = Annotated[
+    str | None, typer.Option("--cursor", help="Go on after the page before.", show_default=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command that asks a service works with."""
+
+    client: Client
+    printer: Printer
+
+    def done(self, answer: dict[str, Any]) -> None:
+        """Print what became of an act: one word."""
+        self.printer.show(answer, str(answer["status"]))
+
+    def more(self, page: dict[str, Any]) -> None:
+        """Tell people how to go on after a page."""
+        if page.get("next_cursor") and self.printer.for_people:
+            typer.echo(f"there is more: --cursor {page['next_cursor']}", err=True)
+
+    def tell_of_tasks(self) -> None:
+        """Tell people why a list may lack tasks."""
+        if not self.client.knows_tasks and self.printer.for_people:
+            typer.echo(
+                "no tasks are registered in this process: give --app MODULE:NAME, or --url",
+                err=True,
+            )
+
+
+def printing(command: Callable[Concatenate[Printer, P], None]) -> Callable[P, None]:
+    """A command that prints: its first parameter becomes the options of how to."""
+
+    @wraps(command)
+    def run(*args: Any, output: Format, no_color: bool, **given: Any) -> None:
+        with reported():
+            command(Printer(output, plain=no_color), *args, **given)
+
+    return _with_options(run, command, _PRINTING)
+
+
+def asking(command: Callable[Concatenate[Session, P], None]) -> Callable[P, None]:
+    """A command that asks a service: its first parameter becomes the options of which one."""
+
+    @wraps(command)
+    def run(
+        *args: Any,
+        url: str | None,
+        store: str | None,
+        app: str | None,
+        output: Format,
+        no_color: bool,
+        **given: Any,
+    ) -> None:
+        printer = Printer(output, plain=no_color)
+        with reported(), client_of(url, store, app) as client:
+            command(Session(client, printer), *args, **given)
+
+    return _with_options(run, command, _ASKING)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is destroyed; raises ``CommandFailed`` for a no.
+
+    Where nobody can answer, ``--yes`` must be given.
+    """
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{question} Nobody is here to say: give --yes", Exit.USAGE)
+    if not typer.confirm(question, err=True):
+        raise CommandFailed("nothing was changed")
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+_PRINTING: Final = (
+    _option("output", Output, Format.TABLE),
+    _option("no_color", NoColor, default=False),
+)
+_ASKING: Final = (
+    _option("url", Url, None),
+    _option("store", StoreUrl, None),
+    _option("app", App, None),
+    *_PRINTING,
+)
+
+
+def _with_options(
+    run: Callable[..., None], command: Callable[..., None], options: tuple[inspect.Parameter, ...]
+) -> Callable[P, None]:
+    """Show Typer the parameters of the command but the first, and these options."""
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + list(options)
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in shown}
+    return run

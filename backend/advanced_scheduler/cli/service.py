@@ -1,0 +1,165 @@
+"""Where a client finds its service: over the network, or in this very process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from getpass import getuser
+from typing import TYPE_CHECKING, Any, Final
+
+from .client import PREFIX, SECONDS, Client
+from .outcome import CommandFailed, Exit
+from .sources import scheduler_at, store_at
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..scheduler import AdvancedTaskScheduler
+    from ..stores.base import Store
+
+_HERE: Final = "http://localhost"
+
+
+@contextmanager
+def client_of(url: str | None, store: str | None, app: str | None) -> Iterator[Client]:
+    """A client of the service at ``url``, or of one in this process for ``store`` and ``app``.
+
+    What is not given, the settings say: ``url`` before ``store``. Raises ``CommandFailed`` and
+    ``SchedulerError``.
+    """
+    if url is not None and (store is not None or app is not None):
+        raise CommandFailed("give --url, or --store and --app, not both", Exit.USAGE)
+    if url is None and store is None and app is None:
+        url = _configured_url()
+    if url is not None:
+        with remote(url) as client:
+            yield client
+    elif app is not None:
+        with _application(app, store) as client:
+            yield client
+    else:
+        with _stored(store) as client:
+            yield client
+
+
+@contextmanager
+def remote(url: str) -> Iterator[Client]:
+    """A client of the service at a URL; the key is that of the settings."""
+    import httpx
+
+    from ..config import ClientSettings
+
+    base = url.rstrip("/").removesuffix(PREFIX)
+    if not base.startswith(("http://", "https://")):
+        raise CommandFailed(f"--url {url!r}: write http://host:port", Exit.USAGE)
+    key = ClientSettings().api_key
+    headers = {} if key is None else {"authorization": f"Bearer {key.get_secret_value()}"}
+    try:
+        http = httpx.Client(base_url=base, headers=headers, timeout=SECONDS)
+    except httpx.InvalidURL as error:
+        raise CommandFailed(f"--url {url!r}: {error}", Exit.USAGE) from error
+    with http:
+        yield Client(http)
+
+
+@contextmanager
+def in_memory() -> Iterator[Client]:
+    """A client of a service that has nothing: for what no service needs to be asked."""
+    from ..scheduler import AdvancedTaskScheduler
+
+    with closing(AdvancedTaskScheduler(store="memory://")) as scheduler, _served(scheduler) as http:
+        yield Client(http, fleeting=True)
+
+
+@contextmanager
+def _application(app: str, store: str | None) -> Iterator[Client]:
+    """The tasks of an application on its own store, or on another one; nothing is started."""
+    from ..stores import open_store
+
+    code = scheduler_at(app)
+    asked = code.asked_store if store is None else store
+    if store is None and not (open_store(asked) if isinstance(asked, str) else asked).durable:
+        with closing(code), _served(code) as http:
+            yield Client(http, fleeting=True)
+        return
+    with store_at(asked) as target:
+        _check_made(target)
+        with closing(code.twin(target)) as scheduler, _served(scheduler) as http:
+            yield Client(http)
+
+
+@contextmanager
+def _stored(store: str | None) -> Iterator[Client]:
+    from ..config import Settings
+    from ..scheduler import AdvancedTaskScheduler
+
+    if store is None and "store" not in Settings().model_fields_set:
+        raise CommandFailed(
+            "say which scheduler: --url, --store or --app, or ADVANCED_SCHEDULER_URL or "
+            "ADVANCED_SCHEDULER_STORE",
+            Exit.USAGE,
+        )
+    with store_at(store) as target:
+        _check_made(target)
+        scheduler = AdvancedTaskScheduler(store=target)
+        with closing(scheduler), _served(scheduler) as http:
+            yield Client(http, knows_tasks=False)
+
+
+def _check_made(store: Store) -> None:
+    """A look at a database must not make one."""
+    from ..stores.abilities import MigratedStore
+
+    if isinstance(store, MigratedStore) and store.revisions().current is None:
+        raise CommandFailed(
+            "the store has no tables of ours yet; is its address right? "
+            "`advanced-scheduler db upgrade` makes them",
+            Exit.NOT_FOUND,
+        )
+
+
+@contextmanager
+def _served(scheduler: AdvancedTaskScheduler) -> Iterator[httpx.Client]:
+    """REST over a scheduler of this process, with all scopes, in the name of who is logged in."""
+    import httpx
+    from a2wsgi import ASGIMiddleware
+
+    from ..api import Principal, Scope, create_app
+
+    local = Principal(name=f"{getuser()}@cli", scopes=frozenset(Scope))
+    app: Any = create_app(scheduler, run=False, authenticate=lambda _: local)
+    with _event_loop() as loop:
+        bridge: Any = ASGIMiddleware(app, loop=loop)  # the two state the same calls differently
+        with httpx.Client(transport=httpx.WSGITransport(bridge), base_url=_HERE) as http:
+            yield http
+
+
+@contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop on a thread of its own; what still runs there is cancelled at the end."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="advanced-scheduler-cli", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _cancel_all() -> None:
+    """End the streams that nobody reads any more."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _configured_url() -> str | None:
+    from ..config import ClientSettings
+
+    return ClientSettings().url

@@ -1,0 +1,93 @@
+"""Waits at the terminal: for an execution to end, for the next look at something."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from .client import path_of
+from .outcome import Exit
+from .output import Block, said
+
+if TYPE_CHECKING:
+    from .options import Session
+
+FINAL: Final = frozenset({"completed", "failed", "cancelled", "skipped"})
+
+_FIRST, _LONGEST = 0.1, 1.0  # seconds between two looks at an execution
+_never = threading.Event()
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for so long; Ctrl-C ends it."""
+    _never.wait(seconds)
+
+
+def wait_for(session: Session, execution_id: str, *, progress: bool) -> None:
+    """Print an execution when it has ended; exit with 1 unless it completed."""
+    path = path_of("executions", execution_id)
+    found = session.client.get(path)
+    step = _FIRST
+    with _shown(on=progress) as show:
+        while found["status"] not in FINAL:
+            show(found)
+            pause(step)
+            step = min(step * 1.5, _LONGEST)
+            found = session.client.get(path)
+    session.printer.show(found, *outcome_of(found))
+    if found["status"] != "completed":
+        raise typer.Exit(Exit.FAILED)
+
+
+def outcome_of(found: dict[str, Any]) -> list[Block]:
+    """How an execution ended, in short."""
+    facts = {"id": found["id"], "status": found["status"]}
+    if found["status"] == "completed":
+        return [{**facts, "result": found["result"]}]
+    return [{**facts, "error": found["error"] or found["reason"]}]
+
+
+@contextmanager
+def _shown(*, on: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Show how far an execution is: as a bar on a terminal, else as a line for each change."""
+    if not on:
+        yield lambda _: None
+    elif not sys.stderr.isatty():
+        last: list[str] = []
+
+        def tell(found: dict[str, Any]) -> None:
+            line = _progress(found)[0]
+            if [line] != last:
+                last[:] = [line]
+                typer.echo(line, err=True)
+
+        yield tell
+    else:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=None)
+
+            def draw(found: dict[str, Any]) -> None:
+                words, share = _progress(found)
+                bar.update(task, description=words, total=share and 1.0, completed=share or 0.0)
+
+            yield draw
+
+
+def _progress(found: dict[str, Any]) -> tuple[str, float | None]:
+    """In words, and as a share of 1 if the task says how far it is."""
+    told = found.get("progress") or {}
+    words = [found["status"], f"attempt {found['attempt']}" if found["attempt"] > 1 else ""]
+    share = None
+    if told.get("total"):
+        share = told["done"] / told["total"]
+        words.append(f"{said(told['done'])}/{said(told['total'])}")
+    words.append(told.get("message") or "")
+    return " ".join(filter(None, words)), share
