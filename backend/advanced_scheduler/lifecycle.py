@@ -12,7 +12,14 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from .errors import IllegalTransition
-from .models import NOTHING, DependencyType, TaskExecution, TaskPriority, TaskStatus
+from .models import (
+    NOTHING,
+    DependencyType,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    with_attempt,
+)
 
 _S = TaskStatus
 
@@ -111,12 +118,14 @@ class Transition(_Change):  # a tuple: made for every end, at half the cost of a
         return row.with_changes(changes, self.target)
 
 
-_NOBODY: Final = {"node": None, "lease_until": None}
-
-
 def _leave(row: TaskExecution, target: TaskStatus, changes: dict[str, Any]) -> Transition:
-    """RUNNING -> target, by the holder of the fence alone, and nobody's from then on."""
-    changes["node"] = changes["lease_until"] = None
+    """RUNNING -> target, by the holder of the fence alone, and nobody's from then on.
+
+    What has ended keeps the name of the node that ran it.
+    """
+    changes["lease_until"] = None
+    if target not in FINAL:
+        changes["node"] = None
     return Transition(
         execution_id=row.execution_id,
         fence=row.fence,
@@ -190,8 +199,14 @@ def retry(
     traceback_str: str | None = None,
     metrics: Mapping[str, Any] | None = None,
     at: datetime,
+    now: datetime | None = None,
+    backoff: str | None = None,
 ) -> Transition:
-    """RUNNING -> RETRYING: a new attempt of the same execution, due ``at``."""
+    """RUNNING -> RETRYING: a new attempt of the same execution, due ``at``.
+
+    ``backoff`` says how the delay from ``now`` on was computed.
+    """
+    timed_out = metrics is not None and metrics.get("timed_out")
     return _leave(
         row,
         _S.RETRYING,
@@ -202,6 +217,15 @@ def retry(
             "due_time": at,
             "retry_count": row.attempt,
             "reason": f"retry {row.attempt} after: {error}",
+            "extras": with_attempt(
+                row,
+                outcome="timed_out" if timed_out else "failed",
+                ended=now,
+                error=error,
+                traceback_str=traceback_str,
+                due=at,
+                backoff=backoff,
+            ),
         },
     )
 
@@ -240,6 +264,7 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
             "due_time": now,
             "reason": lost,
             "metrics": {**row.metrics, "lost": lost},
+            "extras": with_attempt(row, outcome="lost", ended=now, error=lost, due=now),
         },
     )
 
@@ -247,14 +272,14 @@ def recover(row: TaskExecution, *, now: datetime, max_crashes: int) -> Transitio
 def cancel(
     row: TaskExecution, *, now: datetime, reason: str = "cancelled by a caller"
 ) -> Transition:
-    """PENDING, RUNNING or RETRYING -> CANCELLED, whoever holds it."""
+    """PENDING, RUNNING or RETRYING -> CANCELLED, whoever holds it; says on which node it ran."""
     return Transition(
         execution_id=row.execution_id,
         fence=None,
         sources=OPEN,
         target=_S.CANCELLED,
         changes={
-            **_NOBODY,
+            "lease_until": None,
             "completed_time": now,
             "unique_key": None,
             "reason": reason,

@@ -7,7 +7,7 @@ import math
 import random
 import threading
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import tenacity
 
@@ -23,6 +23,13 @@ JITTER: Final = 0.2
 
 LONGEST_DELAY: Final = 10 * 365 * 86400.0
 """Ten years, in seconds: no delay is longer, or the due time could leave the calendar."""
+
+
+class Delay(NamedTuple):
+    """Seconds until the next attempt, and how they were computed, for people."""
+
+    seconds: float
+    how: str
 
 
 class TaskRetryManager:
@@ -78,16 +85,32 @@ class TaskRetryManager:
         ``backoff_multiplier ** n`` (EXPONENTIAL), spread by ``JITTER``, at most ``max_delay``.
         ``config.wait`` replaces all of that; if it raises, that is logged and all of that holds.
         """
+        return self.delay(execution, config, error).seconds
+
+    def delay(
+        self,
+        execution: TaskExecution,
+        config: RetryConfig,
+        error: BaseException | None = None,
+    ) -> Delay:
+        """The same with the arithmetic: ``exponential: 1 s * 2^3 = 8 s, jitter * 0.9 = 7.2 s``."""
         state = self._state(execution, error)
         if config.wait is not None:
             try:
-                return _between(float(config.wait(state)), LONGEST_DELAY)
+                seconds = _between(float(config.wait(state)), LONGEST_DELAY)
+                return Delay(seconds, f"wait of the task's own: {seconds:g} s")
             except Exception:
                 logger.exception("no delay of its own for execution %s", execution.execution_id)
         seconds = _wait(config)(state)
+        how = f"{_product(config, execution.retry_count)} = {seconds:g} s"
         if config.jitter:
-            seconds *= self._rng.uniform(1 - JITTER, 1 + JITTER)
-        return _between(seconds, min(config.max_delay, LONGEST_DELAY))
+            spread = self._rng.uniform(1 - JITTER, 1 + JITTER)
+            seconds *= spread
+            how += f", jitter * {spread:.3g} = {seconds:.4g} s"
+        longest = min(config.max_delay, LONGEST_DELAY)
+        if seconds > longest:
+            how += f", at most {longest:g} s"
+        return Delay(_between(seconds, longest), how)
 
     def record_retry(self, task_id: str) -> int:
         """Count one retry of the task; answers how many there were."""
@@ -147,6 +170,16 @@ def _wait(config: RetryConfig) -> tenacity.wait.wait_base:
     if config.strategy is RetryStrategy.LINEAR:
         return tenacity.wait_incrementing(start=delay, increment=delay)
     return tenacity.wait_exponential(multiplier=delay, exp_base=float(config.backoff_multiplier))
+
+
+def _product(config: RetryConfig, retries: int) -> str:
+    """What ``_wait`` multiplies, in words."""
+    name, delay = config.strategy.value, f"{config.initial_delay:g} s"
+    if config.strategy is RetryStrategy.LINEAR:
+        return f"{name}: {delay} * {retries + 1}"
+    if config.strategy is RetryStrategy.EXPONENTIAL:
+        return f"{name}: {delay} * {config.backoff_multiplier:g}^{retries}"
+    return f"{name}: {delay}"
 
 
 def _between(seconds: float, longest: float) -> float:

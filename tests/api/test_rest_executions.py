@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .rest import Rest
+from advanced_scheduler import RetryConfig, RetryStrategy
+from tests.support.definitions import define
+
+from .rest import Rest, fail
 
 
 def ran(rest: Rest, task: str = "add", **body: object) -> str:
@@ -45,6 +48,22 @@ def test_a_task_runs_once_and_its_execution_is_found(rest: Rest) -> None:
     assert (found["success"], found["result"], found["error"]) == (True, 6, None)
     assert found["start_time"] == found["end_time"] == "2030-01-01T12:00:00Z"
     assert [one["id"] for one in rest.get("/tasks/add/executions")["executions"]] == [made]
+
+
+def test_an_execution_tells_of_every_attempt_and_how_long_it_waited(rest: Rest) -> None:
+    retry = RetryConfig(strategy=RetryStrategy.FIXED, max_attempts=1, initial_delay=0, jitter=False)
+    rest.scheduler.register_task(define(fail, task_id="again", retry_config=retry))
+    made = ran(rest, "again", args=[])
+    rest.run()
+    found = rest.get(f"/executions/{made}")
+    first, last = found["attempts"]
+    assert found["node"].startswith("here:")
+    assert (first["attempt"], first["outcome"], first["error"]) == (1, "failed", "ValueError: no")
+    assert first["traceback"].endswith("ValueError: no\n")
+    assert (first["retry_delay"], first["backoff"]) == (0.0, "fixed: 0 s = 0 s")
+    assert (first["node"], first["retry_time"]) == (found["node"], "2030-01-01T12:00:00Z")
+    assert (last["attempt"], last["outcome"], last["retry_time"]) == (2, "failed", None)
+    assert last["traceback"] == found["traceback"]
 
 
 def test_a_task_is_scheduled_as_the_document_says(rest: Rest) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from advanced_scheduler import lifecycle
-from advanced_scheduler.models import TaskStatus
+from advanced_scheduler.models import TaskStatus, attempts_of
 from advanced_scheduler.stores.base import Store
 
 from .rows import (
@@ -28,6 +31,49 @@ def test_an_applied_transition_writes_exactly_its_changes(store: Store) -> None:
     move = lifecycle.complete(row, result={"n": 1}, metrics={"execution_time": 2.0}, now=NOW)
     assert store.apply([move]) == [True]
     assert one(store, "a") == move.on(row)
+
+
+def test_the_attempts_before_the_last_lie_with_the_row(store: Store) -> None:
+    (row,) = start(store, execution("a", extras={"metadata": {"of": "ada"}}))
+    store.apply(
+        [lifecycle.retry(row, error="ValueError: é", at=NOW, now=NOW, backoff="fixed: 0 s")]
+    )
+    (row,) = store.claim(by("n2"))
+    store.apply([lifecycle.recover(row, now=NOW, max_crashes=3)])
+    (row,) = store.claim(by("n3"))
+    assert row.extras["metadata"] == {"of": "ada"}
+    store.apply([done(row)])
+    told = [(each["attempt"], each["outcome"], each["node"]) for each in attempts(store, "a")]
+    assert told == [(1, "failed", "node"), (2, "lost", "n2"), (3, "completed", "n3")]
+    assert attempts(store, "a")[0] == {
+        "attempt": 1,
+        "outcome": "failed",
+        "node": "node",
+        "started": NOW.isoformat(),
+        "ended": NOW.isoformat(),
+        "error": "ValueError: é",
+        "due": NOW.isoformat(),
+        "delay": 0.0,
+        "backoff": "fixed: 0 s",
+    }
+
+
+def test_what_completed_at_once_has_nothing_more_than_its_node(store: Store) -> None:
+    (row,) = start(store, execution("a"))
+    store.apply([done(row)])
+    after = one(store, "a")
+    assert (after.node, dict(after.extras)) == ("node", {})
+
+
+def test_what_ended_under_an_older_version_has_no_node_and_can_be_read(store: Store) -> None:
+    (row,) = start(store, execution("a"))
+    store.apply([lifecycle.annotate(done(row), node=None)])
+    (told,) = attempts(store, "a")
+    assert (told["outcome"], told.get("node")) == ("completed", None)
+
+
+def attempts(store: Store, execution_id: str) -> list[Mapping[str, Any]]:
+    return attempts_of(one(store, execution_id))
 
 
 def test_a_transition_of_an_unknown_row_is_refused(store: Store) -> None:

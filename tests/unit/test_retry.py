@@ -334,3 +334,29 @@ def test_retries_are_counted_by_task() -> None:
     assert (retries.get_retry_count("a"), retries.get_retry_count("b")) == (0, 1)
     retries.clear_history()
     assert retries.get_retry_count("b") == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (steady(R.FIXED, initial_delay=2), "fixed: 2 s = 2 s"),
+        (steady(R.LINEAR, initial_delay=2), "linear: 2 s * 4 = 8 s"),
+        (steady(initial_delay=0.5, backoff_multiplier=3), "exponential: 0.5 s * 3^3 = 13.5 s"),
+        (
+            steady(initial_delay=1, backoff_multiplier=10, max_delay=60),
+            "exponential: 1 s * 10^3 = 1000 s, at most 60 s",
+        ),
+        (steady(wait=tenacity.wait_fixed(7)), "wait of the task's own: 7 s"),
+    ],
+)
+def test_a_delay_says_how_it_was_computed(
+    retries: TaskRetryManager, config: RetryConfig, told: str
+) -> None:
+    assert retries.delay(failed(3), config).how == told
+
+
+def test_jitter_is_told_as_a_factor(retries: TaskRetryManager) -> None:
+    config = RetryConfig(strategy=R.FIXED, initial_delay=10, max_delay=100)
+    delay = retries.delay(failed(), config)
+    factor = delay.seconds / 10
+    assert delay.how == f"fixed: 10 s = 10 s, jitter * {factor:.3g} = {delay.seconds:.4g} s"

@@ -37,15 +37,21 @@ class Page(Answer):
 
 
 class AttemptOut(Answer):
-    """An attempt that failed and was retried."""
+    """One call of the task's function; ``backoff`` says how ``retry_delay`` was computed.
+
+    ``outcome`` is a status, ``timed_out``, or ``lost`` where the node went down under it.
+    """
 
     attempt: int
+    outcome: str
     started_time: datetime | None
     ended_time: datetime | None
     node: str | None
     error: str | None
     traceback: str | None
     retry_time: datetime | None
+    retry_delay: float | None
+    backoff: str | None
 
 
 class DependencyOut(Answer):

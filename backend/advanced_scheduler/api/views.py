@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from ..engine.again import AGAIN
 from ..lifecycle import FINAL
-from ..models import TaskExecution, TaskPriority, TaskStatus
+from ..models import TaskExecution, TaskPriority, TaskStatus, attempts_of
 from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut, PriorityName
 
 HIDDEN: Final = "********"
@@ -81,7 +81,7 @@ def execution_detail(row: TaskExecution) -> ExecutionDetail:
             )
             for one in row.dependencies
         ],
-        attempts=[_attempt(one) for one in row.extras.get("attempts", ())],
+        attempts=[_attempt(one) for one in attempts_of(row)],
     )
 
 
@@ -142,12 +142,15 @@ def _attempt(told: Mapping[str, Any]) -> AttemptOut:
 
     return AttemptOut(
         attempt=told.get("attempt", 0),
+        outcome=told.get("outcome", "failed"),
         started_time=time("started"),
         ended_time=time("ended"),
         node=told.get("node"),
         error=told.get("error"),
         traceback=told.get("traceback"),
         retry_time=time("due"),
+        retry_delay=told.get("delay"),
+        backoff=told.get("backoff"),
     )
 
 

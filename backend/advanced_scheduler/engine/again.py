@@ -10,7 +10,7 @@ from ..clock import Clock
 from ..errors import ExecutionNotFound, InvalidArguments
 from ..faults import is_storable
 from ..lifecycle import FINAL
-from ..models import ExecutionFilter, TaskDependency, TaskExecution, TaskStatus
+from ..models import ATTEMPTS, ExecutionFilter, TaskDependency, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from .intake import Intake, waiting_for
@@ -97,6 +97,7 @@ class Again:
     ) -> TaskExecution:
         """It waits for all of its dependencies: what has ended is settled once it is stored."""
         extras: dict[str, Any] = {**row.extras, AGAIN: row.execution_id}
+        extras.pop(ATTEMPTS, None)
         return TaskExecution.make(
             execution_id=self._intake.new_id(now),
             task_id=row.task_id,

@@ -226,14 +226,16 @@ class Runner:
         text, trace = describe_error(error), describe_traceback(error)
         now = self.clock.now()
         if config is not None and self.retries.should_retry(row, config, error):
-            delay = self.retries.calculate_delay(row, config, error)
+            delay = self.retries.delay(row, config, error)
             self.retries.record_retry(row.task_id)
             transition = lifecycle.retry(
                 row,
                 error=text,
                 traceback_str=trace,
                 metrics=metrics,
-                at=now + timedelta(seconds=delay),
+                at=now + timedelta(seconds=delay.seconds),
+                now=now,
+                backoff=delay.how,
             )
         else:
             logger.warning(

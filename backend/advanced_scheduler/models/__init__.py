@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .attempts import ATTEMPTS, attempts_of, outcome_of, with_attempt
 from .cluster import NO_PAUSES, NodeState, NodeStatus, Pauses
 from .executions import (
     DEFAULT_QUEUE,
@@ -47,6 +48,7 @@ from .tasks import (
 )
 
 __all__ = [
+    "ATTEMPTS",
     "DEFAULT_QUEUE",
     "DEFINITION",
     "DEPENDENCY_TYPES",
@@ -85,7 +87,10 @@ __all__ = [
     "Tick",
     "TickOutcome",
     "Total",
+    "attempts_of",
     "blank_of",
+    "outcome_of",
     "result_of",
     "task_key",
+    "with_attempt",
 ]

@@ -154,7 +154,7 @@ async def test_a_cancelled_coroutine_hears_it_and_its_answer_does_not_count() ->
     await ended.wait()
     await target.stop()
     row = row_of(target, one)
-    assert (row.status, row.result, row.node) == (TaskStatus.CANCELLED, None, None)
+    assert (row.status, row.result, row.lease_until) == (TaskStatus.CANCELLED, None, None)
 
 
 async def test_a_cancelled_thread_is_told_and_counts_as_abandoned_until_it_ends() -> None:
