@@ -25,7 +25,7 @@ def test_a_schedule_is_made_read_edited_and_removed(rest: Rest) -> None:
     assert (schedule["version"], schedule["priority"], schedule["words"]) == (
         1,
         "high",
-        "cron 0 * * * *, UTC",
+        "every hour, UTC",
     )
     detail = rest.get(path)
     assert [one["instant"] for one in detail["next_runs"]][:2] == [

@@ -106,7 +106,7 @@ class MonthlyTrigger(WallTrigger):
         super().__init__(CalendarTimes(dates, seconds), arguments, **options)
 
     def __str__(self) -> str:
-        days = listed(["last day" if day == -1 else _ordinal(day) for day in self._days])
+        days = listed(["last day" if day == -1 else ordinal(day) for day in self._days])
         instead = self._short == "last" and any(day > 28 for day in self._days)
         ending = " (the last day where a month is too short)" if instead else ""
         return self._in_words(f"on the {days} of every month at {listed(self._times)}{ending}")
@@ -164,6 +164,7 @@ def _date(given: object) -> int:
     )
 
 
-def _ordinal(day: int) -> str:
+def ordinal(day: int) -> str:
+    """``1st``, ``22nd``."""
     ending = "th" if 10 < day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
     return f"{day}{ending}"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from .cron_text import parse_cron
 from .trigger import Moment
 from .wall import Fold, Gap, WallTrigger
+from .words import cron_in_words
 
 
 class CronTrigger(WallTrigger):
@@ -37,6 +38,7 @@ class CronTrigger(WallTrigger):
         jitter_seed: str | None = None,
     ) -> None:
         fields = parse_cron(expression)
+        self._fields = fields
         super().__init__(
             fields,
             {"expression": expression},
@@ -52,4 +54,4 @@ class CronTrigger(WallTrigger):
         )
 
     def __str__(self) -> str:
-        return self._in_words(f"cron {self._arguments['expression']}")
+        return self._in_words(cron_in_words(self._fields))
