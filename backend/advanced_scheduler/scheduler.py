@@ -128,14 +128,10 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         """The store, or its URL, as it was asked for; see ``engine.rehearsal``."""
         return self._parts.asked_store
 
-    def twin(self, store: str | Store) -> AdvancedTaskScheduler:
-        """Another scheduler with the same tasks, settings and locks, on ``store``; not started."""
-        other = AdvancedTaskScheduler(
-            self._parts.asked_locks, store=store, settings=self.settings, name=self.name
-        )
-        for definition in self.task_definitions.values():
-            other.register_task(definition)
-        return other
+    @property
+    def asked_locks(self) -> Any:
+        """Where locks live, as it was asked for: a client of Redis, its URL, or None."""
+        return self._parts.asked_locks
 
     @property
     def apscheduler(self) -> Host:

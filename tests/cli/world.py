@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.api import create_app
 from advanced_scheduler.cli.app import app
+from advanced_scheduler.cli.sources import scheduler_at, twin_of
 from tests.support.waiting import eventually
 
 
@@ -58,9 +59,7 @@ class World:
     @contextmanager
     def on(cls, store: str, jobs: str) -> Iterator[Self]:
         """The tasks of an application on a store."""
-        from advanced_scheduler.cli.sources import scheduler_at
-
-        with closing(scheduler_at(jobs).twin(store)) as scheduler:
+        with closing(twin_of(scheduler_at(jobs), store)) as scheduler:
             yield cls(scheduler, store)
 
     def run(self, *words: str, input: str | None = None) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .client import PREFIX, SECONDS, Client
 from .outcome import CommandFailed, Exit
-from .sources import scheduler_at, store_at
+from .sources import scheduler_at, store_at, twin_of
 
 if TYPE_CHECKING:
     import httpx
@@ -86,7 +86,7 @@ def _application(app: str, store: str | None) -> Iterator[Client]:
         return
     with store_at(asked) as target:
         _check_made(target)
-        with closing(code.twin(target)) as scheduler, _served(scheduler) as http:
+        with closing(twin_of(code, target)) as scheduler, _served(scheduler) as http:
             yield Client(http)
 
 

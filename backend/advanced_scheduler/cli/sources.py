@@ -103,3 +103,13 @@ def scheduler_at(path: str) -> AdvancedTaskScheduler:
     if not isinstance(found, AdvancedTaskScheduler):
         raise ConfigurationError(f"--app {path!r} is {found!r}, not an AdvancedTaskScheduler")
     return found
+
+
+def twin_of(code: AdvancedTaskScheduler, store: str | Store) -> AdvancedTaskScheduler:
+    """A scheduler with the tasks, the settings and the locks of an application, on ``store``."""
+    from ..scheduler import AdvancedTaskScheduler
+
+    made = AdvancedTaskScheduler(code.asked_locks, store=store, settings=code.settings)
+    for definition in code.task_definitions.values():
+        made.register_task(definition)
+    return made
