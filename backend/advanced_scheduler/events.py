@@ -33,6 +33,8 @@ class EventType(StrEnum):
     LOCK_RELEASED = "lock.released"  # {"held": seconds}
     LOCK_LOST = "lock.lost"  # {"task_id": str}
     STORE_ERROR = "store.error"  # {"operation": str, "error": text}
+    STORE_CALL = "store.call"  # {"operation": str, "seconds": float}
+    LIVE = "live"  # {"transport": sse|websocket, "connections": int, "dropped": events since}
 
 
 class Event(NamedTuple):

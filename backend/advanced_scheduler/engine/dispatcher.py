@@ -23,6 +23,7 @@ from .loop import Loop
 from .offload import Offload
 from .runner import Run, Runner, Stop
 from .settler import Change, Settler
+from .store_times import StoreTimes
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Dispatcher:
         lease: timedelta,
         poll_seconds: float,
         offload: Offload,
+        times: StoreTimes,
     ) -> None:
         self.running: dict[str, Run] = {}
         self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
@@ -82,10 +84,10 @@ class Dispatcher:
         self._lease = lease
         self._poll = poll_seconds
         self._offload = offload
+        self._times = times
         self._outbox: list[Change] = []
         self._unknown: set[str] = set()
         self._pass = asyncio.Lock()
-        self._home: asyncio.AbstractEventLoop
         self._doubtful: datetime | None = None  # when a claim was made that went unanswered
         self._early = _Early()
         self._turns = Turns()
@@ -201,7 +203,8 @@ class Dispatcher:
             queues=self.queues,
             pauses=self.pauses,
         )
-        return self._store.exchange(transitions, claim)
+        with self._times.of("exchange"):
+            return self._store.exchange(transitions, claim)
 
     async def _adopt(self, asked: datetime) -> None:
         """Tell of ends that were stored, and start what was claimed, and never answered.

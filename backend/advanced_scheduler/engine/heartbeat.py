@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 
 from ..clock import Clock
 from ..errors import StoreError
 from ..stores.base import ExecutionStore
 from .lease_clock import LeaseClock
+from .store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Heartbeat:
         node: str,
         lease: timedelta,
         every: float,
+        times: StoreTimes,
         held: Callable[[], dict[str, int]],
         lost: Callable[[Collection[tuple[str, int]]], None],
         failed: Callable[[Exception], None] = lambda _: None,
@@ -44,6 +46,7 @@ class Heartbeat:
         self._node = node
         self._lease = lease
         self._every = every
+        self._times = times
         self._held = held
         self._lost = lost
         self._failed = failed
@@ -84,7 +87,7 @@ class Heartbeat:
         try:
             self._leases.ask()
             until = self._leases.now() + self._lease
-            kept = self._store.extend(self._node, held, until) if held else held.keys()
+            kept = self._renewed(held, until) if held else held.keys()
             self.last_beat = self._clock.monotonic()
         except StoreError as error:
             self._failed(error)
@@ -97,6 +100,10 @@ class Heartbeat:
         if gone:
             logger.info("%d executions are no longer held by node %s", len(gone), self._node)
             self._lost(gone)
+
+    def _renewed(self, held: Mapping[str, int], until: datetime) -> set[str]:
+        with self._times.of("extend"):
+            return self._store.extend(self._node, held, until)
 
     def _run(self) -> None:
         while True:

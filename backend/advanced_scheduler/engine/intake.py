@@ -37,6 +37,7 @@ from .ids import ExecutionIds
 from .inputs import inputs_of
 from .options import retry_fields
 from .settler import Change, Settler
+from .store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Intake:
         settler: Settler,
         events: EventBus,
         clock: Clock,
+        times: StoreTimes,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -73,6 +75,7 @@ class Intake:
         self._settler = settler
         self._events = events
         self._clock = clock
+        self._times = times
         self._ids = ExecutionIds()
 
     def submit(self, requests: Sequence[Request]) -> list[str]:
@@ -90,7 +93,8 @@ class Intake:
 
     def accept(self, rows: Sequence[TaskExecution], now: datetime) -> list[str]:
         """Store rows that are ready to be; answers the id of each, or of its key's holder."""
-        added = self._store.add(rows)
+        with self._times.of("add"):
+            added = self._store.add(rows)
         all_new = all(added)
         stored = rows if all_new else [row for row, new in zip(rows, added, strict=True) if new]
         for row in stored:

@@ -255,6 +255,7 @@ class Node:
             lease=self._lease,
             poll_seconds=parts.settings.poll_seconds,
             offload=self._offload,
+            times=parts.times,
         )
 
     def _make_heartbeat(self) -> Heartbeat:
@@ -265,6 +266,7 @@ class Node:
             node=self.id,
             lease=self._lease,
             every=self._parts.settings.renewal,
+            times=self._parts.times,
             # What a closed loop has left is for others: its runs have ended, or will not be heard.
             held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
@@ -283,7 +285,9 @@ class Node:
 
     async def _sweep(self) -> float:
         await self._offload(self.presence.listen)
-        if await self._offload(self.housekeeper.round):
+        with self._parts.times.of("sweep"):
+            rescued = await self._offload(self.housekeeper.round)
+        if rescued:
             self.dispatcher.wake()
         return next(self._rests)
 

@@ -31,6 +31,7 @@ from .rehearsal import or_rehearsed, staged
 from .settler import Settler
 from .signals import Signals
 from .steps import Steps
+from .store_times import StoreTimes
 from .ticker import Ticker
 
 
@@ -47,6 +48,7 @@ class Parts:
     probe: Probe[Backlog]
     parked: Probe[dict[str, int]]  # apart: it counts all schedules, and nothing is judged by it
     signals: Signals
+    times: StoreTimes
     events: EventBus
     registry: TaskRegistry
     graph: TaskDependencyGraph
@@ -80,18 +82,19 @@ def assemble(
     asked = settings.store if store is None else store
     store = _opened(or_rehearsed(asked), settings)
     events, registry, leases = EventBus(), TaskRegistry(), LeaseClock(store, clock)
-    arguments = Arguments(
-        as_json=store.durable,
-        check=settings.strict_arguments,
-        limit_bytes=settings.arguments_limit_bytes,
-        result_limit=settings.result_limit_bytes,
-    )
-    common: _Common = {"store": store, "registry": registry, "events": events, "clock": clock}
+    arguments, times = _arguments(store, settings), StoreTimes(store, events, clock)
+    common = _Common(store=store, registry=registry, events=events, clock=clock, times=times)
     settler = Settler(store, events, clock)
     intake = Intake(**common, arguments=arguments, settler=settler)
     steps = Steps(store=store, registry=registry, intake=intake, arguments=arguments)
     ticker = Ticker(
-        steps=steps, store=store, intake=intake, settler=settler, events=events, clock=clock
+        steps=steps,
+        store=store,
+        intake=intake,
+        settler=settler,
+        events=events,
+        clock=clock,
+        times=times,
     )
     patience = PATIENCE if store.blocking else None
     locks, fallback = _locks(redis_client, store, settings, leases)
@@ -116,6 +119,15 @@ def assemble(
         steps=steps,
         ticker=ticker,
         ledger=_ledger(common, settings, ticker),
+    )
+
+
+def _arguments(store: Store, settings: Settings) -> Arguments:
+    return Arguments(
+        as_json=store.durable,
+        check=settings.strict_arguments,
+        limit_bytes=settings.arguments_limit_bytes,
+        result_limit=settings.result_limit_bytes,
     )
 
 
@@ -150,6 +162,7 @@ class _Common(TypedDict):
     registry: TaskRegistry
     events: EventBus
     clock: Clock
+    times: StoreTimes
 
 
 def _opened(store: str | Store, settings: Settings) -> Store:

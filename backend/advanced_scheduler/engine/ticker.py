@@ -17,6 +17,7 @@ from ..stores.base import Firing, Store
 from .intake import Intake
 from .settler import Change, Settler
 from .steps import Step, Steps, Wish
+from .store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Ticker:
         settler: Settler,
         events: EventBus,
         clock: Clock,
+        times: StoreTimes,
     ) -> None:
         self.parked: dict[str, str] = {}  # schedule id -> why this node cannot fire it
         self.last_fired: str | None = None  # schedule id, by this node
@@ -48,6 +50,7 @@ class Ticker:
         self._settler = settler
         self._events = events
         self._clock = clock
+        self._times = times
         self._failed: set[str] = set()  # schedules of which an execution failed on this node
         events.subscribe(self._hear, [EventType.FINISHED])
 
@@ -113,13 +116,17 @@ class Ticker:
 
     def _take(self, steps: Sequence[Step], now: datetime) -> list[bool]:
         """Hand the steps to the store; which of them were as the store still has it."""
-        fired = self._store.fire([step.firing for step in steps]) if steps else []
+        fired = self._fired([step.firing for step in steps]) if steps else []
         for step, won in zip(steps, fired, strict=True):
             if won:
                 self.last_fired = step.firing.schedule_id
                 self._announce(step.firing, now)
                 self._cancel(step.replaced, step.firing, now)
         return fired
+
+    def _fired(self, firings: Sequence[Firing]) -> list[bool]:
+        with self._times.of("fire"):
+            return self._store.fire(firings)
 
     def _standing_in(self, schedule: Schedule, step: Step) -> str | None:
         """The execution that has not ended, for which a run by hand did not run."""

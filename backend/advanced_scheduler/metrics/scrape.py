@@ -1,4 +1,4 @@
-"""Reads what is only known when somebody looks: the state of the node, and of the queue."""
+"""Reads what is only known when somebody looks: the state that all nodes share."""
 
 from __future__ import annotations
 
@@ -14,25 +14,35 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..engine.probe import HURRY, Probe
+from ..engine.store_times import StoreTimes
 from ..lifecycle import CLAIMABLE
-from ..models import SCHEDULE_STATES, ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
+from ..models import (
+    SCHEDULE_STATES,
+    ExecutionFilter,
+    NodeState,
+    ScheduleState,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+)
 from ..scheduler import AdvancedTaskScheduler
 from ..stores.base import Store
+from .families import PREFIX
 from .recent import Recent
 
 T = TypeVar("T", bound=str)
 
 logger = logging.getLogger(__name__)
 
-PREFIX: Final = "advanced_scheduler"
 QUEUE_STATES: Final = ("ready", "delayed", "blocked", "retrying")
 PARKED_KINDS: Final = ("task", "execution", "schedule")
 ROWS_LOOKED_AT: Final = 500
 """Of each priority, to tell the states of the queue; the rest counts like the last of them."""
+LOCKS_LOOKED_AT: Final = 200
 SECONDS: Final = 1.0
 """How long a scrape waits for the store."""
 REST: Final = 20.0
-"""How much longer than to count the schedules the next count is waited for."""
+"""How much longer than to count schedules and failures the next count is waited for."""
 
 
 class Scrape(Collector):
@@ -46,11 +56,11 @@ class Scrape(Collector):
             "python": platform.python_version(),
             "store": type(scheduler.store).__name__.removesuffix("Store").lower(),
         }
-        store = scheduler.store
-        self._states = Probe(
-            store.schedule_counts,
+        self._times = StoreTimes(scheduler.store, scheduler.events, scheduler.clock)
+        self._counted = Probe(
+            self._count,
             scheduler.clock,
-            patience=SECONDS / 2 if store.blocking else None,
+            patience=SECONDS / 2 if scheduler.store.blocking else None,
             rest=REST,
             hurry=HURRY,
         )
@@ -59,25 +69,23 @@ class Scrape(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families, read now or (those of the cluster) at most 5 s ago."""
         yield InfoMetricFamily(f"{PREFIX}_build", "What runs here.", self._build)
-        yield from self._node()
         try:
             yield from self._cluster.get()
         except Exception as error:
             self._store_failed()
             logger.warning("the store did not tell the state of the queue: %r", error)
 
-    def _node(self) -> Iterable[Metric]:
-        scheduler, facts = self._scheduler, self._scheduler.health_facts(ask=False)
-        yield _gauge("executions_running", "Executions that run here.", scheduler.running_tasks)
-        yield _gauge("concurrency_limit", "How many may run here.", scheduler.max_concurrent_tasks)
-        yield _gauge("event_loop_lag_seconds", "How late the event loop is.", facts.loop_lag)
-        gaps = "Instants of schedules that were passed over without a record; never any."
-        yield _gauge("tick_ledger_gaps", gaps, facts.gaps_found)
-        if facts.seconds_since_pass is not None:
-            passed = scheduler.clock.now().timestamp() - facts.seconds_since_pass
-            yield _gauge("last_tick_timestamp_seconds", "When the engine last went round.", passed)
+    def _count(self) -> tuple[dict[ScheduleState, int], int]:
+        """The schedules by state, and the dead letters."""
+        store = self._scheduler.store
+        failed = store.counts(frozenset({TaskStatus.FAILED}))
+        return store.schedule_counts(), sum(failed.values())
 
     def _read_cluster(self) -> list[Metric]:
+        with self._times.of("scrape"):
+            return [*self._queue(), *self._operation(), *self._census()]
+
+    def _queue(self) -> Iterable[Metric]:
         store, now = self._scheduler.store, self._scheduler.clock.now()
         depth = GaugeMetricFamily(
             f"{PREFIX}_queue_depth", "Executions that wait.", labels=("priority", "state")
@@ -88,18 +96,29 @@ class Scrape(Collector):
             labels=("priority",),
         )
         for priority, waiting in _waiting(store).items():
-            states, oldest = _queue(store, priority, waiting, now)
+            states, oldest = _lane(store, priority, waiting, now)
             word = priority.name.lower()
             age.add_metric((word,), oldest)
             for state in QUEUE_STATES:
                 depth.add_metric((word, state), states[state])
-        return [depth, age, *self._census()]
+        yield from (depth, age)
+
+    def _operation(self) -> Iterable[Metric]:
+        nodes = Counter(one.state for one in self._scheduler.nodes())
+        yield _gauges("nodes", "Nodes of the store.", "state", NodeState, nodes)
+        locks = self._scheduler.lock_manager
+        tasks = list(self._scheduler.task_definitions.values())
+        wanted = [one.task_id for one in tasks if one.require_lock]
+        held = sum(locks.is_locked(one) for one in wanted[:LOCKS_LOOKED_AT])
+        yield _gauge("locks_held", "Locks of tasks that somebody holds.", held)
 
     def _census(self) -> Iterable[Metric]:
-        """What takes as long as there are schedules; left out while the first count is slow."""
-        states, _ = self._states.answer()
-        if states is not None:
+        """What takes as long as there are rows; left out while the first count is slow."""
+        told, _ = self._counted.answer()
+        if told is not None:
+            states, failed = told
             yield _gauges("schedules", "Schedules.", "state", SCHEDULE_STATES, states)
+            yield _gauge("dead_letters", "Executions that failed for good, and are kept.", failed)
         parked, text = self._scheduler.parked_counts(), "What is stored, and this node cannot use."
         if parked is not None:
             yield _gauges("parked", text, "kind", PARKED_KINDS, parked)
@@ -123,7 +142,7 @@ def _waiting(store: Store) -> dict[TaskPriority, int]:
     return waiting
 
 
-def _queue(
+def _lane(
     store: Store, priority: TaskPriority, waiting: int, now: datetime
 ) -> tuple[Counter[str], float]:
     """How many of the ``waiting`` rows are in which state, and how old the first ready one is."""

@@ -11,7 +11,9 @@ from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.heartbeat import Heartbeat
 from advanced_scheduler.engine.lease_clock import LeaseClock
+from advanced_scheduler.engine.store_times import StoreTimes
 from advanced_scheduler.errors import StoreUnavailable
+from advanced_scheduler.events import EventBus
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
@@ -36,6 +38,7 @@ class Node:
             node="n",
             lease=LEASE,
             every=0.01,
+            times=StoreTimes(self.store.face, EventBus(), clock),
             held=lambda: dict(self.held),
             lost=self._lost,
         )

@@ -66,7 +66,7 @@ def test_a_tick_makes_one_execution_and_one_row_of_the_ledger(
     made: Parts, clock: ManualClock
 ) -> None:
     heard: list[Event] = []
-    made.events.subscribe(heard.append)
+    made.events.subscribe(heard.append, [EventType.TICK, EventType.SCHEDULED])
     made.store.put(schedule(priority=TaskPriority.HIGH, tags=("nightly",)), expected=None)
     assert made.ticker.tick() == NOW + MINUTE
     assert made.ticker.tick() == NOW + MINUTE

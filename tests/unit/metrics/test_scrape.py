@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from advanced_scheduler import (
     AdvancedTaskScheduler,
     ManualClock,
+    TaskDefinition,
     TaskDependency,
     TaskPriority,
     TaskStatus,
 )
 from advanced_scheduler.metrics import SchedulerMetrics, scrape
-from advanced_scheduler.models import Schedule, ScheduleState, TaskExecution
+from advanced_scheduler.models import (
+    Record,
+    RecordKind,
+    Schedule,
+    ScheduleState,
+    TaskExecution,
+)
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.contract.rows import execution, schedule
 from tests.support.waiting import eventually
-from tests.unit.metrics.samples import FaultyStore, value, values
+from tests.unit.metrics.samples import FaultyStore, run_due, value, values, works
 
 
 def waiting(clock: ManualClock) -> list[TaskExecution]:
@@ -155,3 +163,63 @@ def test_a_running_engine_tells_when_it_last_went_round() -> None:
         before = scheduler.clock.now().timestamp()
         eventually(lambda: (value(metrics, "last_tick_timestamp_seconds") or 0) >= before)
     scheduler.close()
+
+
+def test_dead_letters_are_what_failed_and_is_kept(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics, clock: ManualClock
+) -> None:
+    scheduler.schedule_task("fails")
+    run_due(scheduler)
+    assert value(metrics, "dead_letters") == 0, "it is tried again"
+    clock.advance(minutes=2)
+    run_due(scheduler)
+    assert value(metrics, "dead_letters") == 1
+
+
+def test_nodes_are_counted_by_state(
+    metrics: SchedulerMetrics, store: FaultyStore, clock: ManualClock
+) -> None:
+    for name, seen, draining in (("a", 0, False), ("b", 0, True), ("c", 100, False)):
+        record = Record(
+            kind=RecordKind.NODE,
+            record_id=name,
+            written_time=clock.now() - timedelta(seconds=seen),
+            data={"draining": draining},
+        )
+        store.save_record(record)
+    assert values(metrics, "nodes", "state") == {"alive": 1, "draining": 1, "stale": 1}
+
+
+def test_locks_are_counted_while_they_are_held(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics, clock: ManualClock
+) -> None:
+    scheduler.register_task(TaskDefinition("locked", "Locked", works, require_lock=True))
+    lock_id = scheduler.lock_manager.acquire("locked", timeout=60)
+    assert lock_id is not None
+    assert value(metrics, "locks_held") == 1
+    scheduler.lock_manager.release("locked", lock_id)
+    clock.advance(seconds=5)
+    assert value(metrics, "locks_held") == 0
+
+
+def test_a_store_that_may_block_tells_how_long_it_took(tmp_path: Path) -> None:
+    scheduler = AdvancedTaskScheduler(store=f"sqlite:///{tmp_path}/jobs.db")
+    metrics = SchedulerMetrics(scheduler)
+    scheduler.register_task(TaskDefinition("works", "Works", works))
+    with scheduler.running():
+        scheduler.wait_for_task(scheduler.schedule_task("works"), timeout=10)
+    calls = values(metrics, "store_operation_duration_seconds_count", "operation")
+    assert calls["add"] == 1
+    assert calls["exchange"] >= 2
+    assert calls["sweep"] >= 1
+    assert value(metrics, "store_operation_duration_seconds_sum", operation="add") is not None
+    metrics.close()
+    scheduler.close()
+
+
+def test_a_store_in_memory_is_not_timed(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics
+) -> None:
+    scheduler.schedule_task("works")
+    run_due(scheduler)
+    assert values(metrics, "store_operation_duration_seconds_count", "operation") == {}

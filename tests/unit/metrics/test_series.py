@@ -26,6 +26,9 @@ HISTOGRAM_LABELS: Final = {"le"}
 FAMILIES: Final = {
     "build_info": ("gauge", {"version", "python", "store"}),
     "concurrency_limit": ("gauge", set()),
+    "dag_run_duration_seconds": ("histogram", {"dag", "outcome"} | HISTOGRAM_LABELS),
+    "dag_runs": ("counter", {"dag", "outcome"}),
+    "dead_letters": ("gauge", set()),
     "event_loop_lag_seconds": ("gauge", set()),
     "execution_attempts_failed": ("counter", {"task"}),
     "execution_duration_seconds": ("histogram", {"task"} | HISTOGRAM_LABELS),
@@ -34,10 +37,14 @@ FAMILIES: Final = {
     "executions_recovered": ("counter", set()),
     "executions_running": ("gauge", set()),
     "executions_started": ("counter", {"task", "priority"}),
+    "live_connections": ("gauge", {"transport"}),
+    "live_events_dropped": ("counter", {"transport"}),
     "lock_acquisitions": ("counter", {"result"}),
     "lock_hold_seconds": ("histogram", HISTOGRAM_LABELS),
     "lock_wait_seconds": ("histogram", HISTOGRAM_LABELS),
+    "locks_held": ("gauge", set()),
     "locks_lost": ("counter", set()),
+    "nodes": ("gauge", {"state"}),
     "parked": ("gauge", {"kind"}),
     "queue_depth": ("gauge", {"priority", "state"}),
     "queue_oldest_ready_age_seconds": ("gauge", {"priority"}),
@@ -46,6 +53,7 @@ FAMILIES: Final = {
     "schedule_lag_seconds": ("histogram", HISTOGRAM_LABELS),
     "schedules": ("gauge", {"state"}),
     "store_errors": ("counter", {"operation"}),
+    "store_operation_duration_seconds": ("histogram", {"operation"} | HISTOGRAM_LABELS),
     "task_last_success_timestamp_seconds": ("gauge", {"task"}),
     "tick_ledger_gaps": ("gauge", set()),
 }
@@ -55,7 +63,7 @@ FAMILIES: Final = {
 def test_every_family_has_the_name_type_and_labels_of_the_table(
     scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics
 ) -> None:
-    scheduler.schedule_task("works")
+    scheduler.schedule_workflow(["works"])
     run_due(scheduler)
     text, _ = metrics.render()
     seen = {
@@ -78,7 +86,15 @@ def test_every_family_has_the_name_type_and_labels_of_the_table(
         ("queue_wait_seconds_count", "priority", "critical high normal low background"),
         ("schedule_fires_total", "outcome", "fired misfired coalesced skipped_overlap"),
         ("lock_acquisitions_total", "result", "acquired contended timeout error"),
-        ("store_errors_total", "operation", "exchange extend fire scrape sweep"),
+        ("store_errors_total", "operation", "add exchange extend fire scrape sweep"),
+        (
+            "store_operation_duration_seconds_count",
+            "operation",
+            "add exchange extend fire scrape sweep",
+        ),
+        ("live_connections", "transport", "sse websocket"),
+        ("live_events_dropped_total", "transport", "sse websocket"),
+        ("nodes", "state", "alive draining stale"),
     ],
 )
 def test_what_can_be_counted_starts_at_zero(
@@ -220,6 +236,42 @@ def test_recoveries_and_errors_of_the_store_are_counted(
     bus.publish(Event(EventType.STORE_ERROR, NOW, None, {"operation": "fire", "error": "gone"}))
     assert value(metrics, "executions_recovered_total") == 1
     assert values(metrics, "store_errors_total", "operation") == {"fire": 1}
+
+
+def test_live_connections_are_told_by_whoever_has_them(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics
+) -> None:
+    for connections, dropped in ((2, 0), (1, 7)):
+        data = {"transport": "sse", "connections": connections, "dropped": dropped}
+        scheduler.events.publish(Event(EventType.LIVE, NOW, None, data))
+    assert values(metrics, "live_connections", "transport") == {"sse": 1}
+    assert values(metrics, "live_events_dropped_total", "transport") == {"sse": 7}
+
+
+def test_a_duration_names_the_trace_that_the_execution_belongs_to(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    known = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    scheduler.schedule_task("works", options=ScheduleOptions(metadata=known))
+    run_due(scheduler)
+    text, _ = metrics.render("application/openmetrics-text; version=1.0.0")
+    named = [line for line in text.decode().splitlines() if f'# {{trace_id="{trace}"}}' in line]
+    assert len(named) == 1
+    assert named[0].startswith("advanced_scheduler_execution_duration_seconds_bucket")
+    assert trace.encode() not in metrics.render()[0]
+
+
+@pytest.mark.parametrize("told", ["", "no trace", "00-4bf92f-00f067aa0ba902b7-01"])
+def test_what_is_no_trace_is_not_named(
+    scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics, told: str
+) -> None:
+    options = ScheduleOptions(metadata={"traceparent": told})
+    scheduler.schedule_task("works", options=options)
+    run_due(scheduler)
+    text, _ = metrics.render("application/openmetrics-text; version=1.0.0")
+    assert b"trace_id" not in text
+    assert values(metrics, "execution_duration_seconds_count", "task") == {"works": 1}
 
 
 def test_openmetrics_is_spoken_to_those_who_ask(metrics: SchedulerMetrics) -> None:
