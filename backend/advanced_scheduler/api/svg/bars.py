@@ -108,7 +108,7 @@ def gantt(rows: Sequence[Row], now: datetime, label: str) -> Markup:
                 x=percent(share),
                 y=height - 3,
                 text_anchor=anchor,
-                class_="mark",
+                class_="tick",
             )
         )
     return picture(label, *parts, class_="gantt", height=height, links=_has_link(rows))
@@ -197,5 +197,5 @@ def _shares(seconds: Sequence[float]) -> list[float]:
     return [one / sum(drawn) for one in drawn]
 
 
-def _text(words: str, x: str, y: float, anchor: str, class_: str = "mark") -> Markup:
+def _text(words: str, x: str, y: float, anchor: str, class_: str = "tick") -> Markup:
     return tag("text", words, x=x, y=y, text_anchor=anchor, class_=class_)

@@ -149,7 +149,7 @@ def _times(times: Sequence[datetime], height: float) -> list[Markup]:
             x=percent(share),
             y=height - 4,
             text_anchor=anchor,
-            class_="mark",
+            class_="tick",
         )
         for share, anchor in marks
     ]
@@ -205,4 +205,4 @@ def _stretched(children: Sequence[Markup], y: float, height: float) -> Markup:
 
 
 def _text(words: str, x: str, y: float, *, anchor: str = "start") -> Markup:
-    return tag("text", words, x=x, y=y, text_anchor=anchor, class_="mark")
+    return tag("text", words, x=x, y=y, text_anchor=anchor, class_="tick")

@@ -3,7 +3,9 @@
 // data-ask: what happens, asked before ("{matched}" is counted by a rehearsal with dry_run);
 // data-word: what must be typed to go on; data-body: what is sent, beside its fields;
 // data-done: what is said after ("{field}" of the answer); data-go: where to go then ("" is
-// this page). Fields: data-type="json|number|boolean|list", data-in="kwargs" puts a field into
+// this page); data-match: the ETag that it is about; data-show: what of the answer goes into the
+// <output> of the form. Fields: data-type="json|number|boolean|list|instant" (the last one is
+// given in UTC), data-in="kwargs" puts a field into
 // that object, data-in="args" takes it as an argument by position. Empty fields are not sent.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
@@ -44,7 +46,8 @@ async function perform(form, button, done) {
   if (said.ask && !(await asked(title, filled(said.ask, counted), said.word))) return;
   if (button) button.disabled = true;
   try {
-    const answer = await call(said.api, body);
+    const answer = await call(said.api, body, said.match);
+    if (said.show) return show(form, answer[said.show]);
     if (said.go !== undefined) return go(filled(said.go, answer));
     say(filled(said.done || "Done", answer));
     form.closest("dialog")?.close();
@@ -52,6 +55,13 @@ async function perform(form, button, done) {
   } finally {
     if (button) button.disabled = false;
   }
+}
+
+function show(form, text) {
+  const place = form.querySelector("output");
+  place.textContent = text;
+  place.closest("[hidden]")?.removeAttribute("hidden");
+  form.querySelectorAll("[data-copy]").forEach((one) => (one.dataset.copy = text));
 }
 
 function go(address) {
@@ -99,6 +109,8 @@ function textOf(field) {
         throw new Error(`${field.dataset.label || field.name}: ${error.message}`);
       }
       return field.value;
+    case "instant":
+      return JSON.stringify(`${field.value}Z`);
     default:
       return JSON.stringify(field.value);
   }
@@ -107,12 +119,16 @@ function textOf(field) {
 const object = (parts) =>
   `{${Object.entries(parts).map(([name, text]) => `${JSON.stringify(name)}:${text}`)}}`;
 
-async function call(api, body) {
+async function call(api, body, match) {
   const [method, path] = api.split(" ");
   const empty = !Object.keys(body).length;
   const answer = await fetch(meta("api") + path, {
     method,
-    headers: { "content-type": "application/json", "x-csrf-token": meta("csrf") },
+    headers: {
+      "content-type": "application/json",
+      "x-csrf-token": meta("csrf"),
+      ...(match && { "if-match": match }),
+    },
     body: empty ? undefined : object(body),
   });
   const told = await answer.json().catch(() => ({}));
