@@ -15,6 +15,7 @@ from .schemas import Answer, Page
 from .views import redacted
 
 KEPT: Final = timedelta(days=365)
+_LOOKED_AT: Final = 1000  # lines in one search
 
 
 class AuditLine(Answer):
@@ -77,6 +78,11 @@ class AuditTrail:
             items=[_line(one) for one in found],
             next_cursor=found[-1].record_id if len(found) == limit else None,
         )
+
+    def about(self, target: str) -> list[AuditLine]:
+        """What was done to one thing lately: among the last thousand lines."""
+        found = self._store.records(RecordKind.AUDIT, limit=_LOOKED_AT)
+        return [_line(one) for one in found if one.data.get("target") == target]
 
 
 def _line(record: Record) -> AuditLine:

@@ -11,6 +11,7 @@ from ..scheduler import AdvancedTaskScheduler
 from .problems import not_found
 from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, PauseAsked, QueueOut
 from .views import priority_name, priority_of
+from .waiting import state_of
 
 _LOOKED_AT: Final = 1000  # executions of a lane; what waits beyond them is counted as the last
 
@@ -92,9 +93,9 @@ class Cluster:
                 statuses=CLAIMABLE, priority=priority, order="claim", limit=_LOOKED_AT
             )
             rows = self._scheduler.store.find(query)
-        states = Counter(_state(row, row.due <= now) for row in rows)
+        states = Counter(state_of(row, now) for row in rows)
         if rows:
-            states[_state(rows[-1], rows[-1].due <= now)] += max(waiting - len(rows), 0)
+            states[state_of(rows[-1], now)] += max(waiting - len(rows), 0)
         ready = (row.due for row in rows if not row.blocked_by and row.due <= now)
         return LaneOut(
             priority=priority_name(priority),
@@ -123,14 +124,6 @@ class Cluster:
             node=None if holder is None else holder.node,
             waiting=sum("lock" in (row.reason or "") for row in pending),
         )
-
-
-def _state(row: TaskExecution, due: bool) -> str:
-    if row.status is TaskStatus.RETRYING:
-        return "retrying"
-    if row.blocked_by:
-        return "blocked"
-    return "ready" if due else "delayed"
 
 
 def _node(one: NodeStatus, silent: float) -> NodeOut:

@@ -29,6 +29,10 @@ class DeadLetters:
         found.sort(key=lambda one: (-one.count, one.id))
         return DeadLetterPage(items=found, complete=complete)
 
+    def count(self) -> int:
+        """How many executions all groups have, however old."""
+        return sum(self._scheduler.store.counts([TaskStatus.FAILED]).values())
+
     def retry(self, group_id: str) -> BatchOut:
         """Run each of a group again, and take it off the list; raises ``Problem``."""
         rows = self._members(group_id)

@@ -65,6 +65,19 @@ class Executions:
         """One execution with all that is known of it; raises ``Problem``."""
         return execution_detail(self.row(execution_id))
 
+    def downstream(self, execution_id: str) -> list[ExecutionOut]:
+        """What waits for it, or has waited for it in its workflow run; raises ``Problem``."""
+        row, store = self.row(execution_id), self._scheduler.store
+        found = {one.execution_id: one for one in store.dependents([execution_id])}
+        if row.workflow_id is not None:
+            run = store.find(ExecutionFilter(workflow_id=row.workflow_id, limit=_STEP))
+            found |= {
+                one.execution_id: one
+                for one in run
+                if any(need.key == execution_id for need in one.dependencies)
+            }
+        return [execution_out(found[one]) for one in sorted(found)]
+
     def row(self, execution_id: str) -> TaskExecution:
         """The execution itself; raises ``Problem``."""
         row = self._scheduler.get_execution(execution_id)

@@ -14,6 +14,7 @@ from .live import LiveEvents
 from .replies import Replies
 from .schedules import ScheduleService
 from .tasks import Tasks
+from .waiting import Waiting
 from .workflows import Workflows
 
 
@@ -28,6 +29,7 @@ class Service:
         self.schedules: Final = ScheduleService(scheduler)
         self.workflows: Final = Workflows(scheduler)
         self.cluster: Final = Cluster(scheduler)
+        self.waiting: Final = Waiting(scheduler)
         self.dead_letters: Final = DeadLetters(scheduler)
         self.keys: Final = Keyring(store, clock)
         self.audit: Final = AuditTrail(store, clock)

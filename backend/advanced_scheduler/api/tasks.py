@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from statistics import quantiles
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ from ..models import (
     TaskExecution,
     TaskPriority,
     TaskStatus,
+    blank_of,
 )
 from ..registry import RESERVED_PARAMETERS as RESERVED
 from ..scheduler import AdvancedTaskScheduler
 from .problems import Fault, Problem, not_found
 from .schemas import (
     DependencyOut,
+    ExecutionOut,
     ExecutionQuery,
     ParameterOut,
     RetryOut,
@@ -33,11 +36,12 @@ from .schemas import (
     TaskOut,
     TaskPage,
 )
-from .views import priority_name, priority_of, redacted
+from .views import execution_out, priority_name, priority_of, redacted
 
 RECENT: Final = 20
 """How many of its last executions a task shows."""
 
+_FORESEEN: Final = 10  # retries that are told of before they are there
 _JUDGED: Final = 200  # executions that the rates and percentiles of a task are taken from
 _SERVICE_STATES: Final = {"active": "pending", "paused": "paused", "ended": "completed"}
 _SERVICE_PROBLEMS: Final[dict[str, tuple[int, str]]] = {
@@ -77,6 +81,33 @@ class Tasks:
         if definition is not None:
             return self._registered(definition)
         return self._scheduled(self._schedule(task_id))
+
+    def recent(self, task_id: str) -> list[ExecutionOut]:
+        """Its last 20 executions, the newest first; raises ``Problem``."""
+        return [execution_out(row) for row in self._last(task_id, RECENT)]
+
+    def durations(self, task_id: str) -> list[float]:
+        """The seconds that its last 200 executions took; raises ``Problem``."""
+        took = (row.metrics.get("execution_time") for row in self._last(task_id, _JUDGED))
+        return [one for one in took if one is not None]
+
+    def attempts(self) -> dict[str, int]:
+        """How often each registered task is tried at most, the first time included."""
+        return {
+            one.task_id: 1 + (one.retry_config.max_attempts if one.retry_config else 0)
+            for one in self._scheduler.task_definitions.values()
+        }
+
+    def retry_delays(self, task_id: str) -> list[float]:
+        """The seconds before each retry of a registered task, before they are spread by jitter."""
+        definition = self._scheduler.task_definitions.get(task_id)
+        if definition is None or (config := definition.retry_config) is None:
+            return []
+        plain, blank = replace(config, jitter=False), blank_of(definition)
+        return [
+            self._scheduler.retry_manager.calculate_delay(replace(blank, retry_count=n), plain)
+            for n in range(min(config.max_attempts, _FORESEEN))
+        ]
 
     async def schedule(self, asked: TaskAsked) -> str:
         """Schedule a task as document 001 says; answers its id. Raises ``Problem``."""
@@ -127,6 +158,12 @@ class Tasks:
             raise InvalidArguments(f"kwargs: {min(taken)!r} is no parameter of a task")
         kwargs: dict[str, Any] = asked.kwargs
         return self._scheduler.schedule_task(task_id, *asked.args, options=options, **kwargs)
+
+    def _last(self, task_id: str, limit: int) -> list[TaskExecution]:
+        query = self.executions_of(task_id)
+        return self._scheduler.executions(
+            task_id=query.task_id, schedule_id=query.schedule_id, limit=limit
+        )
 
     def _run_scheduled(self, schedule: Schedule, asked: RunAsked) -> str:
         """What a task of the service is run with, its schedule says."""

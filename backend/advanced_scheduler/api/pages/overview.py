@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from ..schemas import ExecutionQuery
+from . import attention
 from .page import Context, Nav, Page, Visit
 
 _ERRORS: Final = 10
+_FIRES: Final = 10
+_COUNTED: Final = 200  # failures of an hour; beyond them it says "200+"
+_SCHEDULES: Final = 1000
 
 
 def overview(visit: Visit) -> Context:
     """The state of everything at a glance."""
     service = visit.service
-    queue = service.cluster.queue()
-    failed = service.executions.page(ExecutionQuery(status=frozenset({"failed"})), _ERRORS)
-    return {"queue": queue, "errors": failed.executions, "nodes": service.cluster.nodes().items}
+    queue, nodes = service.cluster.queue(), service.cluster.nodes().items
+    hour = ExecutionQuery(status=frozenset({"failed"}), since=visit.now - timedelta(hours=1))
+    failed = service.executions.page(hour, _COUNTED)
+    schedules = service.schedules.page(_SCHEDULES).items
+    coming = sorted(
+        (one for one in schedules if one.status == "active" and one.next_run is not None),
+        key=lambda one: (one.next_run, one.id),
+    )
+    return {
+        "queue": queue,
+        "slots": sum(one.slots for one in nodes if one.state == "alive"),
+        "ready": sum(one.ready for one in queue.lanes),
+        "delayed": sum(one.delayed + one.blocked + one.retrying for one in queue.lanes),
+        "failed": len(failed.executions),
+        "more_failed": failed.next_cursor is not None,
+        "dead_letters": service.dead_letters.count(),
+        "alarms": [
+            *attention.of_nodes(nodes),
+            *attention.of_queue(queue),
+            *attention.of_failures(failed.executions),
+            *attention.of_schedules(schedules, visit.now),
+            *attention.of_locks(service.cluster.locks().items),
+        ],
+        "coming": coming[:_FIRES],
+        "errors": failed.executions[:_ERRORS],
+    }
 
 
 PAGES: Final = (

@@ -53,6 +53,10 @@ class Visit:
         path = "/".join(quote(one, safe="") for one in steps)
         return self.root + path + _query(query)
 
+    def export(self, form: str, query: Mapping[str, Any]) -> str:
+        """Where REST has the executions of this query as a file: ``csv`` or ``json``."""
+        return f"{self.api}executions/export{_query({**query, 'format': form})}"
+
     def again(self, **changes: Any) -> str:
         """The address of this page with some of its query changed; None takes one away."""
         return _query({**self.query, **changes}) or "?"
@@ -85,8 +89,3 @@ class Page:
     context: Callable[[Visit], Context]
     nav: Nav | None = None
     within: str | None = None
-
-    @property
-    def root(self) -> str:
-        """From the page to the root of the dashboard."""
-        return "../" * self.path.count("/") or "./"

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...events import EventType
+from ..svg import ICONS
 from .assets import address
 from .wording import FILTERS
 
@@ -24,7 +25,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(FILTERS)
-    found.globals.update(asset=address, event_types=" ".join(one.value for one in EventType))
+    found.globals.update(
+        asset=address,
+        event_types=" ".join(one.value for one in EventType),
+        state_icons=ICONS,
+    )
     return found
 
 

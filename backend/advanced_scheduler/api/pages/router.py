@@ -13,11 +13,11 @@ from ... import __version__
 from ...errors import SchedulerError
 from ..access import COOKIE, Access, demand
 from ..auth import Principal, Scope
-from ..problems import Problem, problem_of
+from ..problems import Problem, not_found, problem_of
 from ..service import Service
 from .assets import assets
 from .catalog import NAVIGATION, PAGES
-from .page import Page, Visit
+from .page import Context, Page, Visit
 from .rendering import render
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,15 @@ def pages_router(service: Service, access: Access) -> APIRouter:
     router.add_route(f"{PREFIX}/static/{{name}}", _static)
     for page in PAGES:
         router.add_route(f"{PREFIX}/{page.path}", _serving(page, service, access))
+    router.add_route(f"{PREFIX}/{_LOST.path}", _serving(_LOST, service, access))
     return router
+
+
+def _lost(visit: Visit) -> Context:
+    raise not_found("page", visit.path["rest"])
+
+
+_LOST: Final = Page("{rest:path}", "problem.html", "Not found", _lost)
 
 
 def _serving(
@@ -76,7 +84,7 @@ def _visit(page: Page, service: Service, request: Request, visitor: Principal) -
     return Visit(
         service=service,
         principal=visitor,
-        root=page.root,
+        root="../" * request.path_params.get("rest", page.path).count("/") or "./",
         now=service.scheduler.clock.now(),
         path=dict(request.path_params),
         query={name: asked.getlist(name) for name in asked},

@@ -4,12 +4,19 @@
 // data-word: what must be typed to go on; data-body: what is sent, beside its fields;
 // data-done: what is said after ("{field}" of the answer); data-go: where to go then ("" is
 // this page); data-match: the ETag that it is about; data-show: what of the answer goes into the
-// <output> of the form. Fields: data-type="json|number|boolean|list|instant" (the last one is
-// given in UTC), data-in="kwargs" puts a field into
-// that object, data-in="args" takes it as an argument by position. Empty fields are not sent.
+// <output> of the form.
+// Fields: data-type="json|number|boolean|list|instant" (the last one is given in UTC),
+// data-in="kwargs" puts a field into that object, data-in="args" takes it as an argument by
+// position. Empty fields are not sent.
+// Anywhere: data-copy: a text for the clipboard; "{api}" and "{origin}" in it are addresses.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+
+const PLACES = {
+  api: new URL(meta("api"), location.href).href,
+  origin: new URL(`${meta("api")}../../../`, location.href).href.replace(/\/$/, ""),
+};
 
 /** Say something; `alarm` for what went wrong. It goes by itself, or by a click. */
 export function say(text, alarm = false) {
@@ -30,7 +37,7 @@ export function listen(done) {
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
-    if (button) copy(button.dataset.copy).then((well) => say(well ? "Copied" : "Not copied", !well));
+    if (button) copy(filled(button.dataset.copy, PLACES)).then((well) => say(well ? "Copied" : "Not copied", !well));
   });
 }
 

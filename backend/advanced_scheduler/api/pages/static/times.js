@@ -1,16 +1,19 @@
 // Times as people read them: "3 min ago" in the page, exact in the viewer's zone on hover.
 
-const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 const exact = new Intl.DateTimeFormat("en-GB", {
   year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit",
   second: "2-digit", timeZoneName: "short",
 });
+const toTheMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const toTheSecond = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 function words(instant) {
   const seconds = (instant - Date.now()) / 1000;
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
-  return relative.format(Math.trunc(seconds / size), unit);
+  const found = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+  if (!found) return "now";
+  const length = `${Math.trunc(Math.abs(seconds) / found[1])} ${found[0]}`;
+  return seconds < 0 ? `${length} ago` : `in ${length}`;
 }
 
 /** Say each time below `root` in words; the exact one goes into its title. */
@@ -20,5 +23,11 @@ export function tellTimes(root = document) {
     const said = words(instant);
     if (time.textContent !== said) time.textContent = said;
     time.title ||= `${exact.format(instant)} (${time.dateTime.replace("T", " ")})`;
+  }
+  for (const text of root.querySelectorAll("svg text[data-time]")) {
+    const instant = new Date(text.dataset.time);
+    const form = text.textContent.length > 5 ? toTheSecond : toTheMinute;
+    const said = form.format(instant);
+    if (text.textContent !== said) text.textContent = said;
   }
 }
