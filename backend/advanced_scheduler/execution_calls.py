@@ -78,8 +78,9 @@ class ExecutionCalls:
         """Run an execution that has ended once more, as a new one; answers the new id.
 
         It has the arguments and options of the old one, which its ``extras["again"]`` names, and
-        starts now, without its dependencies. Raises ``ExecutionNotFound``,
-        ``TaskNotRegistered``, and ``InvalidArguments`` if it has not ended.
+        starts now, without its dependencies. While that one has not ended, asking again answers
+        its id. Raises ``ExecutionNotFound``, ``TaskNotRegistered``, and ``InvalidArguments`` if
+        it has not ended.
         """
         return self._commands.retry(execution_id)
 

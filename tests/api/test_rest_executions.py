@@ -196,3 +196,20 @@ def test_a_request_with_a_key_of_idempotency_is_done_once(rest: Rest) -> None:
     assert len(rest.get("/executions")["executions"]) == 1
     other = rest.post("/tasks/add/execute", {"args": [2]}, 422, headers=headers)
     assert other["code"] == "idempotency-key-reused"
+
+
+def test_a_dead_letter_that_was_run_again_before_a_crash_is_not_run_twice(rest: Rest) -> None:
+    broken = [True]
+
+    def flaky() -> None:
+        if broken:
+            raise ValueError("no")
+
+    rest.scheduler.register_task(define(flaky, task_id="flaky"))
+    old = ran(rest, "flaky", args=[])
+    broken.clear()
+    new = rest.scheduler.retry_execution(old)  # and the process died before it deleted the old one
+    rest.run()
+    (group,) = rest.get("/dead-letters")["items"]
+    assert rest.post(f"/dead-letters/{group['id']}/retry")["created"] == []
+    assert [one["id"] for one in rest.get("/executions")["executions"]] == [new]

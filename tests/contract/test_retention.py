@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from advanced_scheduler.models import ExecutionFilter, TaskStatus
+from advanced_scheduler.models import (
+    OF_EXECUTION,
+    ExecutionFilter,
+    Record,
+    RecordKind,
+    TaskStatus,
+)
 from advanced_scheduler.stores.base import Store
 
 from .rows import DAY, MINUTE, NOW, blocked, execution, finish, firing, ids, schedule, start, tick
@@ -76,3 +82,17 @@ def test_ticks_go_by_age_alone(store: Store) -> None:
     store.fire([firing(expected=NOW), firing(expected=NOW + MINUTE)])
     store.prune(keep=0, before=NOW + DAY, older_than=NOW + MINUTE, limit=10)
     assert store.ticks("s", NOW, NOW + DAY) == [tick(instant=NOW + MINUTE)]
+
+
+def test_the_records_of_an_execution_go_with_it(store: Store) -> None:
+    history(store, 3)
+    for kind in OF_EXECUTION:
+        for one in ("e0", "e1", "e2"):
+            store.save_record(Record(kind=kind, record_id=one, written_time=NOW))
+    store.save_record(Record(kind=RecordKind.AUDIT, record_id="e0", written_time=NOW))
+    store.prune(keep=2, before=NOW + DAY, older_than=NOW, limit=10)
+    store.delete(["e2"])
+    for kind in OF_EXECUTION:
+        assert [one.record_id for one in store.records(kind)] == ["e1"]
+        assert store.drop_records_before(kind, NOW + DAY, 10) == 1
+    assert [one.record_id for one in store.records(RecordKind.AUDIT)] == ["e0"]

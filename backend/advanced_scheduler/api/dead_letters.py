@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
-from ..models import TaskExecution, TaskStatus
+from ..errors import ExecutionNotFound
+from ..models import RecordKind, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .problems import not_found
 from .schemas import BatchOut, DeadLetterGroup, DeadLetterPage
@@ -36,9 +38,22 @@ class DeadLetters:
     def retry(self, group_id: str) -> BatchOut:
         """Run each of a group again, and take it off the list; raises ``Problem``."""
         rows = self._members(group_id)
-        created = [self._scheduler.retry_execution(row.execution_id) for row in rows]
-        self._scheduler.delete_executions([row.execution_id for row in rows])
+        created: list[str] = []
+        for first in range(0, len(rows), _STEP):
+            ids = [row.execution_id for row in rows[first : first + _STEP]]
+            created += self._again(ids)
+            self._scheduler.delete_executions(ids)
         return _done("retry", len(rows), len(created), created)
+
+    def _again(self, ids: Sequence[str]) -> Iterator[str]:
+        """What was run again and not deleted, before a crash, is not run a second time."""
+        found = self._scheduler.store.records(RecordKind.AGAIN, ids=ids)
+        planned = {one.record_id: next(iter(one.data.values())) for one in found}
+        made = {row.execution_id for row in self._scheduler.store.get(planned.values())}
+        for one in ids:
+            if planned.get(one) not in made:
+                with suppress(ExecutionNotFound):  # somebody else was faster
+                    yield self._scheduler.retry_execution(one)
 
     def discard(self, group_id: str) -> BatchOut:
         """Delete each of a group; raises ``Problem``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +10,15 @@ from ..clock import Clock
 from ..errors import ExecutionNotFound, InvalidArguments
 from ..faults import is_storable
 from ..lifecycle import FINAL
-from ..models import ATTEMPTS, ExecutionFilter, TaskDependency, TaskExecution, TaskStatus
+from ..models import (
+    ATTEMPTS,
+    ExecutionFilter,
+    Record,
+    RecordKind,
+    TaskDependency,
+    TaskExecution,
+    TaskStatus,
+)
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from .intake import Intake, waiting_for
@@ -36,6 +44,7 @@ class Again:
     def execution(self, row: TaskExecution) -> str:
         """Run it once more, now, without its dependencies; answers the new id.
 
+        That of the execution that does so already, while there is one that has not ended.
         Raises ``InvalidArguments`` if it has not ended, ``TaskNotRegistered`` if no task of
         this process has its id.
         """
@@ -45,8 +54,16 @@ class Again:
                 "run again"
             )
         self._registry.get(row.task_id)
-        now = self._clock.now()
-        return self._intake.accept([self._twin(row, now, ())], now)[0]
+        now, last = self._clock.now(), row
+        while (planned := self._known(RecordKind.AGAIN, last.execution_id)) is not None:
+            found = self._store.get(planned.values())
+            if not found or found[0].status not in FINAL:
+                break
+            last = found[0]
+        if planned is None:
+            planned = self._planned(RecordKind.AGAIN, last.execution_id, [row.task_id], now)
+        twin = self._twin(row, planned[row.task_id], now)
+        return self._intake.accept([twin], now)[0]
 
     def workflow(self, workflow_id: str) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.
@@ -68,16 +85,53 @@ class Again:
         for task in undone:
             self._registry.get(task)
         now = self._clock.now()
-        return self._accept(undone, now)
+        seen = max(row.execution_id for row in newest.values())
+        ids = self._planned(RecordKind.RERUN, seen, undone, now)
+        return self._accept(undone, ids, now)
 
-    def _accept(self, undone: Mapping[str, TaskExecution], now: datetime) -> dict[str, str]:
+    def _accept(
+        self, undone: Mapping[str, TaskExecution], ids: Mapping[str, str], now: datetime
+    ) -> dict[str, str]:
         """In the order of the old ids, in which no execution comes before its dependencies."""
         made: dict[str, TaskExecution] = {}
+        pruned = self._pruned(undone)
         for row in sorted(undone.values(), key=lambda one: one.execution_id):
             bound = tuple(_rebound(one, made) for one in row.dependencies)
-            made[row.task_id] = self._twin(row, now, bound)
+            met = frozenset(
+                one.key for one in bound if one.execution_id in pruned and not _ended_it(one, row)
+            )
+            made[row.task_id] = self._twin(row, ids[row.task_id], now, bound, met)
         self._intake.accept(list(made.values()), now)
         return {task: row.execution_id for task, row in made.items()}
+
+    def _pruned(self, undone: Mapping[str, TaskExecution]) -> frozenset[str | None]:
+        """The dependencies that are gone from the history."""
+        ids = {
+            one.execution_id
+            for row in undone.values()
+            for one in row.dependencies
+            if one.execution_id is not None
+        }
+        return frozenset(ids - {row.execution_id for row in self._store.get(ids)})
+
+    def _known(self, kind: RecordKind, execution_id: str) -> Mapping[str, str] | None:
+        """Which ids, by task, the new executions have, or will have; None if nobody made any."""
+        found = self._store.records(kind, ids=[execution_id])
+        return found[0].data if found else None
+
+    def _planned(
+        self, kind: RecordKind, execution_id: str, tasks: Iterable[str], now: datetime
+    ) -> Mapping[str, str]:
+        """The same, made now, unless somebody else is faster: then theirs.
+
+        Who adds an execution whose id is there adds nothing: so two who do all of this make one,
+        and who goes on after a crash makes what is missing, also when the rest has ended.
+        """
+        ids = {task: self._intake.new_id(now) for task in tasks}
+        plan = Record(kind=kind, record_id=execution_id, written_time=now, data=ids)
+        if self._store.save_record(plan, new=True):
+            return ids
+        return {**ids, **(self._known(kind, execution_id) or {})}
 
     def _newest(self, workflow_id: str) -> dict[str, TaskExecution]:
         query = ExecutionFilter(workflow_id=workflow_id, limit=_MOST)
@@ -92,14 +146,16 @@ class Again:
     def _twin(
         self,
         row: TaskExecution,
+        execution_id: str,
         now: datetime,
-        dependencies: tuple[TaskDependency, ...],
+        dependencies: tuple[TaskDependency, ...] = (),
+        met: frozenset[str] = frozenset(),
     ) -> TaskExecution:
-        """It waits for all of its dependencies: what has ended is settled once it is stored."""
+        """It waits for all other dependencies: what has ended is settled once it is stored."""
         extras: dict[str, Any] = {**row.extras, AGAIN: row.execution_id}
         extras.pop(ATTEMPTS, None)
         return TaskExecution.make(
-            execution_id=self._intake.new_id(now),
+            execution_id=execution_id,
             task_id=row.task_id,
             task_name=row.task_name,
             priority=row.priority,
@@ -116,7 +172,7 @@ class Again:
             queue=row.queue,
             rank=row.rank,
             extras=extras,
-            **(waiting_for(dependencies, now) if dependencies else {}),
+            **(waiting_for(dependencies, now, met) if dependencies else {}),
         )
 
 
@@ -127,3 +183,9 @@ def _rebound(one: TaskDependency, made: Mapping[str, TaskExecution]) -> TaskDepe
     return TaskDependency(
         one.task_id, one.dependency_type, one.timeout, made[one.task_id].execution_id
     )
+
+
+def _ended_it(one: TaskDependency, row: TaskExecution) -> bool:
+    """Whether the old execution was skipped for this very dependency, and not met by it."""
+    reason = row.reason or ""
+    return row.status is TaskStatus.SKIPPED and reason.startswith(f"dependency {one.task_id!r} ")

@@ -13,7 +13,6 @@ from ..dag import resolve
 from ..errors import (
     ExecutionNotFound,
     InvalidArguments,
-    StoreError,
     StoreUnavailable,
     UnknownDependency,
 )
@@ -286,7 +285,7 @@ class Intake:
 
     def _holder(self, row: TaskExecution) -> str:
         if row.unique_key is None:
-            raise StoreError(f"the store refused execution {row.execution_id} as known")
+            return row.execution_id  # it is there: to add a row is safe to repeat
         holder = self._store.by_unique_key(row.unique_key)
         if holder is not None:
             return holder.execution_id
@@ -333,14 +332,19 @@ def _due(options: ScheduleOptions, now: datetime) -> datetime:
     return options.at or now
 
 
-def waiting_for(dependencies: Sequence[TaskDependency], now: datetime) -> Mapping[str, Any]:
-    """The fields of a row that waits for all of these."""
-    limits = [one.timeout for one in dependencies if one.timeout is not None]
-    names = ", ".join(repr(one.task_id) for one in dependencies[:5])
-    more = f" and {len(dependencies) - 5} more" if len(dependencies) > 5 else ""
+def waiting_for(
+    dependencies: Sequence[TaskDependency], now: datetime, met: frozenset[str] = frozenset()
+) -> Mapping[str, Any]:
+    """The fields of a row that waits for all of these, but for those whose keys are met."""
+    awaited = [one for one in dependencies if one.key not in met]
+    if not awaited:
+        return {"dependencies": dependencies}
+    limits = [one.timeout for one in awaited if one.timeout is not None]
+    names = ", ".join(repr(one.task_id) for one in awaited[:5])
+    more = f" and {len(awaited) - 5} more" if len(awaited) > 5 else ""
     return {
         "dependencies": dependencies,
-        "blocked_by": frozenset(one.key for one in dependencies),
+        "blocked_by": frozenset(one.key for one in awaited),
         "wait_until": now + timedelta(seconds=min(limits)) if limits else None,
         "reason": f"waits for {names}{more}",
     }

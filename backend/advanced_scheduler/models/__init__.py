@@ -12,7 +12,7 @@ from .executions import (
     TaskExecution,
     blank_of,
 )
-from .records import Record, RecordKind
+from .records import OF_EXECUTION, Record, RecordKind
 from .schedules import (
     DEFINITION,
     SCHEDULE_STATES,
@@ -56,6 +56,7 @@ __all__ = [
     "LONGEST",
     "NOTHING",
     "NO_PAUSES",
+    "OF_EXECUTION",
     "SCHEDULE_STATES",
     "Audit",
     "DependencyType",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class RecordKind(StrEnum):
@@ -20,6 +20,14 @@ class RecordKind(StrEnum):
     TICKET = "ticket"  # what opens one connection, by its hash
     AUDIT = "audit"  # who did what, by UUIDv7
     REPLY = "reply"  # what a request with an idempotency key was answered
+    LOG = "log"  # progress and lines that an execution has told, by execution id
+    SPAWNED = "spawned"  # the executions that one has scheduled, by its id
+    AGAIN = "again"  # the execution that runs an ended one again, by the id of that
+    RERUN = "rerun"  # those that run a workflow run again, by the newest execution id in it
+
+
+OF_EXECUTION: Final = (RecordKind.LOG, RecordKind.SPAWNED, RecordKind.AGAIN, RecordKind.RERUN)
+"""The kinds that go with the execution whose id they have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

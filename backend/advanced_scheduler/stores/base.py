@@ -150,7 +150,7 @@ class ExecutionStore(Protocol):
     def prune(self, *, keep: int, before: datetime, older_than: datetime, limit: int) -> int:
         """Delete ended rows, oldest first, at most ``limit``; answer how many went.
 
-        What they add to ``totals`` stays.
+        What they add to ``totals`` stays; their records (``OF_EXECUTION``) go with them.
         A row goes if it ended before ``older_than``, or if it ended before ``before`` and more
         than ``keep`` ended rows are there. Rows that have not ended never go.
         """

@@ -120,7 +120,7 @@ class MemoryStore(MemoryRecords):
             while pruned < limit and (ended := rows.oldest_ended()) is not None:
                 if not (ended < older_than or (ended < before and rows.ended() > keep)):
                     break
-                self._schedules.count_pruned(rows.delete_oldest_ended())
+                self._forget(rows.delete_oldest_ended())
                 pruned += 1
             self._schedules.drop_ticks(older_than)
         return pruned
@@ -130,8 +130,12 @@ class MemoryStore(MemoryRecords):
         with self._lock:
             gone = [row for one in set(ids) if (row := self._rows.delete(one)) is not None]
             for row in gone:
-                self._schedules.count_pruned(row)
+                self._forget(row)
         return len(gone)
+
+    def _forget(self, row: TaskExecution) -> None:
+        self._schedules.count_pruned(row)
+        self.drop_records_of(row.execution_id)
 
     def claim(self, claim: Claim) -> list[TaskExecution]:
         """Take due rows by priority, rank, due time, id."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from heapq import nlargest, nsmallest
 
 from ..forks import free_in_child
-from ..models import Record, RecordKind
+from ..models import OF_EXECUTION, Record, RecordKind
 
 
 class MemoryRecords:
@@ -50,6 +50,13 @@ class MemoryRecords:
         with self._records_lock:
             held = self._records[kind]
             return sum(held.pop(one, None) is not None for one in set(ids))
+
+    def drop_records_of(self, execution_id: str) -> None:
+        """Delete what belongs to an execution."""
+        with self._records_lock:
+            for kind in OF_EXECUTION:
+                if held := self._records.get(kind):
+                    held.pop(execution_id, None)
 
     def drop_records_before(self, kind: RecordKind, before: datetime, limit: int) -> int:
         """Delete what is older, the oldest first."""

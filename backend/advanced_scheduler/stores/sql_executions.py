@@ -21,7 +21,7 @@ from .sql_database import SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, Wanted, without_skipped
-from .sql_totals import add_to_totals, prunable, prune
+from .sql_totals import add_to_totals, drop_records, prunable, prune
 
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
@@ -108,6 +108,7 @@ class SqlExecutions(SqlDatabase):
             old = old.where(ticks.c.instant < micros(older_than)).limit(limit)
             key = sa.tuple_(ticks.c.schedule_id, ticks.c.instant)
             db.execute(sa.delete(ticks).where(key.in_(old)))
+            drop_records(db, pruned)
             add_to_totals(self._dialect, db, pruned)  # last, since it locks schedules
             return len(pruned)
 
@@ -120,6 +121,7 @@ class SqlExecutions(SqlDatabase):
         def work(db: Connection) -> int:
             some = chunks(sorted(set(ids)))
             gone = [row for part in some for row in db.execute(statements.DELETE, {"ids": part})]
+            drop_records(db, gone)
             add_to_totals(self._dialect, db, gone)
             return len(gone)
 

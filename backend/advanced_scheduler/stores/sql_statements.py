@@ -239,7 +239,9 @@ def _oldest_ended(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
 
 def _deleted(*conditions: sa.ColumnElement[bool]) -> sa.UpdateBase:
     delete = sa.delete(executions).where(*conditions)
-    return delete.returning(_e.schedule_id, _e.status, _e.started_time, _e.completed_time)
+    return delete.returning(
+        _e.execution_id, _e.schedule_id, _e.status, _e.started_time, _e.completed_time
+    )
 
 
 def claim_changes() -> dict[str, Any]:

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..lifecycle import FINAL
-from ..models import TaskStatus, Total
+from ..models import OF_EXECUTION, TaskStatus, Total
 from . import sql_statements as statements
 from .rows import micros
 from .sql_database import chunks
 from .sql_dialect import Dialect
-from .sql_schema import executions, schedules, totals
+from .sql_schema import executions, records, schedules, totals
 
 _e, _t = executions.c, totals.c
 _SECOND: Final = 1_000_000  # in microseconds
@@ -30,6 +30,10 @@ _ADD: Final = (
     sa.update(totals)
     .where(_t.schedule_id == sa.bindparam("of"), _t.status == sa.bindparam("ended"))
     .values(count=_t.count + sa.bindparam("more"), seconds=_t.seconds + sa.bindparam("longer"))
+)
+_DROP_RECORDS: Final = sa.delete(records).where(
+    records.c.kind.in_(sorted(map(str, OF_EXECUTION))),
+    records.c.record_id.in_(sa.bindparam("ids", expanding=True)),
 )
 _LIVE: Final = (
     sa.select(
@@ -64,7 +68,7 @@ def prunable(db: Connection, *, keep: int, before: datetime, older_than: datetim
 def prune(
     db: Connection, what: Prunable, *, before: datetime, older_than: datetime, limit: int
 ) -> list[Any]:
-    """Delete ended rows; answers schedule, status, start and end of each."""
+    """Delete ended rows; answers id, schedule, status, start and end of each."""
     asked = {"older_than": micros(older_than), "limit": limit}
     pruned = list(db.execute(statements.PRUNE_BY_AGE, asked)) if what.old else []
     if len(pruned) < limit and what.last is not None:
@@ -74,11 +78,17 @@ def prune(
     return pruned
 
 
+def drop_records(db: Connection, pruned: Sequence[Any]) -> None:
+    """Delete what belongs to rows that were deleted."""
+    for ids in chunks([row[0] for row in pruned]):
+        db.execute(_DROP_RECORDS, {"ids": ids})
+
+
 def add_to_totals(dialect: Dialect, db: Connection, pruned: Sequence[Any]) -> None:
     """Count rows that were deleted, if their schedules are still there."""
     counts: Counter[tuple[str, str]] = Counter()
     lengths: Counter[tuple[str, str]] = Counter()
-    for schedule_id, status, started, completed in pruned:
+    for _, schedule_id, status, started, completed in pruned:
         if schedule_id is not None and status in FINAL:
             counts[schedule_id, status] += 1
             lengths[schedule_id, status] += 0 if started is None else completed - started

@@ -10,6 +10,16 @@ local function sum_up(schedule, row, started)
   tally(key, row.status .. ' micros', duration(started, row.completed_time))
 end
 
+-- The kinds of records that belong to the execution with their id.
+local OF_EXECUTION = {'log', 'spawned', 'again', 'rerun'}
+
+local function drop_record(kind, id)
+  if call('HDEL', P .. 'records:' .. kind, id) == 1 then
+    call('ZREM', P .. 'recorded:' .. kind, id)
+    call('ZREM', P .. 'written:' .. kind, id)
+  end
+end
+
 -- Delete an execution that has ended; false for any other.
 local function forget(id)
   local row = state(id)
@@ -26,6 +36,7 @@ local function forget(id)
     call('SREM', P .. 'waiters:' .. key, id)
   end
   call('DEL', P .. 'x:' .. id, P .. 'blockers:' .. id)
+  for _, kind in ipairs(OF_EXECUTION) do drop_record(kind, id) end
   place(id, row, false)
   mark('ids', id, false)
   mark('task:' .. row.task_id, id, false)
