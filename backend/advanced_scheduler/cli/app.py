@@ -17,6 +17,7 @@ class Commands(LazyGroup):
         "exec": ("executions", "Executions: to see, to cancel, to run again."),
         "node": ("nodes", "The nodes of the cluster."),
         "db": ("database", "The tables of a store and their revisions."),
+        "grafana": ("grafana", "The dashboard and the alerts for Grafana and Prometheus."),
         "doctor": ("doctor", "What is stored, and this build could not run."),
         "version": ("version", "Which version this is."),
     }
