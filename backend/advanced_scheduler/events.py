@@ -27,6 +27,7 @@ class EventType(StrEnum):
     GIVEN_BACK = "execution.given_back"  # {"reason": text}
     RECOVERED = "execution.recovered"  # {"node": the lost one}
     REVOKED = "execution.revoked"  # {"node": where it was seen to run, or None}; cancelled
+    ATTEMPT_ENDED = "attempt.ended"  # {"outcome": what it answered or raised}; not stored yet
     FINISHED = "execution.finished"  # {"duration": seconds of its last attempt, or None}
     TICK = "schedule.tick"  # {"tick": Tick}
     LOCK = "lock"  # {"result": acquired|contended|timeout|error, "wait": seconds}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -74,8 +74,8 @@ def test_the_wheel_carries_nothing_beside_the_package(wheel: frozenset[str]) -> 
     [(group, name) for group, table in PROJECT["entry-points"].items() for name in table],
 )
 def test_an_entry_point_leads_to_a_class(group: str, name: str) -> None:
-    (found,) = entry_points(group=group, name=name)
-    assert isinstance(found.load(), type)
+    declared_one = EntryPoint(name, PROJECT["entry-points"][group][name], group)
+    assert isinstance(declared_one.load(), type)
 
 
 def test_the_package_loads_its_public_names_only_when_one_is_used() -> None:

@@ -27,7 +27,7 @@ SOON: Final = 0.1
 """Seconds between two batches; longer with many clients, so that work goes before watching."""
 
 _SECONDS_PER_CLIENT: Final = 0.0005
-_HEARD: Final = tuple(one for one in EventType if one is not EventType.STORE_ERROR)
+_HEARD: Final = tuple(set(EventType) - {EventType.ATTEMPT_ENDED, EventType.STORE_ERROR})
 
 
 class Envelope:

@@ -103,6 +103,8 @@ class Commands:
                 _with_time(DEFAULTS if options is None else options, scheduled_time),
                 metadata_bytes=self._parts.settings.arguments_limit_bytes,
             )
+        if options.execution_id is not None and len(calls) != 1:
+            raise InvalidArguments("an execution_id is of one call; schedule the others one by one")
         known = self.task_of(task)
         if options.executor is not None:
             self._pools.check(options.executor, known)

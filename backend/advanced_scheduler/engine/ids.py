@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import threading
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final
+from uuid import UUID
 
 from ..forks import free_in_child, renew_in_child
 
@@ -13,6 +17,8 @@ _COUNTER_BITS: Final = 12
 _COUNTER_MASK: Final = (1 << _COUNTER_BITS) - 1
 _NODE_MASK: Final = (1 << 48) - 1
 _VARIANT: Final = 0b10 << 14
+_FIXED: Final = 0xF << 76 | 0b11 << 62  # where a UUID says its version and its variant
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class ExecutionIds:
@@ -41,6 +47,20 @@ class ExecutionIds:
 
 # A system call for each id would cost more than the id.
 _NOISE: Final = renew_in_child(random.Random(), random.Random.seed)
+
+
+def id_for(instant: datetime, *names: str) -> str:
+    """The id of what these names say was to happen at ``instant`` (aware): always the same one."""
+    microseconds = max(int(instant.timestamp() * 1_000_000), 0)
+    said = json.dumps([microseconds, *names]).encode()
+    noise = int.from_bytes(blake2b(said, digest_size=10).digest(), "big")
+    made = (microseconds // 1000) << 80 | noise
+    return str(UUID(int=made & ~_FIXED | 7 << 76 | 0b10 << 62))
+
+
+def is_id(text: object) -> bool:
+    """Whether this has the form of an execution id."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def first_id_at(instant: datetime) -> str:

@@ -190,7 +190,7 @@ class Intake:
         args, kwargs = self._arguments.store(task, request.args, request.kwargs, inputs)
         due = _due(options, now)
         made: dict[str, Any] = {
-            "execution_id": self._ids.make(now),
+            "execution_id": options.execution_id or self._ids.make(now),
             "scheduled_time": due,
             "created_time": now,
             "due_time": due,
@@ -284,6 +284,8 @@ class Intake:
         return found
 
     def _holder(self, row: TaskExecution) -> str:
+        if self._store.get([row.execution_id]):
+            return row.execution_id
         if row.unique_key is None:
             return row.execution_id  # it is there: to add a row is safe to repeat
         holder = self._store.by_unique_key(row.unique_key)

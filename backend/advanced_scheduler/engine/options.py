@@ -19,6 +19,7 @@ from ..models import (
     TaskStatus,
 )
 from ..serialization import pack_plain
+from .ids import is_id
 
 TEXT_LENGTH: Final = 200
 METADATA_BYTES: Final = 1024 * 1024
@@ -55,6 +56,7 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
         _check(options, name, str, "a text")
         _check_text(name, getattr(options, name))
     _check_rank(options.rank)
+    _check_id(options)
     _check_retry(options.retry)
     return replace(
         options,
@@ -155,6 +157,15 @@ def _check_text(name: str, text: str | None) -> None:
 def _check_rank(rank: object) -> None:
     if isinstance(rank, bool) or not isinstance(rank, int) or not abs(rank) <= HIGHEST_RANK:
         raise _bad("rank", rank, f"a whole number from {-HIGHEST_RANK} to {HIGHEST_RANK}")
+
+
+def _check_id(options: ScheduleOptions) -> None:
+    if options.execution_id is None:
+        return
+    if not is_id(options.execution_id):
+        raise _bad("execution_id", options.execution_id, "a UUID of version 7, in lower case")
+    if options.connection is not None:
+        raise InvalidArguments("execution_id and connection exclude each other; give one of them")
 
 
 def _check_retry(retry: object) -> None:

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 WAITS_FOR_SERVER: Final = "waits for the lock server"
 _STARTED: Final = EventType.STARTED
+_ATTEMPT_ENDED: Final = EventType.ATTEMPT_ENDED
 
 
 class Stop(StrEnum):
@@ -167,6 +168,10 @@ class Runner:
         except asyncio.CancelledError:
             run.left_behind = run.in_thread
             raise
+        if self.events.hears(_ATTEMPT_ENDED):
+            ended = {"outcome": outcome}
+            self.events.publish(Event(_ATTEMPT_ENDED, self.clock.now(), row, ended))
+            del ended
         metrics: dict[str, Any] = {
             "execution_time": self.clock.monotonic() - begun,
             "queue_wait": queue_wait,

@@ -180,11 +180,12 @@ class ScheduleOptions:
     ``unique`` is a key: while an execution with it has not ended, scheduling again answers
     that execution's id. ``workflow_id`` puts the execution into a workflow run. ``queue`` is
     the lane it waits in; of equal priority the higher ``rank`` (-1000 to 1000) goes first.
-    ``retry`` takes the place of the task's, but for exception types and tenacity's objects,
-    which belong to the definition. ``executor`` is ``thread``, ``process``, or a pool made by
-    ``add_process_pool``. ``metadata`` (JSON) is kept with the execution. ``connection`` is the
-    caller's SQLAlchemy connection or session on the database of the store: the execution is
-    then part of the caller's transaction.
+    ``execution_id`` is a UUID of version 7 of the caller's own: as long as the execution is in the
+    history, scheduling again under it stores nothing. ``retry`` takes the place of the task's,
+    but for exception types and tenacity's objects, which belong to the definition. ``executor``
+    is ``thread``, ``process``, or a pool made by ``add_process_pool``. ``metadata`` (JSON) is
+    kept with the execution. ``connection`` is the caller's SQLAlchemy connection or session on
+    the database of the store: the execution is then part of the caller's transaction.
     """
 
     at: datetime | None = None
@@ -197,6 +198,7 @@ class ScheduleOptions:
     workflow_id: str | None = None
     queue: str | None = None
     rank: int = 0
+    execution_id: str | None = None
     retry: RetryConfig | None = None
     executor: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)

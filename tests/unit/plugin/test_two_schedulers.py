@@ -1,0 +1,47 @@
+"""Two schedulers of APScheduler on one of our stores, as two processes have them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from advanced_scheduler import current_execution
+from advanced_scheduler.plugin import AdvancedExecutor
+from tests.support.waiting import eventually
+
+RUNS: Counter[str] = Counter()
+
+
+def work() -> None:
+    RUNS[current_execution().execution_id] += 1
+
+
+def test_each_run_time_runs_once_and_both_hear_of_it(tmp_path: Path) -> None:
+    RUNS.clear()
+    heard: list[list[JobExecutionEvent]] = [[], []]
+    now = datetime.now(UTC)  # noqa: TID251  # APScheduler's clock is real
+    executors = [AdvancedExecutor(store=f"sqlite:///{tmp_path}/jobs.db") for _ in heard]
+    schedulers = [BackgroundScheduler(timezone="UTC") for _ in heard]
+    for apscheduler, executor, ends in zip(schedulers, executors, heard, strict=True):
+        apscheduler.add_executor(executor)
+        apscheduler.add_listener(ends.append, EVENT_JOB_EXECUTED)
+        apscheduler.add_job(
+            work,
+            "interval",
+            seconds=0.2,
+            start_date=now + timedelta(seconds=0.2),
+            id="work",
+            misfire_grace_time=None,
+        )
+        apscheduler.start()
+    eventually(lambda: all(len(ends) >= 3 for ends in heard), what="both hear of three runs")
+    for apscheduler in schedulers:
+        apscheduler.shutdown()
+    assert set(RUNS.values()) == {1}
+    told = [{event.scheduled_run_time for event in ends} for ends in heard]
+    assert len(told[0] & told[1]) >= 3
+    assert len(told[0] | told[1]) <= len(RUNS)
