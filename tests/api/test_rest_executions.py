@@ -213,3 +213,34 @@ def test_a_dead_letter_that_was_run_again_before_a_crash_is_not_run_twice(rest: 
     (group,) = rest.get("/dead-letters")["items"]
     assert rest.post(f"/dead-letters/{group['id']}/retry")["created"] == []
     assert [one["id"] for one in rest.get("/executions")["executions"]] == [new]
+
+
+def test_what_waits_is_let_past_others_and_shown_in_line(rest: Rest) -> None:
+    one, two, three = (
+        rest.post("/tasks/add/execute", {"args": [1]}, 202)["execution_id"] for _ in range(3)
+    )
+
+    def line(priority: str = "normal") -> list[str]:
+        items = rest.get(f"/queue/{priority}")["items"]
+        assert [item["position"] for item in items] == list(range(1, len(items) + 1))
+        return [item["execution"]["id"] for item in items]
+
+    assert line() == [one, two, three]
+    assert rest.post(f"/executions/{three}/priority", {"first": True})["rank"] == 1
+    assert rest.post(f"/executions/{two}/priority", {"first": True})["rank"] == 2
+    assert line() == [two, three, one]
+    assert rest.post(f"/executions/{two}/priority", {"first": True})["rank"] == 2
+    assert rest.post(f"/executions/{one}/priority", {"priority": "high"})["priority"] == "high"
+    assert (line(), line("high")) == ([two, three], [one])
+    rest.run()
+    late = rest.post(f"/executions/{one}/priority", {"rank": 5}, 409)
+    assert late["code"] == "execution-not-pending"
+    assert rest.post("/executions/none/priority", {"rank": 5}, 404)
+
+
+def test_what_waits_is_skipped(rest: Rest) -> None:
+    one = rest.post("/tasks/add/execute", {"args": [1]}, 202)["execution_id"]
+    assert rest.post(f"/executions/{one}/skip") == {"status": "skipped"}
+    assert rest.get(f"/executions/{one}")["status"] == "skipped"
+    assert rest.post(f"/executions/{one}/skip", status=409)["code"] == "execution-not-pending"
+    assert rest.post("/executions/none/skip", status=404)["code"] == "execution-not-found"

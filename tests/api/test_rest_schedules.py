@@ -171,3 +171,21 @@ def test_a_workflow_is_cancelled(rest: Rest) -> None:
     assert rest.post(f"/workflows/{run}/cancel") == {"status": "cancelled"}
     assert rest.get(f"/workflows/{run}")["status"] == "cancelled"
     assert rest.get("/workflows/unknown", 404)["code"] == "workflow-not-found"
+
+
+def test_a_task_of_a_workflow_is_skipped_with_what_depends_on_it(rest: Rest) -> None:
+    after = [TaskDependency("add", "success")]
+    rest.scheduler.register_task(define(add, task_id="more", args=[2], dependencies=after))
+    body = {"tasks": ["add", "more"], "arguments": {"add": {"a": 1}}}
+    run = rest.post("/workflows", body, 202)["workflow_id"]
+    assert rest.post(f"/workflows/{run}/tasks/add/skip") == {"status": "skipped"}
+    assert rest.get(f"/workflows/{run}")["counts"] == {"skipped": 2}
+    assert rest.post(f"/workflows/{run}/tasks/none/skip", status=404)["code"] == "task-not-found"
+
+
+def test_an_id_of_any_script_leads_to_its_schedule(rest: Rest) -> None:
+    body = {"id": "жук & 1", "task_id": "add", "cron": "0 * * * *", "args": [1]}
+    answer = rest.client.request("POST", "/api/v1/scheduler/schedules", json=body)
+    assert answer.headers["location"] == "schedules/%D0%B6%D1%83%D0%BA%20%26%201"
+    assert rest.get(f"/{answer.headers['location']}")["id"] == "жук & 1"
+    assert rest.post("/schedules", {**body, "id": "a/b"}, 422)["errors"][0]["pointer"] == "/id"

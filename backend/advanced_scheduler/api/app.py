@@ -23,7 +23,7 @@ from .auth import Principal, Scope
 from .limits import BodyLimit
 from .pages import pages_router
 from .problems import Problem
-from .routes import add_executions, add_task_verbs, add_tasks
+from .routes import add_execution_verbs, add_executions, add_task_verbs, add_tasks
 from .routes_operation import (
     add_cluster,
     add_dead_letters,
@@ -32,7 +32,13 @@ from .routes_operation import (
     add_nodes,
     add_watching,
 )
-from .routes_schedules import add_ledger, add_schedule_verbs, add_schedules, add_workflows
+from .routes_schedules import (
+    add_ledger,
+    add_schedule_verbs,
+    add_schedules,
+    add_workflow_verbs,
+    add_workflows,
+)
 from .routing import problem_response, route_class
 from .service import Service
 
@@ -64,10 +70,12 @@ def scheduler_router(
         add_tasks,
         add_task_verbs,
         add_executions,
+        add_execution_verbs,
         add_schedules,
         add_schedule_verbs,
         add_ledger,
         add_workflows,
+        add_workflow_verbs,
         add_cluster,
         add_nodes,
         add_dead_letters,

@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from .access import demand
 from .auth import Principal, Scope
+from .fields import Id
 from .problems import Problem
 
 _VERSION: Final = re.compile(r'(?:W/)?"v(\d{1,9})"')
@@ -32,11 +33,8 @@ WRITE: Final = needs(Scope.WRITE)
 ADMIN: Final = needs(Scope.ADMIN)
 
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
-Cursor = Annotated[
-    str | None,
-    Query(min_length=1, max_length=512, description="The next_cursor of the page before."),
-]
-PathId = Annotated[str, Path(min_length=1, max_length=512)]
+Cursor = Annotated[Id | None, Query(description="The next_cursor of the page before.")]
+PathId = Annotated[Id, Path()]
 
 
 def if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:

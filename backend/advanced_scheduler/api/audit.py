@@ -11,7 +11,7 @@ from ..engine.ids import ExecutionIds
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .auth import Principal
-from .schemas import Answer, Page
+from .fields import Answer, Page
 from .views import redacted
 
 KEPT: Final = timedelta(days=365)

@@ -6,12 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 from ..engine.ids import first_id_at
+from ..engine.options import HIGHEST_RANK
 from ..errors import SchedulerError
-from ..lifecycle import FINAL
-from ..models import ExecutionFilter, TaskExecution, TaskStatus
+from ..lifecycle import CLAIMABLE, FINAL
+from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .problems import Problem, not_found
-from .schemas import Batch, BatchOut, ExecutionDetail, ExecutionOut, ExecutionPage, ExecutionQuery
+from .schemas import (
+    Batch,
+    BatchOut,
+    ExecutionDetail,
+    ExecutionOut,
+    ExecutionPage,
+    ExecutionQuery,
+    PriorityAsked,
+)
 from .views import execution_detail, execution_out, node_of, priority_of
 
 MOST: Final = 1000
@@ -91,6 +100,36 @@ class Executions:
         if not self._scheduler.cancel_task(execution_id):
             status = self.row(execution_id).status if row.status not in FINAL else row.status
             raise Problem(409, "execution-ended", f"execution {execution_id} is {status}")
+
+    def skip(self, execution_id: str) -> None:
+        """Leave it out; raises ``Problem``, also if it is not pending."""
+        self.row(execution_id)
+        if not self._scheduler.skip_execution(execution_id):
+            raise self._not_pending(execution_id)
+
+    def reorder(self, execution_id: str, asked: PriorityAsked) -> ExecutionOut:
+        """Let it wait elsewhere; raises ``Problem``, also if it is not pending."""
+        row = self.row(execution_id)
+        priority = row.priority if asked.priority is None else priority_of(asked.priority)
+        rank = row.rank if asked.rank is None else asked.rank
+        if asked.first:
+            rank = self._before_all(row, priority)
+        if not self._scheduler.reorder_execution(execution_id, priority=priority, rank=rank):
+            raise self._not_pending(execution_id)
+        return execution_out(self.row(execution_id))
+
+    def _before_all(self, row: TaskExecution, priority: TaskPriority) -> int:
+        """The rank above the highest of the others that wait at this priority."""
+        query = ExecutionFilter(statuses=CLAIMABLE, priority=priority, order="claim", limit=2)
+        found = self._scheduler.store.find(query)
+        others = [one.rank for one in found if one.execution_id != row.execution_id]
+        return min(max(others, default=-1) + 1, HIGHEST_RANK)
+
+    def _not_pending(self, execution_id: str) -> Problem:
+        status = self.row(execution_id).status
+        return Problem(
+            409, "execution-not-pending", f"execution {execution_id} is {status}, not pending"
+        )
 
     def retry(self, execution_id: str) -> str:
         """Run it again; answers the id of the new execution."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from .schemas import Answer, Asked, Id, Page, Text
+from .fields import Answer, Asked, Id, Instant, Page, Text
 
 ScopeName = Literal["read", "run", "write", "admin"]
 
@@ -39,7 +39,7 @@ class KeyAsked(Asked):
 
     name: Text
     scopes: list[ScopeName] = Field(min_length=1)
-    expires_time: AwareDatetime | None = None
+    expires_time: Instant | None = None
 
 
 class LoginAsked(Asked):

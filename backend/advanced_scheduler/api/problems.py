@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from .. import errors
-from ..faults import describe_error
+from ..faults import cleaned, describe_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,15 @@ class Fault:
 
     pointer: str
     detail: str
+
+    def told(self) -> dict[str, str]:
+        """As JSON."""
+        return {"pointer": cleaned(self.pointer), "detail": cleaned(self.detail)}
+
+
+def pointer_to(*path: object) -> str:
+    """The JSON pointer (RFC 6901) to what lies on this path."""
+    return "".join("/" + str(one).replace("~", "~0").replace("/", "~1") for one in path)
 
 
 class Problem(Exception):
@@ -39,19 +48,15 @@ class Problem(Exception):
         self.more = more
 
     def body(self, request_id: str | None = None) -> dict[str, Any]:
-        """The JSON object of ``application/problem+json``."""
+        """The JSON object of ``application/problem+json``; its texts are plain enough for all."""
         return {
             "type": f"urn:advanced-scheduler:problem:{self.code}",
             "title": self.status.phrase,
             "status": self.status.value,
             "code": self.code,
-            "detail": self.detail,
+            "detail": cleaned(self.detail),
             **({"request_id": request_id} if request_id else {}),
-            **(
-                {"errors": [{"pointer": one.pointer, "detail": one.detail} for one in self.faults]}
-                if self.faults
-                else {}
-            ),
+            **({"errors": [one.told() for one in self.faults]} if self.faults else {}),
             **self.more,
         }
 

@@ -17,9 +17,11 @@ from .schemas import (
     BatchOut,
     ExecutionDetail,
     ExecutionExport,
+    ExecutionOut,
     ExecutionPage,
     ExecutionSearch,
     ExecutionStarted,
+    PriorityAsked,
     RunAsked,
     StatusOut,
     TaskAsked,
@@ -97,7 +99,7 @@ def add_task_verbs(router: APIRouter, service: Service) -> None:
 
 
 def add_executions(router: APIRouter, service: Service) -> None:
-    """Executions: to see, to search, to cancel, to run again, to delete."""
+    """Executions: to see, to search, to act on many."""
     executions = service.executions
 
     @router.get("/executions", dependencies=[READ])
@@ -126,11 +128,27 @@ def add_executions(router: APIRouter, service: Service) -> None:
         """One execution with all that is known of it."""
         return executions.get(execution_id)
 
+
+def add_execution_verbs(router: APIRouter, service: Service) -> None:
+    """Executions: to cancel, to skip, to let past others, to run again."""
+    executions = service.executions
+
     @router.post("/executions/{execution_id}/cancel", dependencies=[RUN])
     def cancel_execution(execution_id: PathId) -> StatusOut:
         """Cancel it, and skip what depends on it."""
         executions.cancel(execution_id)
         return StatusOut(status="cancelled")
+
+    @router.post("/executions/{execution_id}/skip", dependencies=[RUN])
+    def skip_execution(execution_id: PathId) -> StatusOut:
+        """Leave out an execution that is pending, and what depends on it."""
+        executions.skip(execution_id)
+        return StatusOut(status="skipped")
+
+    @router.post("/executions/{execution_id}/priority", dependencies=[WRITE])
+    def reorder_execution(execution_id: PathId, asked: PriorityAsked) -> ExecutionOut:
+        """Give an execution that is pending another place among those that wait."""
+        return executions.reorder(execution_id, asked)
 
     @router.post("/executions/{execution_id}/retry", status_code=202, dependencies=[RUN])
     def retry_execution(execution_id: PathId, response: Response) -> ExecutionStarted:

@@ -14,6 +14,7 @@ from .access import COOKIE
 from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
 from .audit import AuditPage
 from .auth import Key, Principal, Scope
+from .fields import PriorityName, Text
 from .live import server_sent
 from .operation_schemas import (
     KeyAsked,
@@ -27,18 +28,10 @@ from .operation_schemas import (
     VersionInfo,
 )
 from .problems import Problem, not_found
-from .schemas import (
-    BatchOut,
-    DeadLetterPage,
-    LockPage,
-    NodePage,
-    PauseAsked,
-    QueueOut,
-    StatusOut,
-    Text,
-)
+from .schemas import BatchOut, DeadLetterPage, LockPage, NodePage, PauseAsked, QueueOut, StatusOut
 from .service import Service
 from .views import HIDDEN
+from .waiting import MOST, WaitingPage
 
 
 def add_cluster(router: APIRouter, service: Service) -> None:
@@ -49,6 +42,16 @@ def add_cluster(router: APIRouter, service: Service) -> None:
     def get_queue() -> QueueOut:
         """What waits, by priority, and what is paused."""
         return cluster.queue()
+
+    @router.get("/queue/{priority}", dependencies=[READ])
+    def get_lane(
+        priority: PriorityName, limit: Annotated[int, Query(ge=1, le=MOST)] = 50
+    ) -> WaitingPage:
+        """Who is next at one priority, in the order in which nodes take them, and why each waits.
+
+        Nothing grows more urgent by waiting: the priority shown is the one that counts.
+        """
+        return WaitingPage(items=service.waiting.lane(priority, limit))
 
     @router.post("/queue/pause", dependencies=[WRITE])
     def pause_queue(asked: PauseAsked | None = None) -> StatusOut:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from .asking import READ, RUN, WRITE, Cursor, IfMatch, PageLimit, PathId
+from .fields import Id, Instant, Number
 from .schedule_schemas import (
     BackfillAsked,
     BackfillOut,
@@ -24,7 +25,7 @@ from .schedule_schemas import (
     TickOut,
     VersionPage,
 )
-from .schemas import ExecutionStarted, Id, StatusOut
+from .schemas import ExecutionStarted, StatusOut
 from .service import Service
 from .workflow_schemas import (
     GraphOut,
@@ -54,7 +55,7 @@ def add_schedules(router: APIRouter, service: Service) -> None:
     def create_schedule(asked: ScheduleAsked, response: Response) -> ScheduleOut:
         """Run a registered task whenever a trigger says so."""
         made = schedules.create(asked)
-        response.headers["location"] = f"schedules/{made.id}"
+        response.headers["location"] = f"schedules/{quote(made.id, safe='')}"
         return _tagged(made, response)
 
     @router.post("/schedules/preview", dependencies=[READ])
@@ -110,7 +111,7 @@ def add_schedule_verbs(router: APIRouter, service: Service) -> None:
         return ExecutionStarted(execution_id=made)
 
     @router.post("/schedules/{schedule_id}/rollback/{version}", dependencies=[WRITE])
-    def rollback_schedule(schedule_id: PathId, version: int, response: Response) -> ScheduleOut:
+    def rollback_schedule(schedule_id: PathId, version: Number, response: Response) -> ScheduleOut:
         """Make what an earlier version said the next version."""
         return _tagged(schedules.rollback(schedule_id, version), response)
 
@@ -127,14 +128,14 @@ def add_ledger(router: APIRouter, service: Service) -> None:
     @router.get("/schedules/{schedule_id}/ticks", dependencies=[READ])
     def get_ticks(
         schedule_id: PathId,
-        start: Annotated[AwareDatetime, Query()],
-        end: Annotated[AwareDatetime, Query()],
+        start: Annotated[Instant, Query()],
+        end: Annotated[Instant, Query()],
     ) -> LedgerOut:
         """What became of every instant from ``start`` up to, without, ``end``."""
         return schedules.ledger(schedule_id, start, end)
 
     @router.get("/schedules/{schedule_id}/explain", dependencies=[READ])
-    def explain_instant(schedule_id: PathId, instant: Annotated[AwareDatetime, Query()]) -> TickOut:
+    def explain_instant(schedule_id: PathId, instant: Annotated[Instant, Query()]) -> TickOut:
         """Why it ran late, or not at all."""
         return schedules.explain(schedule_id, instant)
 
@@ -170,10 +171,21 @@ def add_workflows(router: APIRouter, service: Service) -> None:
         """One run with its tasks, upstream ones first."""
         return workflows.get(workflow_id)
 
+
+def add_workflow_verbs(router: APIRouter, service: Service) -> None:
+    """Runs: to go on after a failure, without a task, or not at all."""
+    workflows = service.workflows
+
     @router.post("/workflows/{workflow_id}/retry", status_code=202, dependencies=[RUN])
     def retry_workflow(workflow_id: PathId) -> WorkflowStarted:
         """Run again what did not complete."""
         return workflows.retry(workflow_id)
+
+    @router.post("/workflows/{workflow_id}/tasks/{task_id}/skip", dependencies=[RUN])
+    def skip_workflow_task(workflow_id: PathId, task_id: PathId) -> StatusOut:
+        """Leave out a task of a run that has not begun, and what depends on it."""
+        service.executions.skip(workflows.execution_of(workflow_id, task_id))
+        return StatusOut(status="skipped")
 
     @router.post("/workflows/{workflow_id}/cancel", dependencies=[RUN])
     def cancel_workflow(workflow_id: PathId) -> StatusOut:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from ..errors import SchedulerError, StoreError
 from .access import SAFE, Access
 from .auth import Principal
-from .problems import Fault, Problem, problem_of
+from .problems import Fault, Problem, pointer_to, problem_of
 from .replies import Reply
 from .service import Service
 
@@ -46,6 +46,7 @@ def _handled(serve: Handler, service: Service, access: Access) -> Handler:
         caller: Principal | None = None
         try:
             caller = request.state.principal = await access.principal(request)
+            await _check_kind(request)
             response = await _once(serve, request, service, caller)
         except Exception as error:
             response = problem_response(_problem(error), request_id)
@@ -56,6 +57,13 @@ def _handled(serve: Handler, service: Service, access: Access) -> Handler:
         return response
 
     return handle
+
+
+async def _check_kind(request: Request) -> None:
+    """A body is JSON; raises ``Problem`` for one that says it is something else, or nothing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not (kind == "application/json" or kind.endswith("+json")) and await request.body():
+        raise Problem(415, "unsupported-media-type", "a body must be application/json")
 
 
 async def _once(serve: Handler, request: Request, service: Service, caller: Principal) -> Response:
@@ -98,7 +106,7 @@ async def _audit(
 
 def problem_response(problem: Problem, request_id: str) -> Response:
     """A problem as it goes out."""
-    body = json.dumps(problem.body(request_id), ensure_ascii=False)
+    body = json.dumps(problem.body(request_id))
     headers = {"cache-control": "no-store", "x-request-id": request_id}
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
@@ -121,10 +129,11 @@ def _problem(error: Exception) -> Problem:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
+    for one in error.errors():
+        if one["type"] == "json_invalid":
+            why = f"at character {one['loc'][-1]}: {one.get('ctx', {}).get('error', one['msg'])}"
+            return Problem(400, "invalid-json", f"the body is no JSON: {why}")
     faults = [Fault(_pointer(one["loc"]), str(one["msg"])) for one in error.errors()]
-    unread = any(one["type"] == "json_invalid" for one in error.errors())
-    if unread:
-        return Problem(400, "invalid-json", "the body is no JSON", faults=faults[:20])
     return Problem(
         422, "invalid-request", "the request does not fit its schema", faults=faults[:20]
     )
@@ -132,8 +141,7 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 def _pointer(where: tuple[int | str, ...]) -> str:
     place, *path = map(str, where) if where else ("",)
-    escaped = "".join("/" + one.replace("~", "~0").replace("/", "~1") for one in path)
-    return escaped if place == "body" else f"{place}:{escaped.lstrip('/')}"
+    return pointer_to(*path) if place == "body" else f"{place}:{'/'.join(path)}"
 
 
 def _request_id(request: Request) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from .schemas import Answer, Asked, Id, Page, PriorityName, Text
+from .fields import Answer, Asked, Id, Instant, Page, PriorityName, Text
 
 MisfireName = Literal["skip", "run_latest", "run_all"]
 OverlapName = Literal["skip", "queue_one", "queue_all", "cancel_running", "allow"]
@@ -100,7 +100,7 @@ class ScheduleAsked(ScheduleFields):
     """A new schedule: a registered task, and a ``trigger`` or a ``cron`` text."""
 
     task_id: Id
-    id: Id | None = None
+    id: Annotated[Id, Field(pattern=r"^[^/\x00]*$")] | None = None
 
 
 class ResumeAsked(Asked):
@@ -123,7 +123,7 @@ class PreviewAsked(Asked):
     cron: Text | None = None
     timezone: Text | None = None
     count: int = Field(default=10, ge=1, le=1000)
-    start: AwareDatetime | None = None
+    start: Instant | None = None
 
 
 class PreviewOut(Answer):
@@ -174,8 +174,8 @@ class LedgerOut(Answer):
 class BackfillAsked(Asked):
     """Run once for each instant from ``start`` up to, without, ``end``."""
 
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
     dry_run: bool = False
     limit: int = Field(default=1000, ge=1, le=10_000)
 

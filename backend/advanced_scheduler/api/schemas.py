@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue
 
-PriorityName = Literal["critical", "high", "normal", "low", "background"]
-StatusName = Literal[
-    "pending", "running", "completed", "failed", "retrying", "cancelled", "skipped"
-]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-
-
-class Answer(BaseModel):
-    """What a call answers; clients must take fields that they do not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Asked(BaseModel):
-    """A body of a request; what it does not know, it refuses."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Page(Answer):
-    """Part of a list; ``next_cursor`` asks for what follows, and is null at its end."""
-
-    next_cursor: str | None = None
-
+from .fields import Answer, Asked, Id, Instant, Page, PriorityName, StatusName, Text
 
 # --- executions -----------------------------------------------------------------------------
 
@@ -137,8 +113,8 @@ class ExecutionQuery(Asked):
     node: Id | None = None
     tag: Id | None = None
     text: Text | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class ExecutionSearch(ExecutionQuery):
@@ -162,6 +138,17 @@ class Batch(Asked):
     ids: list[Id] | None = Field(default=None, max_length=10_000)
     query: ExecutionQuery | None = None
     dry_run: bool = False
+
+
+class PriorityAsked(Asked):
+    """Another place among those that wait: of equal priority the higher rank goes first.
+
+    ``first``: before all of its priority that wait now.
+    """
+
+    priority: PriorityName | None = None
+    rank: int | None = Field(default=None, ge=-1000, le=1000)
+    first: bool = False
 
 
 class BatchOut(Answer):
@@ -290,7 +277,7 @@ class RunAsked(Asked):
     kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     priority: PriorityName | None = None
     queue: Id | None = None
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     delay: float | None = Field(default=None, ge=0)
     unique: Id | None = None
     tags: list[Id] = Field(default_factory=list)

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 from ..engine.again import AGAIN
 from ..lifecycle import FINAL
 from ..models import TaskExecution, TaskPriority, TaskStatus, attempts_of
-from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut, PriorityName
+from .fields import PriorityName
+from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut
 
 HIDDEN: Final = "********"
 """In the place of what nobody should read."""

@@ -8,7 +8,8 @@ from typing import Final, Literal
 from ..lifecycle import CLAIMABLE
 from ..models import ExecutionFilter, Pauses, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
-from .schemas import Answer, ExecutionOut, PriorityName
+from .fields import Answer, Page, PriorityName
+from .schemas import ExecutionOut
 from .views import execution_out, priority_of
 
 MOST: Final = 200
@@ -24,6 +25,12 @@ class WaitingOut(Answer):
     state: WaitState
     why: str
     execution: ExecutionOut
+
+
+class WaitingPage(Page):
+    """The beginning of a lane."""
+
+    items: list[WaitingOut]
 
 
 class Waiting:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from .schemas import Answer, Asked, Id, Page, PriorityName, StatusName
+from .fields import Answer, Asked, Id, Page, PriorityName, StatusName
 
 
 class GraphNode(Answer):

@@ -9,7 +9,7 @@ from typing import Final
 from ..lifecycle import FINAL
 from ..models import ExecutionFilter, TaskDefinition, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
-from .problems import not_found
+from .problems import Problem, not_found
 from .views import priority_name
 from .workflow_schemas import (
     GraphEdge,
@@ -113,6 +113,13 @@ class Workflows:
             raise not_found("workflow", workflow_id)
         left = [row for row in rows if row.status not in FINAL]
         return sum(self._scheduler.cancel_task(row.execution_id) for row in left)
+
+    def execution_of(self, workflow_id: str, task_id: str) -> str:
+        """The newest execution of a task in a run; raises ``Problem``."""
+        for row in self._rows(workflow_id):
+            if row.task_id == task_id:
+                return row.execution_id
+        raise Problem(404, "task-not-found", f"workflow {workflow_id!r} has no task {task_id!r}")
 
     def _rows(self, workflow_id: str) -> list[TaskExecution]:
         """The newest execution of each task, in the order in which they were made."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 
+from ..fields import StatusName
 from ..problems import Problem
-from ..schemas import ExecutionDetail, ExecutionQuery, StatusName
+from ..schemas import ExecutionDetail, ExecutionQuery
 from ..svg import Span, timeline
 from .page import Context, Nav, Page, Visit
 from .queue import PRIORITIES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from ..fields import PriorityName
 from ..problems import not_found
-from ..schemas import PriorityName
 from .page import Context, Nav, Page, Visit
 
 PRIORITIES: Final[tuple[PriorityName, ...]] = get_args(PriorityName)

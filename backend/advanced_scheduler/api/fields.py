@@ -1,0 +1,67 @@
+"""What all that goes in and out is made of: names, texts, ids, instants, pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from ..faults import is_storable
+
+PriorityName = Literal["critical", "high", "normal", "low", "background"]
+StatusName = Literal[
+    "pending", "running", "completed", "failed", "retrying", "cancelled", "skipped"
+]
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str) and not is_storable(value):
+        raise ValueError("NUL and half surrogate pairs are taken by no store")
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    if not 1 < value.year < 9999:
+        raise ValueError("must be in the years 2 to 9998")
+    return value.astimezone(UTC)
+
+
+_Storable = Annotated[
+    str, BeforeValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+]
+Text = Annotated[_Storable, StringConstraints(min_length=1, max_length=200)]
+Id = Annotated[_Storable, StringConstraints(min_length=1, max_length=512)]
+"""A text that is looked for, or names something, in every store."""
+
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A version."""
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A time with an offset, in UTC from here on."""
+
+
+class Answer(BaseModel):
+    """What a call answers; clients must take fields that they do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(BaseModel):
+    """A body of a request; what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Answer):
+    """Part of a list; ``next_cursor`` asks for what follows, and is null at its end."""
+
+    next_cursor: str | None = None
