@@ -27,7 +27,7 @@ export function say(text, alarm = false) {
   setTimeout(() => line.remove(), alarm ? 15000 : 5000);
 }
 
-/** Send the call of a form; `done` is called after each that went well. */
+/** Send the call of a form; `done` is called, with its region, after each that went well. */
 export function listen(done) {
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-api]");
@@ -58,7 +58,7 @@ async function perform(form, button, done) {
     if (said.go !== undefined) return go(filled(said.go, answer));
     say(filled(said.done || "Done", answer));
     form.closest("dialog")?.close();
-    done();
+    done(form.closest("[data-live]"));
   } finally {
     if (button) button.disabled = false;
   }

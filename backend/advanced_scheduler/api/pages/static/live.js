@@ -19,9 +19,13 @@ const watching = () => !paused && !document.hidden && sent.size > 0;
 
 // --- regions ---------------------------------------------------------------------------------
 
-function isHeld(region) {
+function hasFocus(part) {
   const active = document.activeElement;
-  if (active !== document.body && region.contains(active)) return true;
+  return active !== part && active !== document.body && part.contains(active);
+}
+
+function isHeld(region) {
+  if (hasFocus(region)) return true;
   if (region.querySelector("dialog[open], input:checked[data-keep]")) return true;
   const selection = getSelection();
   return !selection.isCollapsed && region.contains(selection.anchorNode);
@@ -49,7 +53,7 @@ function grow(region, fresh) {
   for (const row of [...fresh.querySelectorAll("[data-row]")]) {
     const old = known.get(row.dataset.row);
     if (!old) news += 1;
-    else if (old.dataset.mark !== row.dataset.mark && !isHeld(old)) {
+    else if (old.dataset.mark !== row.dataset.mark && !hasFocus(old)) {
       const ticked = old.querySelector("input:checked") !== null;
       old.replaceWith(row);
       if (ticked) row.querySelector("input").checked = true;
@@ -84,7 +88,7 @@ function soon(delay = SOON) {
   timer = setTimeout(async () => {
     await fetching;
     timer = undefined;
-    fetching = refresh().catch(() => tell("lost", "not reached"));
+    if (watching()) fetching = refresh().catch(() => tell("lost", "not reached"));
   }, delay);
 }
 
@@ -116,6 +120,8 @@ function setUpPause() {
     paused = !paused;
     sessionStorage.setItem("paused", paused ? "yes" : "no");
     show();
+    clearTimeout(timer);
+    timer = undefined;
     connect();
     soon(0);
   });
@@ -150,7 +156,12 @@ setInterval(tellTimes, 5000);
 setInterval(() => soon(0), SLOWLY);
 setUpPause();
 setUpTheme();
-listen(() => fetching = refresh());
+listen(async (region) => {
+  await (fetching = refresh());
+  if (!region || document.activeElement !== document.body) return;
+  region.tabIndex = -1; // whoever uses a keyboard goes on from here
+  region.focus({ preventScroll: true });
+});
 document.addEventListener("visibilitychange", () => { connect(); soon(0); });
 document.addEventListener("focusout", () => soon());
 document.addEventListener("click", (event) => {
