@@ -15,8 +15,9 @@ import uvicorn
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
-from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler import AdvancedTaskScheduler, ScheduleOptions
 from advanced_scheduler.api import create_app
+from advanced_scheduler.api.access import Authenticate
 from advanced_scheduler.cli.app import app
 from advanced_scheduler.cli.sources import scheduler_at, twin_of
 from tests.support.waiting import eventually
@@ -25,7 +26,7 @@ from tests.support.waiting import eventually
 def application() -> str:
     """The source of an application with a few tasks."""
     return '''
-from advanced_scheduler import AdvancedTaskScheduler, TaskPriority
+from advanced_scheduler import AdvancedTaskScheduler, TaskDependency, TaskPriority
 
 scheduler = AdvancedTaskScheduler()
 
@@ -41,7 +42,7 @@ def fail() -> None:
     raise ValueError("no")
 
 
-@scheduler.task(task_id="after", after=["add"], lock=True)
+@scheduler.task(task_id="after", after=[TaskDependency("add", "success")], lock=True)
 def after() -> str:
     return "done"
 '''
@@ -51,8 +52,8 @@ def after() -> str:
 class World:
     """A scheduler that runs what is due when told to, and the options that lead to it."""
 
-    scheduler: AdvancedTaskScheduler
-    store: str
+    _scheduler: AdvancedTaskScheduler | None = None
+    store: str = ""
     ways: list[str] = field(default_factory=list)
 
     @classmethod
@@ -61,6 +62,17 @@ class World:
         """The tasks of an application on a store."""
         with closing(twin_of(scheduler_at(jobs), store)) as scheduler:
             yield cls(scheduler, store)
+
+    @classmethod
+    def alone(cls) -> Self:
+        """No scheduler at all: for commands that need none."""
+        return cls()
+
+    @property
+    def scheduler(self) -> AdvancedTaskScheduler:
+        """The scheduler itself."""
+        assert self._scheduler is not None
+        return self._scheduler
 
     def run(self, *words: str, input: str | None = None) -> Result:
         """What a command does."""
@@ -86,6 +98,27 @@ class World:
         for _ in range(times):
             asyncio.run(self.scheduler.run_due())
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let what is due run, beside a command that waits for it."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.wait(0.05):
+                self.work()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def later(self) -> str:
+        """An execution that is due tomorrow."""
+        return self.scheduler.schedule_task("add", 1, options=ScheduleOptions(delay=86_400))
+
 
 _SCHEMAS: dict[str, Any] = {}
 
@@ -101,10 +134,13 @@ def must_fit(document: Any, schema: str) -> None:
 
 
 @contextmanager
-def serving(scheduler: AdvancedTaskScheduler) -> Iterator[str]:
+def serving(
+    scheduler: AdvancedTaskScheduler, authenticate: Authenticate | None = None
+) -> Iterator[str]:
     """The address of a real server of a scheduler that does not run."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(scheduler, run=False), log_level="error", lifespan="off")
+    served = create_app(scheduler, run=False, authenticate=authenticate)
+    config = uvicorn.Config(served, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

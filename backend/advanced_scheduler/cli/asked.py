@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from ..clock import SystemClock
@@ -20,6 +21,25 @@ FILTERS: Final = (
     *("text", "since", "until"),
 )
 """What executions can be looked for by."""
+
+
+class Priority(StrEnum):
+    """The five lanes."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+    BACKGROUND = "background"
+
+
+class Drawing(StrEnum):
+    """How a graph is written."""
+
+    ASCII = "ascii"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    JSON = "json"
 
 
 def arguments(text: str | None) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def act_on(
         if ids:
             code = _one_by_one(session, action, wanted, done)
         else:
-            confirm(f"{action.capitalize()} {_counted(len(wanted))}?", yes=yes)
+            confirm(f"{_ASKED[action]} {_counted(len(wanted))}?", yes=yes)
             code = _in_parts(session, action, wanted, done)
     session.printer.show(done, *_told(done))
     if code:
@@ -130,6 +130,7 @@ def _told(done: dict[str, Any]) -> list[str | Table]:
     return blocks
 
 
+_ASKED: Final = {"cancel": "Cancel", "retry": "Run again"}
 _PAST: Final = {"cancel": "cancelled", "retry": "run again"}
 
 

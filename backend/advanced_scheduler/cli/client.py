@@ -42,14 +42,21 @@ def path_of(*parts: str) -> str:
 class Client:
     """Asks one service; what it answers is the JSON of REST. Raises ``CommandFailed``.
 
-    ``knows_tasks`` is false for a store that was opened without an application; ``fleeting``
-    is true where nothing that is changed would outlive this process.
+    ``remote`` says whether it is another process. ``knows_tasks`` is false for a store that was
+    opened without an application; ``fleeting`` is true where nothing that is changed would
+    outlive this process.
     """
 
     def __init__(
-        self, http: httpx.Client, *, knows_tasks: bool = True, fleeting: bool = False
+        self,
+        http: httpx.Client,
+        *,
+        remote: bool = False,
+        knows_tasks: bool = True,
+        fleeting: bool = False,
     ) -> None:
         self._http = http
+        self.remote: Final = remote
         self.knows_tasks: Final = knows_tasks
         self._fleeting = fleeting
 

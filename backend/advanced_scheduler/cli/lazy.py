@@ -23,6 +23,16 @@ def alone(command: Callable[..., None]) -> typer.Typer:
     return made
 
 
+class ShowGroup(TyperGroup):
+    """Commands of which ``show`` is meant where none is named: ``queue --watch``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put in what goes without saying."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
 class LazyCommand(TyperCommand):
     """Stands for a command, or a group of them, that is in a module nobody has imported yet."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
@@ -78,7 +78,7 @@ def printing(command: Callable[Concatenate[Printer, P], None]) -> Callable[P, No
         with reported():
             command(Printer(output, plain=no_color), *args, **given)
 
-    return _with_options(run, command, _PRINTING)
+    return with_options(run, command, _PRINTING)
 
 
 def asking(command: Callable[Concatenate[Session, P], None]) -> Callable[P, None]:
@@ -98,7 +98,7 @@ def asking(command: Callable[Concatenate[Session, P], None]) -> Callable[P, None
         with reported(), client_of(url, store, app) as client:
             command(Session(client, printer), *args, **given)
 
-    return _with_options(run, command, _ASKING)
+    return with_options(run, command, _ASKING)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -116,30 +116,36 @@ def confirm(question: str, *, yes: bool) -> None:
         raise CommandFailed("nothing was changed")
 
 
-def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+def option(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    """A parameter that a decorator gives to commands."""
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
 
 
-_PRINTING: Final = (
-    _option("output", Output, Format.TABLE),
-    _option("no_color", NoColor, default=False),
-)
-_ASKING: Final = (
-    _option("url", Url, None),
-    _option("store", StoreUrl, None),
-    _option("app", App, None),
-    *_PRINTING,
-)
-
-
-def _with_options(
-    run: Callable[..., None], command: Callable[..., None], options: tuple[inspect.Parameter, ...]
-) -> Callable[P, None]:
-    """Show Typer the parameters of the command but the first, and these options."""
-    _, *own = inspect.signature(command, eval_str=True).parameters.values()
-    shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + list(options)
+def with_options(
+    run: Callable[..., None],
+    command: Callable[..., None],
+    options: Sequence[inspect.Parameter],
+    *,
+    instead_of: int = 0,
+) -> Callable[..., None]:
+    """Show Typer the parameters of a command, with options in the place of one of them."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())
+    del own[instead_of]
+    shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *options)]
     run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in shown}
     return run
+
+
+_PRINTING: Final = (
+    option("output", Output, Format.TABLE),
+    option("no_color", NoColor, default=False),
+)
+_ASKING: Final = (
+    option("url", Url),
+    option("store", StoreUrl),
+    option("app", App),
+    *_PRINTING,
+)

@@ -96,20 +96,17 @@ class Printer:
         return Console(markup=False, highlight=False, no_color=self.plain or None)
 
     def _block(self, block: Block) -> None:
-        if isinstance(block, str):
-            typer.echo(block)
-        elif isinstance(block, Table):
-            self._table(block)
+        if isinstance(block, Table) and sys.stdout.isatty():
+            self.console().print(boxed(block))
         else:
-            for line in _facts(block):
-                typer.echo(line)
+            typer.echo(plain(block))
 
-    def _table(self, table: Table) -> None:
-        if not sys.stdout.isatty():
-            for line in aligned(table):
-                typer.echo(line)
-            return
-        self.console().print(boxed(table))
+
+def plain(block: Block) -> str:
+    """A block as lines, none of them broken."""
+    if isinstance(block, str):
+        return block
+    return "\n".join(aligned(block) if isinstance(block, Table) else _facts(block))
 
 
 def columns(items: Iterable[Mapping[str, Any]], **cells: str | Cell) -> Table:
@@ -137,7 +134,7 @@ def boxed(table: Table) -> RenderableType:
 
 
 def aligned(table: Table) -> list[str]:
-    """The same as plain lines, none of them broken."""
+    """A table as plain lines: its titles, and a line for each row."""
     rows = [list(table.titles), *([said(one) for one in row] for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -52,16 +52,16 @@ def remote(url: str) -> Iterator[Client]:
     from ..config import ClientSettings
 
     base = url.rstrip("/").removesuffix(PREFIX)
-    if not base.startswith(("http://", "https://")):
+    try:
+        known = base.startswith(("http://", "https://")) and bool(httpx.URL(base).host)
+    except httpx.InvalidURL:
+        known = False
+    if not known:
         raise CommandFailed(f"--url {url!r}: write http://host:port", Exit.USAGE)
     key = ClientSettings().api_key
     headers = {} if key is None else {"authorization": f"Bearer {key.get_secret_value()}"}
-    try:
-        http = httpx.Client(base_url=base, headers=headers, timeout=SECONDS)
-    except httpx.InvalidURL as error:
-        raise CommandFailed(f"--url {url!r}: {error}", Exit.USAGE) from error
-    with http:
-        yield Client(http)
+    with httpx.Client(base_url=base, headers=headers, timeout=SECONDS) as http:
+        yield Client(http, remote=True)
 
 
 @contextmanager

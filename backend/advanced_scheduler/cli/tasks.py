@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from .asked import arguments, given, instant_of, seconds_of
+from .asked import Priority, arguments, given, instant_of, seconds_of
 from .client import path_of
 from .lazy import group
 from .options import Cursor, Json, Limit, Session, asking
@@ -15,16 +14,6 @@ from .output import ago, columns, seconds
 from .waiting import wait_for
 
 commands = group("Tasks: what can be run, and to run it.")
-
-
-class Priority(StrEnum):
-    """The five lanes."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-    BACKGROUND = "background"
 
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The id of a task, see `task list`.")]

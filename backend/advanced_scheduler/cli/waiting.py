@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from .client import path_of
 from .outcome import Exit
-from .output import Block, said
+from .output import Block, Table, boxed, plain, said
 
 if TYPE_CHECKING:
     from .options import Session
 
 FINAL: Final = frozenset({"completed", "failed", "cancelled", "skipped"})
+
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it anew until Ctrl-C.")]
+Every = Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")]
 
 _FIRST, _LONGEST = 0.1, 1.0  # seconds between two looks at an execution
 _never = threading.Event()
@@ -26,6 +29,50 @@ _never = threading.Event()
 def pause(seconds: float) -> None:
     """Do nothing for so long; Ctrl-C ends it."""
     _never.wait(seconds)
+
+
+def watch(
+    session: Session,
+    look: Callable[[], tuple[Any, Sequence[Block]]],
+    every: float,
+    *,
+    until: Callable[[Any], bool] = lambda _: False,
+) -> Any:
+    """Show what ``look`` answers, again and again until it is so, or Ctrl-C; answers the last.
+
+    On a terminal in the same place; elsewhere, and for programs, one after the other.
+    """
+    if not (session.printer.for_people and sys.stdout.isatty()):
+        return _watch_in_lines(session, look, every, until)
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=session.printer.console(), auto_refresh=False) as live:
+        while True:
+            document, blocks = look()
+            shown = [boxed(one) if isinstance(one, Table) else plain(one) for one in blocks]
+            live.update(Group(*shown), refresh=True)
+            if until(document):
+                return document
+            pause(every)
+
+
+def _watch_in_lines(
+    session: Session,
+    look: Callable[[], tuple[Any, Sequence[Block]]],
+    every: float,
+    until: Callable[[Any], bool],
+) -> Any:
+    last: Any = None
+    while True:
+        document, blocks = look()
+        if document != last:
+            session.printer.next(document, *blocks)
+            sys.stdout.flush()
+        if until(document):
+            return document
+        last = document
+        pause(every)
 
 
 def wait_for(session: Session, execution_id: str, *, progress: bool) -> None:

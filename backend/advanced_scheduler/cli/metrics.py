@@ -1,0 +1,21 @@
+"""``advanced-scheduler metrics``: the metrics, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import typer
+
+from .lazy import alone
+from .options import Url
+from .outcome import reported
+from .service import client_of
+from .sources import App, StoreUrl
+
+
+@reported()
+def metrics(url: Url = None, store: StoreUrl = None, app: App = None) -> None:
+    """Print what a scrape would read; of a store, what holds for all nodes."""
+    with client_of(url, store, app) as client:
+        typer.echo(client.text("/metrics"), nl=False)
+
+
+commands = alone(metrics)

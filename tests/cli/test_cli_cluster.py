@@ -1,0 +1,130 @@
+"""The commands of who looks after a cluster: queue, nodes, locks, dead letters, keys, audit."""
+
+from __future__ import annotations
+
+import platform
+from getpass import getuser
+
+import pytest
+
+from .world import World
+
+
+def test_the_queue_shows_its_lanes(world: World) -> None:
+    world.later()
+    found = world.json("queue", schema="QueueOut")
+    assert [one["delayed"] for one in found["lanes"]] == [0, 0, 1, 0, 0]
+    lines = world.good("queue", "show").splitlines()
+    assert lines[3].split()[:4] == ["normal", "active", "1", "0"]
+    assert lines[-2:] == ["running  0", "paused   -"]
+
+
+def test_the_queue_is_paused_in_part_and_as_a_whole(world: World) -> None:
+    assert world.good("queue", "pause", "--priority", "low") == "paused\n"
+    assert world.good("queue", "pause", "--queue", "mail") == "paused\n"
+    found = world.json("queue", schema="QueueOut")
+    assert (found["paused"], found["paused_queues"]) == (False, ["mail"])
+    assert [one["paused"] for one in found["lanes"]] == [False, False, False, True, False]
+    assert world.json("queue", "pause", schema="StatusOut") == {"status": "paused"}
+    assert "paused   everything" in world.good("queue")
+    assert world.good("queue", "resume") == "resumed\n"
+
+
+def test_dead_letters_are_run_again_or_deleted(world: World) -> None:
+    for _ in range(2):
+        world.scheduler.schedule_task("fail")
+    world.work()
+    (group,) = world.json("dead", "list", schema="DeadLetterPage")["items"]
+    assert world.good("dead", "list").splitlines()[1].split()[:4] == [
+        *(group["id"], "fail", "ValueError", "2"),
+    ]
+    assert world.good("dead", "retry", group["id"]) == "2 executions run again\n"
+    world.work()
+    assert world.run("dead", "discard", "--all").exit_code == 2
+    done = world.json("dead", "discard", "--all", "--yes", schema="BatchOut")
+    assert (done["action"], done["changed"]) == ("discard", 2)
+    assert world.run("dead", "retry", "none").exit_code == 3
+    assert world.run("dead", "retry").exit_code == 2
+
+
+def test_a_lock_is_taken_from_its_holder(world: World) -> None:
+    assert world.good("lock", "ttl", "after") == "free\n"
+    locks = world.scheduler.lock_manager
+    assert locks.acquire("after", timeout=300)
+    (held,) = world.json("lock", "list", schema="LockPage")["items"]
+    assert (held["task_id"], held["held"]) == ("after", True)
+    assert world.json("lock", "ttl", "after", schema="LockOut")["ttl"] > 200
+    assert "--force" in world.run("lock", "release", "after", "--yes").stderr
+    assert world.run("lock", "release", "after", "--force").exit_code == 2
+    assert world.good("lock", "release", "after", "--force", "--yes") == "released\n"
+    assert world.run("lock", "release", "after", "--force", "--yes").exit_code == 4
+    assert world.run("lock", "ttl", "none").exit_code == 3
+
+
+def test_nodes_are_drained_and_forgotten(world: World) -> None:
+    with world.scheduler.running():
+        (node,) = world.json("node", "list", schema="NodePage")["items"]
+        assert node["state"] == "alive"
+        assert world.good("node", "drain", node["id"]) == "draining\n"
+        assert world.json("node", "resume", node["id"], schema="StatusOut")["status"] == "resumed"
+        assert world.run("node", "forget", node["id"], "--yes").exit_code == 4
+        assert world.run("node", "forget", node["id"]).exit_code == 2
+    assert world.run("node", "drain", "none").exit_code == 3
+
+
+def test_keys_are_made_and_revoked(world: World) -> None:
+    made = world.json("key", "create", "ci", "--scope", "run", "--expires", "90d", schema="KeyMade")
+    assert made["scopes"] == ["run"]
+    assert world.good("key", "create", "reader").startswith("ask_")
+    page = world.json("key", "list", schema="KeyPage")
+    assert [one["name"] for one in page["items"]] == ["ci", "reader"]
+    assert made["key"] not in world.good("key", "list")
+    assert world.run("key", "revoke", made["id"]).exit_code == 2
+    assert world.good("key", "revoke", made["id"], "--yes") == "revoked\n"
+    assert world.run("key", "revoke", made["id"], "--yes").exit_code == 3
+
+
+def test_the_audit_says_who_did_what(world: World) -> None:
+    world.good("queue", "pause")
+    page = world.json("audit", "--limit", "1", schema="AuditPage")
+    (line,) = page["items"]
+    who = "anybody" if "--url" in world.ways else f"{getuser()}@cli"
+    assert (line["who"], line["outcome"]) == (who, 200)
+    assert line["action"].endswith("/queue/pause")
+    assert who in world.run("audit").stdout
+
+
+def test_health_is_an_exit_code(world: World) -> None:
+    for words in ([], ["--live"], ["--ready"], ["--full"]):
+        assert world.run("health", *words).exit_code == (0 if is_idle(world, words) else 1)
+    with world.scheduler.running():
+        for words in ([], ["--live"], ["--ready"], ["--full"]):
+            assert world.json("health", *words)["status"] == "pass"
+    assert world.run("health", "--live", "--ready").exit_code == 2
+
+
+def is_idle(world: World, words: list[str]) -> bool:
+    """A service whose engine was not started reports no fault of its own; no probe passes."""
+    return "--url" in world.ways and words in ([], ["--full"])
+
+
+def test_the_heartbeats_of_a_machine_or_a_node_are_told_apart(world: World) -> None:
+    if "--url" in world.ways:
+        pytest.skip("a service tells of itself")
+    with world.scheduler.running():
+        assert world.run("health", "--live", "--node", world.scheduler.name).exit_code == 0
+        other = world.run("health", "--live", "--node", "other")
+        assert (other.exit_code, other.stdout) == (1, "fail\nno such node has been seen lately\n")
+    assert platform.node() in world.scheduler.name
+
+
+def test_metrics_and_versions_are_told(world: World) -> None:
+    assert "# TYPE advanced_scheduler_queue_depth gauge" in world.good("metrics")
+    assert world.json("version", schema="VersionInfo")["store"] == "SqliteStore"
+
+
+def test_the_description_is_the_one_of_rest(world: World) -> None:
+    if "--url" in world.ways:
+        assert world.json("openapi")["openapi"].startswith("3.1")
+    else:
+        assert "openapi: 3.1" in World.alone().good("openapi", "-o", "yaml")

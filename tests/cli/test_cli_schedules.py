@@ -1,0 +1,116 @@
+"""``advanced-scheduler schedule``: to make, to edit, to preview, to look back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from advanced_scheduler import SystemClock
+
+from .world import World, must_fit
+
+
+def add(world: World, *words: str) -> str:
+    """The id of a new schedule of the task ``add``."""
+    made: str = world.json("schedule", "add", "add", "--json", "[1]", *words, schema="ScheduleOut")[
+        "id"
+    ]
+    return made
+
+
+def test_a_schedule_is_made_shown_and_listed(world: World) -> None:
+    made = add(
+        world, "--cron", "30 2 * * *", "--tz", "Europe/Berlin", "--tag", "x", "--id", "night"
+    )
+    assert made == "night"
+    found = world.json("schedule", "show", "night", schema="ScheduleDetail")
+    assert (found["timezone"], found["tags"], found["args"]) == ("Europe/Berlin", ["x"], [1])
+    shown = world.good("schedule", "show", "night")
+    assert found["words"] in shown
+    assert "02:30:00" in shown
+    page = world.json("schedule", "list", "--task", "add", "--tag", "x", schema="SchedulePage")
+    assert [one["id"] for one in page["items"]] == ["night"]
+    assert world.good("schedule", "list", "--status", "active").splitlines()[1].startswith("night")
+
+
+def test_there_are_four_ways_to_say_when(world: World) -> None:
+    ways = {
+        "cron": ["--cron", "0 3 * * *"],
+        "interval": ["--every", "90s"],
+        "once": ["--at", "2090-01-01T12:00Z"],
+        "daily": ["--trigger", '{"type": "daily", "times": ["02:30"]}'],
+    }
+    for kind, words in ways.items():
+        made = world.json("schedule", "add", "add", "--json", "[1]", *words, schema="ScheduleOut")
+        assert made["trigger"]["type"] == kind
+    both = world.run("schedule", "add", "add", *ways["cron"], *ways["interval"])
+    assert (both.exit_code, both.stdout) == (2, "")
+    none = world.run("schedule", "add", "add", "--json", "[1]")
+    assert (none.exit_code, "give a trigger" in none.stderr) == (2, True)
+
+
+def test_policies_are_kept(world: World) -> None:
+    made = add(
+        world,
+        *("--cron", "0 3 * * *", "--priority", "high", "--timeout", "10m", "--misfire", "skip"),
+        *("--grace", "1m", "--overlap", "queue_one", "--max-runs", "3", "--pause-on-failure", "2"),
+    )
+    found = world.json("schedule", "show", made)
+    names = ("priority", "timeout", "misfire", "grace_seconds", "overlap", "max_runs")
+    assert [found[name] for name in names] == ["high", 600, "skip", 60, "queue_one", 3]
+
+
+def test_an_edit_minds_the_version_that_was_seen(world: World) -> None:
+    made = add(world, "--cron", "0 3 * * *")
+    changed = world.json(
+        *("schedule", "edit", made, "--cron", "0 4 * * *", "--changelog", "later"),
+        *("--if-version", "1"),
+        schema="ScheduleOut",
+    )
+    assert changed["version"] == 2
+    clash = world.run("schedule", "edit", made, "--cron", "0 5 * * *", "--if-version", "1")
+    assert (clash.exit_code, clash.stdout) == (4, "")
+    page = world.json("schedule", "history", made, schema="VersionPage")
+    assert [one["changelog"] for one in page["items"]] == ["later", None]
+    assert "trigger: " in world.good("schedule", "history", made)
+
+
+def test_a_schedule_is_paused_run_and_removed(world: World) -> None:
+    made = add(world, "--cron", "0 3 * * *")
+    assert world.good("schedule", "pause", made) == "paused\n"
+    assert world.json("schedule", "pause", made, schema="ScheduleOut")["status"] == "paused"
+    assert world.good("schedule", "resume", made, "--catch-up") == "active\n"
+    started = world.json("schedule", "run", made, "--json", "[5]", schema="ExecutionStarted")
+    world.work()
+    assert world.scheduler.result(started["execution_id"], 0) == 7
+    refused = world.run("schedule", "remove", made)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert world.good("schedule", "remove", made, "--yes") == "removed\n"
+    assert world.run("schedule", "show", made).exit_code == 3
+
+
+def test_the_past_is_made_good(world: World) -> None:
+    made = add(world, "--cron", "0 * * * *")
+    end = SystemClock().now()
+    window = [(end - timedelta(hours=3)).isoformat(), end.isoformat()]
+    dry = world.json("schedule", "backfill", made, *window, "--dry-run", schema="BackfillOut")
+    assert (len(dry["instants"]), dry["created"]) == (3, [])
+    assert len(world.good("schedule", "backfill", made, *window).splitlines()) == 4
+
+
+def test_a_preview_needs_no_scheduler() -> None:
+    alone = World.alone()
+    words = ["schedule", "preview", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "3"]
+    found = alone.json(*words, "--from", "2030-03-30T00:00Z")
+    must_fit(found, "PreviewOut")
+    assert [one["instant"] for one in found["runs"]] == [
+        "2030-03-30T01:30:00Z",
+        "2030-03-31T01:00:00Z",
+        "2030-04-01T00:30:00Z",
+    ]
+    shown = alone.good(*words, "--from", "2030-03-30T00:00Z")
+    assert shown.splitlines()[0] == found["words"]
+    assert "2030-03-31 03:00:00 CEST" in shown
+    wrong = alone.run("schedule", "preview", "61 * * * *")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "minute" in wrong.stderr
+    assert alone.run("schedule", "preview").exit_code == 2
