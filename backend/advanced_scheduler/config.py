@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from math import inf
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+RoleName: TypeAlias = Literal["scheduler", "worker"]
+PriorityName: TypeAlias = Literal["critical", "high", "normal", "low", "background"]
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,10 @@ class Settings(BaseSettings):
     arguments_limit_bytes: int = Field(default=1024 * 1024, gt=0)
     queues: Annotated[frozenset[str] | None, NoDecode] = None
     """The queues that a node serves, in the environment with commas between them; None: all."""
+    roles: Annotated[frozenset[RoleName] | None, NoDecode] = None
+    """What a node does: ``scheduler`` fires schedules, ``worker`` runs executions; None: both."""
+    priorities: Annotated[frozenset[PriorityName] | None, NoDecode] = None
+    """The priorities that a node runs; None: all."""
     strict_arguments: bool = False
     """Whether the memory store, too, refuses arguments that would not come back equal."""
 
@@ -69,15 +76,17 @@ class Settings(BaseSettings):
             raise ValueError(f"store={value!r} is not a URL; try memory:// or sqlite:///file.db")
         return value
 
-    @field_validator("queues", mode="before")
+    @field_validator("queues", "roles", "priorities", mode="before")
     @classmethod
-    def _are_names(cls, value: object) -> object:
+    def _are_names(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             value = [name.strip() for name in value.split(",")]
         if value is None or not isinstance(value, Collection):
             return value
         if not value or not all(isinstance(one, str) and one for one in value):
-            raise ValueError(f"queues={value!r} must name at least one queue; leave it out for all")
+            raise ValueError(
+                f"{info.field_name}={value!r} must name at least one; leave it out for all"
+            )
         return frozenset(value)
 
     # Of one field, not of the model: that one's errors would show the password.

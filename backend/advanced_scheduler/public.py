@@ -43,6 +43,7 @@ from .health import SchedulerHealthMonitor
 from .locks import DistributedTaskLock
 from .models import (
     Audit,
+    Duties,
     Explanation,
     MisfirePolicy,
     NodeState,
@@ -53,6 +54,7 @@ from .models import (
     Placeholder,
     RetryConfig,
     RetryStrategy,
+    Role,
     Schedule,
     ScheduleOptions,
     ScheduleStatistics,
@@ -93,6 +95,7 @@ __all__ = [
     "CronTrigger",
     "DailyTrigger",
     "DistributedTaskLock",
+    "Duties",
     "Event",
     "EventBus",
     "EventTrigger",
@@ -129,6 +132,7 @@ __all__ = [
     "ResultTimeout",
     "RetryConfig",
     "RetryStrategy",
+    "Role",
     "Schedule",
     "ScheduleExists",
     "ScheduleNotFound",

@@ -15,6 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, Final, Literal, ParamSpec, TypeVar
@@ -30,7 +31,7 @@ from .engine.handle import TaskHandle, dependency_on
 from .engine.host import TimerHost
 from .engine.hosting import hosted
 from .engine.node import Node
-from .engine.options import checked_queues
+from .engine.options import checked_queues, duties_of
 from .engine.parts import Parts, assemble
 from .engine.pools import Pools
 from .engine.report import facts_of, health_report
@@ -108,6 +109,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         self.lock_manager: DistributedTaskLock = self._parts.locks
         self.health_monitor: SchedulerHealthMonitor = self._parts.monitor
         self.task_queue = TaskQueueView(self.store)
+        self.duties = duties_of(settings)
         self.queues = settings.queues if queues is None else checked_queues(queues)
         self._pools = Pools()
         self._commands = Commands(self._parts, self._pools)
@@ -334,7 +336,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
             self._parts,
             name=self.name,
             limit=self.max_concurrent_tasks,
-            queues=self.queues,
+            duties=replace(self.duties, queues=self.queues),
             pools=self._pools,
         )
 

@@ -43,13 +43,14 @@ def test_each_setting_is_read_from_the_environment_under_its_own_name(
     default = getattr(Settings(), name)
     texts = {"store": "sqlite:///x.db", "lock_outage": "fail"}
     texts |= {"strict_arguments": "true", "auto_migrate": "true"}
+    texts |= {"roles": "worker", "priorities": "critical"}
     text = texts.get(name, "7")
     monkeypatch.setenv(OWN + name.upper(), text)
     value = getattr(Settings(), name)
     assert value != default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    assert value == type(value)(text)
+    assert value == ({text} if isinstance(value, frozenset) else type(value)(text))
 
 
 def test_the_usual_names_of_redis_count_after_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +111,10 @@ def test_a_lease_is_renewed_at_a_third_unless_told_otherwise() -> None:
         ({"max_crashes": -1}, "max_crashes"),
         ({"history_days": "soon"}, "history_days"),
         ({"leese_seconds": 5}, "leese_seconds"),
-        ({"queues": "gpu,,mail"}, "must name at least one queue; leave it out for all"),
-        ({"queues": []}, "must name at least one queue"),
+        ({"queues": "gpu,,mail"}, "queues=.* must name at least one; leave it out for all"),
+        ({"queues": []}, "must name at least one"),
+        ({"roles": "worker,boss"}, "roles"),
+        ({"priorities": "urgent"}, "priorities"),
         ({"queues": 5}, "queues"),
     ],
 )

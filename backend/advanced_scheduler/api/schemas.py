@@ -288,7 +288,7 @@ class RunAsked(Asked):
 
 
 class NodeOut(Answer):
-    """A running scheduler process as it last said; ``queues`` is null for all."""
+    """A running scheduler process as it last said; null queues and priorities are all."""
 
     id: str
     name: str
@@ -296,7 +296,9 @@ class NodeOut(Answer):
     host: str
     pid: int
     version: str
+    roles: list[str]
     queues: list[str] | None
+    priorities: list[str] | None
     slots: int
     slots_used: int
     running: list[str]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..clock import Clock
 from ..errors import InvalidArguments, NodeAlive, NodeNotFound
 from ..faults import is_storable
-from ..models import NodeState, NodeStatus, Pauses, Record, RecordKind, TaskPriority
+from ..models import NodeState, NodeStatus, Pauses, Record, RecordKind, Role, TaskPriority
 from ..stores.abilities import Signal
 from ..stores.base import Store
 from .presence import DRAIN, EVERYTHING, PRIORITY, QUEUE, read_pauses
@@ -22,8 +22,12 @@ SHOWN: Final = timedelta(days=1)
 """How long a node that was killed is shown."""
 
 _MOST: Final = 10_000  # nodes
+_EVERY_ROLE: Final = tuple(sorted(Role))  # of a node that does not say: those before had all
 _SAID: Final = frozenset(
-    {"name", "host", "pid", "version", "queues", "slots", "slots_used", "running", "loop_lag"}
+    {
+        *("name", "host", "pid", "version", "roles", "queues", "priorities"),
+        *("slots", "slots_used", "running", "loop_lag"),
+    }
 )
 
 
@@ -117,7 +121,7 @@ def _status(record: Record, now: datetime) -> NodeStatus:
         state = NodeState.STALE
     else:
         state = NodeState.DRAINING if said.get("draining") else NodeState.ALIVE
-    queues = said.get("queues")
+    queues, priorities = said.get("queues"), said.get("priorities")
     started = said.get("started_time")
     return NodeStatus(
         node_id=record.record_id,
@@ -126,7 +130,9 @@ def _status(record: Record, now: datetime) -> NodeStatus:
         pid=int(said.get("pid", 0)),
         version=str(said.get("version", "")),
         state=state,
+        roles=tuple(said.get("roles", _EVERY_ROLE)),
         queues=None if queues is None else tuple(queues),
+        priorities=None if priorities is None else tuple(priorities),
         slots=int(said.get("slots", 0)),
         slots_used=int(said.get("slots_used", 0)),
         running=tuple(said.get("running", ())),

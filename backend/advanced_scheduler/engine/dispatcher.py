@@ -15,7 +15,7 @@ from ..context import TaskContext
 from ..errors import StoreUnavailable, TaskNotRegistered
 from ..faults import describe_error
 from ..lifecycle import Transition
-from ..models import NO_PAUSES, ExecutionFilter, TaskExecution, TaskStatus
+from ..models import NO_PAUSES, Duties, ExecutionFilter, Role, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Claim, Exchange, ExecutionStore
 from .lease_clock import LeaseClock
@@ -58,7 +58,7 @@ class Dispatcher:
         leases: LeaseClock,
         node: str,
         limit: int,
-        queues: frozenset[str] | None,
+        duties: Duties,
         lease: timedelta,
         poll_seconds: float,
         offload: Offload,
@@ -67,7 +67,7 @@ class Dispatcher:
         self.running: dict[str, Run] = {}
         self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
         self.limit: Final = limit
-        self.queues: Final = queues
+        self.duties: Final = duties
         self.accepting = True
         self.draining = False  # asked to start nothing more, but to stay up
         self.pauses = NO_PAUSES
@@ -97,7 +97,7 @@ class Dispatcher:
         """How many more executions may run now."""
         if not self.accepting or self.draining or self.pauses.everything:
             return 0
-        return self.limit - len(self.running)
+        return self.limit - len(self.running) if Role.WORKER in self.duties.roles else 0
 
     async def work(self) -> float:
         """One pass: store what ended, claim what fits; answers how long it may wait."""
@@ -200,8 +200,8 @@ class Dispatcher:
             now=now,
             lease_until=self._leases.now() + self._lease,
             exclude=frozenset(one for one in self._unknown if one not in self._registry),
-            queues=self.queues,
-            pauses=self.pauses,
+            queues=self.duties.queues,
+            pauses=self.duties.beside(self.pauses),
         )
         with self._times.of("exchange"):
             return self._store.exchange(transitions, claim)

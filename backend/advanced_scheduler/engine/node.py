@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
 from typing import Final
@@ -16,6 +16,7 @@ from ..errors import SchedulerStateError, StoreError
 from ..events import Event, EventType
 from ..forks import renew_in_child
 from ..locks import DistributedTaskLock
+from ..models import Duties, Role
 from ..stores.abilities import Signal
 from .dispatcher import Dispatcher
 from .guard import Guard
@@ -35,6 +36,7 @@ from .timer import Host, Timer
 logger = logging.getLogger(__name__)
 
 _REVOKED: Final = EventType.REVOKED
+EVERY_DUTY: Final = Duties()
 
 
 class Node:
@@ -46,7 +48,7 @@ class Node:
         *,
         name: str,
         limit: int,
-        queues: frozenset[str] | None = None,
+        duties: Duties = EVERY_DUTY,
         pools: Pools | None = None,
     ) -> None:
         boot = secrets.token_hex(4)
@@ -68,7 +70,7 @@ class Node:
         self._lock_thread = InThreads(1, "advanced-scheduler-locks")
         self._offload: Offload = self._threads if parts.store.blocking else inline
         self.guard = _guard(parts, self._threads, self._lock_thread)
-        self.dispatcher = self._make_dispatcher(limit, queues)
+        self.dispatcher = self._make_dispatcher(limit, duties)
         self.housekeeper = _housekeeper(parts, lambda: self.dispatcher.held.copy().keys())
         self.presence = Presence(
             parts, self.dispatcher, self.pulse, node_id=self.id, name=name, changed=self._hurry
@@ -91,15 +93,9 @@ class Node:
         self.home = asyncio.get_running_loop()
         poll = self._parts.settings.poll_seconds
         self._start_executors()
-        self.timer = Timer(
-            apscheduler=apscheduler,
-            tick=self._tick,
-            failed=partial(self._store_failed, "fire"),
-            clock=self._parts.clock,
-            poll_seconds=poll,
-        )
-        self.timer.start()  # first: it may refuse
-        self.timer.wake()
+        if Role.SCHEDULER in self.dispatcher.duties.roles:
+            failed = partial(self._store_failed, "fire")
+            self.timer = _started_timer(self._parts, apscheduler, failed)  # first: it may refuse
         self.dispatcher.loop = Loop(
             "dispatcher",
             self.dispatcher.work,
@@ -177,7 +173,8 @@ class Node:
         self._start_executors()
         await self._offload(self.housekeeper.sweep)
         await self._offload(self.presence.listen)
-        await self._offload(self._tick)
+        if Role.SCHEDULER in self.dispatcher.duties.roles:
+            await self._offload(self._parts.ticker.tick)
         return await self.dispatcher.step()
 
     def close(self) -> None:
@@ -231,7 +228,7 @@ class Node:
         for executor in self.executors.values():
             executor.start()
 
-    def _make_dispatcher(self, limit: int, queues: frozenset[str] | None) -> Dispatcher:
+    def _make_dispatcher(self, limit: int, duties: Duties) -> Dispatcher:
         parts = self._parts
         return Dispatcher(
             store=parts.store,
@@ -251,7 +248,7 @@ class Node:
             leases=parts.leases,
             node=self.id,
             limit=limit,
-            queues=queues,
+            duties=duties,
             lease=self._lease,
             poll_seconds=parts.settings.poll_seconds,
             offload=self._offload,
@@ -290,9 +287,6 @@ class Node:
         if rescued:
             self.dispatcher.wake()
         return next(self._rests)
-
-    def _tick(self) -> datetime | None:
-        return self._parts.ticker.tick()
 
     def _lost(self, gone: Collection[tuple[str, int]]) -> None:
         """Called by the heartbeat's thread."""
@@ -337,6 +331,19 @@ class Node:
         self._parts.events.publish(
             Event(EventType.STORE_ERROR, self._parts.clock.now(), None, data)
         )
+
+
+def _started_timer(parts: Parts, apscheduler: Host, failed: Callable[[Exception], None]) -> Timer:
+    timer = Timer(
+        apscheduler=apscheduler,
+        tick=parts.ticker.tick,
+        failed=failed,
+        clock=parts.clock,
+        poll_seconds=parts.settings.poll_seconds,
+    )
+    timer.start()
+    timer.wake()
+    return timer
 
 
 def _housekeeper(parts: Parts, held_here: Callable[[], Collection[str]]) -> Housekeeper:

@@ -8,12 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
+from ..config import Settings
 from ..errors import ConfigurationError, InvalidArguments, NotStorable
 from ..faults import cleaned, is_storable
 from ..models import (
     LONGEST,
+    Duties,
     ExecutionFilter,
     RetryConfig,
+    Role,
     ScheduleOptions,
     TaskPriority,
     TaskStatus,
@@ -77,6 +80,18 @@ def checked_queues(queues: object) -> frozenset[str]:
     if not names:
         raise ConfigurationError("queues=() must name at least one queue; None means all")
     return frozenset(names)
+
+
+def duties_of(settings: Settings) -> Duties:
+    """What the settings say that a node does."""
+    roles, priorities = settings.roles, settings.priorities
+    return Duties(
+        roles=frozenset(Role) if roles is None else frozenset(map(Role, roles)),
+        queues=settings.queues,
+        priorities=None
+        if priorities is None
+        else frozenset(TaskPriority[one.upper()] for one in priorities),
+    )
 
 
 def execution_filter(statuses: object, limit: object, **fields: Any) -> ExecutionFilter:

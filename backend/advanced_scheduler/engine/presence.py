@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from ..errors import StoreError
-from ..models import NO_PAUSES, Pauses, Record, RecordKind, TaskPriority
+from ..models import NO_PAUSES, Duties, Pauses, Record, RecordKind, TaskPriority
 from ..stores.base import Store
 from .dispatcher import Dispatcher
 from .parts import Parts
@@ -56,7 +56,7 @@ class Presence:
             "host": platform.node(),
             "pid": os.getpid(),
             "version": version("advanced-scheduler"),
-            "queues": None if dispatcher.queues is None else sorted(dispatcher.queues),
+            **_told(dispatcher.duties),
             "slots": dispatcher.limit,
             "renewal": parts.settings.renewal,
             "started_time": parts.clock.now().isoformat(),
@@ -101,6 +101,17 @@ class Presence:
             written_time=self._clock.now(),
             data={**self._fixed, **changing},
         )
+
+
+def _told(duties: Duties) -> dict[str, list[str] | None]:
+    queues, priorities = duties.queues, duties.priorities
+    return {
+        "roles": sorted(duties.roles),
+        "queues": None if queues is None else sorted(queues),
+        "priorities": None
+        if priorities is None
+        else [one.name.lower() for one in sorted(priorities)],
+    }
 
 
 def read_pauses(store: Store) -> Pauses:

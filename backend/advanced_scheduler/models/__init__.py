@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .attempts import ATTEMPTS, attempts_of, outcome_of, with_attempt
-from .cluster import NO_PAUSES, NodeState, NodeStatus, Pauses
+from .cluster import NO_PAUSES, Duties, NodeState, NodeStatus, Pauses, Role
 from .executions import (
     DEFAULT_QUEUE,
     EXECUTION_FIELDS,
@@ -60,6 +60,7 @@ __all__ = [
     "SCHEDULE_STATES",
     "Audit",
     "DependencyType",
+    "Duties",
     "ExecutionFilter",
     "Explanation",
     "MisfirePolicy",
@@ -74,6 +75,7 @@ __all__ = [
     "ResultOf",
     "RetryConfig",
     "RetryStrategy",
+    "Role",
     "Schedule",
     "ScheduleFilter",
     "ScheduleOptions",

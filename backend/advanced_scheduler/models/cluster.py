@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -19,12 +19,19 @@ class NodeState(StrEnum):
     STALE = "stale"
 
 
+class Role(StrEnum):
+    """What a node is there for; all nodes look after leases and history."""
+
+    SCHEDULER = "scheduler"  # it fires schedules
+    WORKER = "worker"  # it runs executions
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStatus:
     """A running scheduler process as it last said; ``seen_time`` is when.
 
-    ``queues`` is None for all. ``loop_lag`` is in seconds. ``running`` are execution ids, at
-    most 100; ``slots_used`` counts them all.
+    ``queues`` and ``priorities`` are None for all. ``loop_lag`` is in seconds. ``running`` are
+    execution ids, at most 100; ``slots_used`` counts them all.
     """
 
     node_id: str
@@ -33,7 +40,9 @@ class NodeStatus:
     pid: int
     version: str
     state: NodeState
+    roles: tuple[str, ...]
     queues: tuple[str, ...] | None
+    priorities: tuple[str, ...] | None
     slots: int
     slots_used: int
     running: tuple[str, ...]
@@ -54,3 +63,18 @@ class Pauses:
 
 
 NO_PAUSES: Final = Pauses()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duties:
+    """What one node does: its roles, and of which queues and priorities; None is all of them."""
+
+    roles: frozenset[Role] = frozenset(Role)
+    queues: frozenset[str] | None = None
+    priorities: frozenset[TaskPriority] | None = None
+
+    def beside(self, pauses: Pauses) -> Pauses:
+        """What this node leaves alone: what is paused, and the priorities that it does not run."""
+        if self.priorities is None:
+            return pauses
+        return replace(pauses, priorities=pauses.priorities | set(TaskPriority) - self.priorities)

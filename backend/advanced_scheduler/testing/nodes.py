@@ -100,7 +100,7 @@ class VirtualNode(Node):
     def tick(self) -> None:
         """One look at the schedules."""
         with suppress(StoreUnavailable):
-            self._tick()
+            self.parts.ticker.tick()
 
     def beat(self) -> None:
         """One round of the heartbeat, one of the locks, and one look at the clock."""

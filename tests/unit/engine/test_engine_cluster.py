@@ -10,8 +10,10 @@ import pytest
 
 from advanced_scheduler import (
     AdvancedTaskScheduler,
+    Duties,
     InvalidArguments,
     ManualClock,
+    Role,
     ScheduleOptions,
     TaskPriority,
     TaskStatus,
@@ -156,3 +158,54 @@ def test_a_pause_that_means_nothing_is_refused(
     with pytest.raises(InvalidArguments):
         target.pause_dispatch(**wrong)  # type: ignore[arg-type]
     assert target.pauses() == Pauses()
+
+
+def test_a_node_without_the_role_of_a_worker_fires_and_runs_nothing(
+    target: AdvancedTaskScheduler, clock: ManualClock
+) -> None:
+    target.duties = Duties(roles=frozenset({Role.SCHEDULER}))
+    target.schedule_cron_task("job", "* * * * *")
+    clock.advance(minutes=1)
+    assert asyncio.run(target.run_due()) == 0
+    assert target.task_queue.size() == 1
+
+
+def test_a_node_without_the_role_of_a_scheduler_runs_and_fires_nothing(
+    target: AdvancedTaskScheduler, clock: ManualClock
+) -> None:
+    target.duties = Duties(roles=frozenset({Role.WORKER}))
+    target.schedule_cron_task("job", "* * * * *")
+    made = target.schedule_task("job")
+    clock.advance(minutes=1)
+    assert asyncio.run(target.run_due()) == 1
+    assert status_of(target, made) is TaskStatus.COMPLETED
+    assert target.task_queue.size() == 0
+
+
+@pytest.mark.parametrize("url", ["memory://", "sqlite"])
+def test_a_node_runs_the_priorities_that_it_is_for(
+    url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db" if url == "sqlite" else url
+    made = scheduler(url, clock=clock, priorities={"critical", "high"})
+    add_task(made, lambda: None)
+    runs = {
+        priority: made.schedule_task("job", options=ScheduleOptions(priority=priority))
+        for priority in TaskPriority
+    }
+    assert asyncio.run(made.run_due()) == 2
+    done = {one for one, run in runs.items() if status_of(made, run) is TaskStatus.COMPLETED}
+    assert done == {TaskPriority.CRITICAL, TaskPriority.HIGH}
+    made.close()
+
+
+def test_started_nodes_tell_what_they_are_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    one, other = scheduler(url, roles={"worker"}, priorities={"low"}), scheduler(url)
+    with one.running():
+        eventually(lambda: len(other.nodes()) == 1)
+        (node,) = other.nodes()
+        assert (node.roles, node.priorities) == (("worker",), ("low",))
+        assert one.get_health_status()["status"] == "healthy"
+    one.close()
+    other.close()
