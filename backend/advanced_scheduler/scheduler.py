@@ -27,6 +27,7 @@ from .dag import TaskDependencyGraph
 from .engine.callbacks import Callbacks
 from .engine.cluster import Cluster
 from .engine.commands import Commands
+from .engine.feed import Feed
 from .engine.handle import TaskHandle, dependency_on
 from .engine.host import TimerHost
 from .engine.hosting import hosted
@@ -102,6 +103,7 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         )
         self.clock: Clock = self._parts.clock
         self.events: EventBus = self._parts.events
+        self.feed: Feed = self._parts.feed
         self.store: Store = self._parts.store
         self.task_registry: TaskRegistry = self._parts.registry
         self.dependency_graph: TaskDependencyGraph = self._parts.graph

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocketDisconnect
 
@@ -21,6 +22,7 @@ from .access import Access, Authenticate, demand
 from .asking import PROBLEMS
 from .auth import Principal, Scope
 from .limits import BodyLimit
+from .live import wanted
 from .pages import pages_router
 from .problems import Problem
 from .routes import add_execution_verbs, add_executions, add_task_verbs, add_tasks
@@ -174,7 +176,7 @@ def _add_socket(router: APIRouter, service: Service, access: Access) -> None:
             await socket.close(4401)
             return
         await socket.accept()
-        client = service.live.join(socket.query_params.getlist("type") or None)
+        client = service.live.join(wanted(_asked(socket.query_params)), transport="websocket")
         sending = asyncio.create_task(_send(socket, client))
         try:
             while True:
@@ -196,6 +198,10 @@ async def _send(socket: WebSocket, client: Any) -> None:
                 await socket.send_text('{"type":"heartbeat","data":{}}')
             for one in found or ():
                 await socket.send_text(one.json)
+
+
+def _asked(query: QueryParams) -> dict[str, Any]:
+    return {**query, "type": query.getlist("type")}
 
 
 async def _socket_caller(socket: WebSocket, service: Service, access: Access) -> Principal:

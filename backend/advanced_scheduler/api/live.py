@@ -1,23 +1,22 @@
-"""Live events: one envelope for all ways in, a bounded buffer for each client."""
+"""Live events: one envelope for all ways in, a bounded buffer for each client.
+
+An event reaches a client at most once, and may be lost with a process or a connection: the
+executions and the ledger are the truth. Who is told ``resync`` has missed some, and reads anew.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from functools import cached_property
-from typing import Any, Final
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from ..events import Event, EventType
 from ..forks import free_in_child
 from ..scheduler import AdvancedTaskScheduler
-from .views import priority_name
-
-KEPT: Final = 1000
-"""Events that a client may have missed, and is told when it comes back."""
+from .hearing import Envelope, Hearing
 
 BUFFER: Final = 256
 """Events that wait for one client; where more come, it is told to read anew."""
@@ -26,45 +25,55 @@ HEARTBEAT_SECONDS: Final = 15.0
 SOON: Final = 0.1
 """Seconds between two batches; longer with many clients, so that work goes before watching."""
 
+LINGER_SECONDS: Final = 30.0
+"""For how long events are kept for the last client, which may come back."""
+
+FIELDS: Final = ("task_id", "execution_id", "workflow_id", "schedule_id", "queue")
+"""What of the data of an event a client may choose by."""
+
 _SECONDS_PER_CLIENT: Final = 0.0005
-_HEARD: Final = tuple(set(EventType) - {EventType.ATTEMPT_ENDED, EventType.STORE_ERROR})
+
+Transport = Literal["sse", "websocket"]
 
 
-class Envelope:
-    """What every client gets, whatever the transport; written out once for all of them."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client asked for; None and {} mean everything."""
 
-    def __init__(self, number: int, type_: str, time: datetime, data: Mapping[str, Any]) -> None:
-        self.id: Final = number
-        self.type: Final = type_
-        self.time: Final = time
-        self.data: Final = data
+    types: Collection[str] | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def json(self) -> str:
-        """``{id, type, time, data}``."""
-        told = {"id": self.id, "type": self.type, "time": self.time.isoformat(), "data": self.data}
-        return json.dumps(told, separators=(",", ":"))
+    def among(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Those that were asked for."""
+        if self.types is not None:
+            envelopes = [one for one in envelopes if one.type in self.types]
+        for name, value in self.fields.items():
+            envelopes = [one for one in envelopes if one.data.get(name) == value]
+        return envelopes
 
-    @cached_property
-    def sent(self) -> str:
-        """The same as a server-sent event."""
-        return f"id: {self.id}\nevent: {self.type}\ndata: {self.json}\n\n"
+
+EVERYTHING: Final = Wanted()
+
+
+def wanted(query: Mapping[str, Any]) -> Wanted:
+    """What the parameters of a request ask for: ``type``, a list, and any of ``FIELDS``."""
+    fields = {name: query[name] for name in FIELDS if query.get(name) is not None}
+    return Wanted(frozenset(query.get("type") or ()) or None, fields)
 
 
 class Client:
-    """One listener, on the event loop that made it; ``types`` None means all."""
+    """One listener, on the event loop that made it."""
 
-    def __init__(self, types: Collection[str] | None) -> None:
-        self._types = None if types is None else frozenset(types)
+    def __init__(self, wanted: Wanted, transport: Transport) -> None:
+        self.transport: Final = transport
+        self._wanted = wanted
         self._waiting: list[Envelope] = []
         self._news = asyncio.Event()
         self._lost = False
 
     def push(self, envelopes: Sequence[Envelope]) -> int:
         """Keep what it wants, if that fits; answers how many did not."""
-        wanted = envelopes
-        if self._types is not None:
-            wanted = [one for one in envelopes if one.type in self._types]
+        wanted = self._wanted.among(envelopes)
         if not wanted:
             return 0
         self._news.set()
@@ -97,19 +106,16 @@ class Client:
 
 
 class LiveEvents:
-    """Hears what happens on this node, and tells the clients of one event loop in batches."""
+    """Tells the clients of one event loop in batches what happens on all nodes."""
 
     def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
-        self._scheduler = scheduler
+        self.scheduler: Final = scheduler
         self._lock = free_in_child(threading.Lock())
         self._clients: set[Client] = set()
         self._home: asyncio.AbstractEventLoop | None = None
-        self._fresh: list[Envelope] = []
-        self._kept: deque[Envelope] = deque(maxlen=KEPT)
-        self._last = 0
+        self._hearing = Hearing(scheduler, self._hear)
         self._asked = False
-        self.dropped = 0
-        self._unsubscribe: Callable[[], None] = scheduler.events.subscribe(self._hear, _HEARD)
+        scheduler.feed.look_for_listeners()
 
     @property
     def clients(self) -> int:
@@ -118,75 +124,86 @@ class LiveEvents:
 
     def close(self) -> None:
         """Hear no more."""
-        self._unsubscribe()
+        self._hearing.end()
 
-    def join(self, types: Collection[str] | None = None, after: int | None = None) -> Client:
+    def join(
+        self,
+        wanted: Wanted = EVERYTHING,
+        after: int | None = None,
+        transport: Transport = "sse",
+    ) -> Client:
         """A new client on the running loop, which is first told what it missed after ``after``."""
-        client = Client(types)
+        client = Client(wanted, transport)
+        self._hearing.begin()
         with self._lock:
             self._home = asyncio.get_running_loop()
+            missed = self._hearing.after(after) if after is not None else ()
             self._clients.add(client)
-            missed = [one for one in self._kept if after is not None and one.id > after]
-            first = self._kept[0].id if self._kept else self._last + 1
-        if after is not None and not first - 1 <= after <= self._last:
+        if missed is None:
             client.resync()  # too long ago, or of a process before this one
         else:
             client.push(missed)
+        self._tell(transport)
         return client
 
     def leave(self, client: Client) -> None:
         """Forget a client; safe to repeat."""
         with self._lock:
             self._clients.discard(client)
+        self._tell(client.transport)
+        if not self._clients and self._home is not None and not self._home.is_closed():
+            self._home.call_later(LINGER_SECONDS, self._end_alone)
 
-    def _hear(self, event: Event) -> None:
-        """On the thread that publishes: as short as can be."""
-        with self._lock:
-            self._last += 1
-            envelope = Envelope(self._last, event.type.value, event.time, _data(event))
-            self._kept.append(envelope)
-            if not self._clients:
-                return
-            self._fresh.append(envelope)
-            if self._asked or self._home is None or self._home.is_closed():
-                return
-            self._asked = True
-            self._home.call_soon_threadsafe(self._spread_soon)
+    def _end_alone(self) -> None:
+        if not self._clients:
+            self._hearing.end()
+
+    def _hear(self) -> None:
+        """On any thread."""
+        home = self._home
+        if self._asked or home is None:
+            return
+        self._asked = True
+        try:
+            home.call_soon_threadsafe(self._spread_soon)
+        except RuntimeError:  # it was closed, with all that listened on it
+            self._asked = False
 
     def _spread_soon(self) -> None:
         pause = max(SOON, len(self._clients) * _SECONDS_PER_CLIENT)
         asyncio.get_running_loop().call_later(pause, self._spread)
 
     def _spread(self) -> None:
-        with self._lock:
-            fresh, self._fresh = self._fresh, []
-            self._asked = False
-            members = list(self._clients)
+        self._asked = False
+        with self._lock:  # nobody joins in between, and is told twice
+            found, members = self._hearing.take(), list(self._clients)
+        dropped: Counter[Transport] = Counter()
         for client in members:
-            self.dropped += client.push(fresh)
+            if found is None:
+                client.resync()
+            else:
+                dropped[client.transport] += client.push(found)
+        for transport, number in dropped.items():
+            if number:
+                self._tell(transport, number)
+        if self._hearing.holds and not self._asked:
+            self._asked = True
+            self._spread_soon()
+
+    def _tell(self, transport: Transport, dropped: int = 0) -> None:
+        """How many listen, to whoever counts."""
+        events = self.scheduler.events
+        if events.hears(EventType.LIVE):
+            with self._lock:
+                connections = sum(one.transport == transport for one in self._clients)
+            data = {"transport": transport, "connections": connections, "dropped": dropped}
+            now = self.scheduler.clock.now()
+            events.publish(Event(EventType.LIVE, now, None, data))
 
 
-def _data(event: Event) -> dict[str, Any]:
-    row = event.execution
-    if row is None:
-        return {key: str(value) for key, value in event.data.items()}
-    return {
-        "execution_id": row.execution_id,
-        "task_id": row.task_id,
-        "status": row.status.value,
-        "priority": priority_name(row.priority),
-        "queue": row.queue,
-        "node": row.node,
-        "schedule_id": row.schedule_id,
-        "workflow_id": row.workflow_id,
-    }
-
-
-async def server_sent(
-    live: LiveEvents, types: Collection[str] | None, after: int | None
-) -> AsyncIterator[str]:
+async def server_sent(live: LiveEvents, wanted: Wanted, after: int | None) -> AsyncIterator[str]:
     """The text of a stream of server-sent events, until the client goes."""
-    client = live.join(types, after)
+    client = live.join(wanted, after)
     try:
         yield "retry: 2000\n\n"
         while True:

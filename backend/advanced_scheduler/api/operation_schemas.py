@@ -12,6 +12,17 @@ from .fields import Answer, Asked, Id, Instant, Page, Text
 ScopeName = Literal["read", "run", "write", "admin"]
 
 
+class EventSearch(Asked):
+    """Events of these types only, and only those whose data have these values."""
+
+    type: list[Text] | None = Field(default=None, max_length=50)
+    task_id: Text | None = None
+    execution_id: Id | None = None
+    workflow_id: Text | None = None
+    schedule_id: Text | None = None
+    queue: Text | None = None
+
+
 class KeyOut(Answer):
     """An API key as it is listed."""
 

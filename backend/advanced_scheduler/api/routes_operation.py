@@ -14,9 +14,10 @@ from .access import COOKIE
 from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
 from .audit import AuditPage
 from .auth import Key, Principal, Scope
-from .fields import PriorityName, Text
-from .live import server_sent
+from .fields import PriorityName
+from .live import server_sent, wanted
 from .operation_schemas import (
+    EventSearch,
     KeyAsked,
     KeyMade,
     KeyOut,
@@ -133,13 +134,13 @@ def add_watching(router: APIRouter, service: Service) -> None:
     @router.get("/events", dependencies=[READ], response_class=StreamingResponse)
     def stream_events(
         request: Request,
-        type: Annotated[list[Text] | None, Query()] = None,
+        chosen: Annotated[EventSearch, Query()],
     ) -> StreamingResponse:
         """What happens, as server-sent events; ``Last-Event-ID`` goes on where it broke off."""
         said = request.headers.get("last-event-id", "")
-        after = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None
+        after = int(said) if said.isascii() and said.isdigit() and len(said) <= 16 else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        events = server_sent(service.live, type, after)
+        events = server_sent(service.live, wanted(chosen.model_dump()), after)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     @router.get("/audit", dependencies=[READ])

@@ -22,6 +22,7 @@ from ..stores.abilities import LockStore
 from ..stores.base import Store
 from .arguments import Arguments
 from .backlog import Backlog, backlog_of
+from .feed import Feed
 from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
@@ -48,6 +49,7 @@ class Parts:
     probe: Probe[Backlog]
     parked: Probe[dict[str, int]]  # apart: it counts all schedules, and nothing is judged by it
     signals: Signals
+    feed: Feed
     times: StoreTimes
     events: EventBus
     registry: TaskRegistry
@@ -66,6 +68,7 @@ class Parts:
 
     def close(self) -> None:
         """Release what is held of servers and files."""
+        self.feed.close()
         self.locks.close()
         if self.fallback_locks is not None:
             self.fallback_locks.close()
@@ -98,6 +101,7 @@ def assemble(
     )
     patience = PATIENCE if store.blocking else None
     locks, fallback = _locks(redis_client, store, settings, leases)
+    signals = _signals(store, events)
     return Parts(
         **common,
         settings=settings,
@@ -106,7 +110,8 @@ def assemble(
         leases=leases,
         probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
         parked=_parked_probe(store, registry, ticker, clock),
-        signals=_signals(store, events),
+        signals=signals,
+        feed=Feed(store, events, clock, leases, signals),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
         monitor=_monitor(events, clock),

@@ -13,6 +13,7 @@ from ..errors import StoreError
 from ..models import NO_PAUSES, Duties, Pauses, Record, RecordKind, TaskPriority
 from ..stores.base import Store
 from .dispatcher import Dispatcher
+from .feed import LISTENERS
 from .parts import Parts
 from .pulse import Pulse
 
@@ -47,6 +48,7 @@ class Presence:
     ) -> None:
         self._store = parts.store
         self._clock = parts.clock
+        self._feed = parts.feed
         self._dispatcher = dispatcher
         self._pulse = pulse
         self._id = node_id
@@ -71,7 +73,8 @@ class Presence:
 
     def listen(self) -> None:
         """Do what was asked of all nodes, or of this one; raises ``StoreError``."""
-        orders = self._store.records(RecordKind.ORDER, ids=[self._id])
+        orders = self._store.records(RecordKind.ORDER, ids=[self._id, LISTENERS])
+        self._feed.heed(orders)
         draining, pauses = any(DRAIN in one.data for one in orders), read_pauses(self._store)
         heard, dispatcher = (draining, pauses), self._dispatcher
         if heard != (dispatcher.draining, dispatcher.pauses):

@@ -19,6 +19,8 @@ class RecordKind(StrEnum):
     SESSION = "session"  # a browser that has shown a key, by the hash of its cookie
     TICKET = "ticket"  # what opens one connection, by its hash
     AUDIT = "audit"  # who did what, by UUIDv7
+    EVENTS = "events"  # what happened in a process just now, by time; gone in seconds
+    SERIES = "series"  # what a node did in a span of time, by length of the span and time
     REPLY = "reply"  # what a request with an idempotency key was answered
     LOG = "log"  # progress and lines that an execution has told, by execution id
     SPAWNED = "spawned"  # the executions that one has scheduled, by its id
