@@ -188,7 +188,10 @@ def test_the_selected_are_cancelled_and_deleted(page: Page, site: Site) -> None:
     confirm(page, "deleted for good, with their results and errors: 1.")
     said(page, "1 deleted")
     assert site.scheduler.get_execution(one) is None
-    site.scheduler.cancel_task(other)
+    page.get_by_label("Selected:").check()
+    selected.get_by_role("button", name="Cancel").click()
+    confirm(page, "is skipped: 1.")
+    eventually(lambda: site.row(other).status is S.CANCELLED, what="the other is cancelled")
 
 
 def test_all_that_fit_the_filter_run_again(page: Page, site: Site) -> None:

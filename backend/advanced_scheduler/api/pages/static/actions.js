@@ -8,7 +8,8 @@
 // Fields: data-type="json|number|boolean|list|instant" (the last one is given in UTC),
 // data-in="kwargs" puts a field into that object, data-in="args" takes it as an argument by
 // position. Empty fields are not sent.
-// Anywhere: data-copy: a text for the clipboard; "{api}" and "{origin}" in it are addresses.
+// Anywhere: data-ticks="ids" ticks all boxes of that name, or none of them;
+// data-copy: a text for the clipboard; "{api}" and "{origin}" in it are addresses.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -34,6 +35,11 @@ export function listen(done) {
     if (!form) return;
     event.preventDefault();
     perform(form, event.submitter, done).catch((error) => say(error.message, true));
+  });
+  document.addEventListener("change", ({ target }) => {
+    if (!target.dataset.ticks) return;
+    const boxes = document.getElementsByName(target.dataset.ticks);
+    boxes.forEach((one) => (one.checked = target.checked));
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");

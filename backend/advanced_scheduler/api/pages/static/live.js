@@ -7,13 +7,15 @@
 import { listen } from "./actions.js";
 import { tellTimes } from "./times.js";
 
-const SOON = 400; // milliseconds between an event and the fetch it leads to
+const SOON = 400; // milliseconds between an event and the fetch it leads to, at least
+const SHARE = 4; // and so many times as long as the last one took
 const SLOWLY = 15000; // between fetches when nothing is heard
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 const regionsOf = (page) => page.querySelectorAll("[data-live]");
 
 const sent = new Map(); // name of a region -> its HTML as the server sent it last
 let source, timer, fetching;
+let took = 0;
 let paused = sessionStorage.getItem("paused") === "yes";
 const watching = () => !paused && !document.hidden && sent.size > 0;
 
@@ -75,15 +77,17 @@ function announce(region, news) {
 // --- fetching --------------------------------------------------------------------------------
 
 async function refresh() {
+  const began = performance.now();
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (answer.status === 401) return location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const fresh of regionsOf(page)) swap(fresh);
+  took = performance.now() - began;
 }
 
 /** Fetch in a moment: what comes until then is one fetch, and two never run at once. */
-function soon(delay = SOON) {
+function soon(delay = Math.max(SOON, SHARE * took)) {
   if (timer || !watching()) return;
   timer = setTimeout(async () => {
     await fetching;
@@ -154,6 +158,7 @@ for (const region of regionsOf(document)) sent.set(region.dataset.live, region.i
 tellTimes();
 setInterval(tellTimes, 5000);
 setInterval(() => soon(0), SLOWLY);
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 setUpPause();
 setUpTheme();
 listen(async (region) => {

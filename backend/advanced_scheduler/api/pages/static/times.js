@@ -9,10 +9,16 @@ const toTheMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: 
 const toTheSecond = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 function words(instant) {
-  const seconds = (instant - Date.now()) / 1000;
-  const found = UNITS.find(([, size]) => Math.abs(seconds) >= size);
-  if (!found) return "now";
-  const length = `${Math.trunc(Math.abs(seconds) / found[1])} ${found[0]}`;
+  const seconds = Math.round((instant - Date.now()) / 1000);
+  const first = UNITS.findIndex(([, size]) => Math.abs(seconds) >= size);
+  if (first < 0) return "now";
+  let left = Math.abs(seconds);
+  const parts = UNITS.slice(first, first < 2 ? first + 2 : first + 1).map(([unit, size]) => {
+    const number = Math.trunc(left / size);
+    left %= size;
+    return number ? `${number} ${unit}` : "";
+  });
+  const length = parts.join(" ").trim();
   return seconds < 0 ? `${length} ago` : `in ${length}`;
 }
 
