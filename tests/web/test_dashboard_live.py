@@ -43,7 +43,7 @@ def test_new_rows_are_announced_and_push_nothing_away(page: Page, site: Site) ->
 def test_what_is_ticked_stays_ticked(page: Page, site: Site) -> None:
     made = site.later(tags=["ticked"])
     live(page, "executions?tag=ticked")
-    box = page.get_by_role("checkbox")
+    box = page.locator("tr[data-row]").get_by_role("checkbox")
     box.check()
     page.get_by_label("Task", exact=True).focus()
     site.scheduler.cancel_task(made)
