@@ -54,6 +54,7 @@ class AsyncCalls:
     skip_execution = _twin(AdvancedTaskScheduler.skip_execution)
     reorder_execution = _twin(AdvancedTaskScheduler.reorder_execution)
     get_task_status = _twin(AdvancedTaskScheduler.get_task_status)
+    get_notes = _twin(AdvancedTaskScheduler.get_notes)
     get_execution = _twin(AdvancedTaskScheduler.get_execution)
     executions = _twin(AdvancedTaskScheduler.executions)
     clear_history = _twin(AdvancedTaskScheduler.clear_history)

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """What a node does: ``scheduler`` fires schedules, ``worker`` runs executions; None: both."""
     priorities: Annotated[frozenset[PriorityName] | None, NoDecode] = None
     """The priorities that a node runs; None: all."""
+    task_log_lines: int = Field(default=200, ge=0, le=10_000)
+    """How many lines of what a task logs with ``context.logger`` are kept with its execution."""
     strict_arguments: bool = False
     """Whether the memory store, too, refuses arguments that would not come back equal."""
 

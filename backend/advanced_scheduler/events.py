@@ -23,6 +23,7 @@ class EventType(StrEnum):
     UNBLOCKED = "execution.unblocked"  # {"execution_ids": list}; a dependency of each was met
     REORDERED = "execution.reordered"  # {}; it has another priority or rank
     STARTED = "execution.started"  # {"queue_wait": seconds}
+    PROGRESS = "execution.progress"  # {"done": number, "total": number or None, "message": text}
     RETRYING = "execution.retrying"  # {"delay": seconds, "duration": seconds of the attempt}
     GIVEN_BACK = "execution.given_back"  # {"reason": text}
     RECOVERED = "execution.recovered"  # {"node": the lost one}

@@ -11,7 +11,7 @@ from .engine.commands import Commands
 from .engine.schedules import Schedules
 from .engine.views import status_of
 from .engine.waiters import Waiters
-from .models import ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
+from .models import Notes, ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
 
 
 class ExecutionCalls:
@@ -104,9 +104,22 @@ class ExecutionCalls:
         return self._commands.retry_workflow(workflow_id)
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
-        """An execution as a dict, times in ISO 8601; None for an unknown id."""
+        """An execution as a dict, times in ISO 8601; None for an unknown id.
+
+        ``progress`` is what it has told, while it runs.
+        """
         row = self._commands.find(execution_id)
-        return None if row is None else status_of(row)
+        if row is None:
+            return None
+        runs = row.status is TaskStatus.RUNNING
+        return status_of(row, self._commands.notes(execution_id).progress if runs else None)
+
+    def get_notes(self, execution_id: str) -> Notes:
+        """What an execution has told with ``TaskContext.progress`` and ``.logger``; empty if none.
+
+        What a running one has told last takes up to a second.
+        """
+        return self._commands.notes(execution_id)
 
     def get_execution(self, execution_id: str) -> TaskExecution | None:
         """An execution with all its fields; None for an unknown id."""

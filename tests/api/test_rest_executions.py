@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advanced_scheduler import RetryConfig, RetryStrategy
+from advanced_scheduler import RetryConfig, RetryStrategy, TaskContext
 from tests.support.definitions import define
 
 from .rest import Rest, fail
@@ -244,3 +244,30 @@ def test_what_waits_is_skipped(rest: Rest) -> None:
     assert rest.get(f"/executions/{one}")["status"] == "skipped"
     assert rest.post(f"/executions/{one}/skip", status=409)["code"] == "execution-not-pending"
     assert rest.post("/executions/none/skip", status=404)["code"] == "execution-not-found"
+
+
+def test_what_an_execution_has_logged_can_be_followed(rest: Rest) -> None:
+    def work(context: TaskContext) -> None:
+        for number in range(3):
+            context.logger.info("line %d", number)
+        context.progress(3, 4, "nearly")
+
+    rest.scheduler.register_task(define(work, task_id="talks"))
+    made = ran(rest, "talks", args=[])
+    page = rest.get(f"/executions/{made}/logs")
+    assert [(one["number"], one["level"], one["text"]) for one in page["lines"]] == [
+        (1, "INFO", "line 0"),
+        (2, "INFO", "line 1"),
+        (3, "INFO", "line 2"),
+    ]
+    assert (page["next_after"], page["ended"]) == (3, True)
+    assert [one["number"] for one in rest.get(f"/executions/{made}/logs?after=2")["lines"]] == [3]
+    assert rest.get(f"/executions/{made}/logs?after=3")["next_after"] == 3
+    assert rest.get(f"/executions/{made}")["progress"] == {
+        "done": 3.0,
+        "total": 4.0,
+        "message": "nearly",
+        "time": "2030-01-01T12:00:00Z",
+    }
+    assert rest.get("/executions/nobody/logs", 404)["code"] == "execution-not-found"
+    assert rest.get(f"/executions/{made}/logs?after=-1", 422)["status"] == 422

@@ -11,6 +11,7 @@ from ..errors import SchedulerError
 from ..lifecycle import CLAIMABLE, FINAL
 from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
+from .log_schemas import LogLineOut, LogPage
 from .problems import Problem, not_found
 from .schemas import (
     Batch,
@@ -72,7 +73,18 @@ class Executions:
 
     def get(self, execution_id: str) -> ExecutionDetail:
         """One execution with all that is known of it; raises ``Problem``."""
-        return execution_detail(self.row(execution_id))
+        row = self.row(execution_id)
+        return execution_detail(row, self._scheduler.get_notes(row.execution_id).progress)
+
+    def logs(self, execution_id: str, after: int = 0) -> LogPage:
+        """The lines that its task has logged after this number; raises ``Problem``."""
+        row = self.row(execution_id)
+        lines = self._scheduler.get_notes(row.execution_id).lines
+        return LogPage(
+            lines=[LogLineOut(**line._asdict()) for line in lines if line.number > after],
+            next_after=max(lines[-1].number if lines else 0, after),
+            ended=row.status in FINAL,
+        )
 
     def downstream(self, execution_id: str) -> list[ExecutionOut]:
         """What waits for it, or has waited for it in its workflow run; raises ``Problem``."""

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from .asking import READ, RUN, WRITE, Cursor, PageLimit, PathId
+from .log_schemas import LogPage
 from .schemas import (
     Batch,
     BatchOut,
@@ -127,6 +128,13 @@ def add_executions(router: APIRouter, service: Service) -> None:
     def get_execution(execution_id: PathId) -> ExecutionDetail:
         """One execution with all that is known of it."""
         return executions.get(execution_id)
+
+    @router.get("/executions/{execution_id}/logs", dependencies=[READ])
+    def get_execution_logs(
+        execution_id: PathId, after: Annotated[int, Query(ge=0, le=2**53)] = 0
+    ) -> LogPage:
+        """The lines that its task has logged, from the one after ``after`` on."""
+        return executions.logs(execution_id, after)
 
 
 def add_execution_verbs(router: APIRouter, service: Service) -> None:

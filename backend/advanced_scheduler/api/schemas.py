@@ -30,6 +30,15 @@ class AttemptOut(Answer):
     backoff: str | None
 
 
+class ProgressOut(Answer):
+    """How far an execution is, as its task has told."""
+
+    done: float
+    total: float | None
+    message: str | None
+    time: datetime | None
+
+
 class DependencyOut(Answer):
     """What an execution waits, or has waited, for."""
 
@@ -86,6 +95,7 @@ class ExecutionDetail(ExecutionOut):
     timeout: float | None
     fence: int
     lease_until: datetime | None
+    progress: ProgressOut | None
     dependencies: list[DependencyOut]
     attempts: list[AttemptOut]
 

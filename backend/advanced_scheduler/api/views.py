@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from ..engine.again import AGAIN
 from ..lifecycle import FINAL
-from ..models import TaskExecution, TaskPriority, TaskStatus, attempts_of
+from ..models import Progress, TaskExecution, TaskPriority, TaskStatus, attempts_of
 from .fields import PriorityName
-from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut
+from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut, ProgressOut
 
 HIDDEN: Final = "********"
 """In the place of what nobody should read."""
@@ -59,7 +60,12 @@ def execution_out(row: TaskExecution) -> ExecutionOut:
     return ExecutionOut(**_common(row))
 
 
-def execution_detail(row: TaskExecution) -> ExecutionDetail:
+def progress_out(progress: Progress | None) -> ProgressOut | None:
+    """How far it is."""
+    return None if progress is None else ProgressOut(**asdict(progress))
+
+
+def execution_detail(row: TaskExecution, progress: Progress | None = None) -> ExecutionDetail:
     """All there is to say."""
     return ExecutionDetail(
         **_common(row),
@@ -73,6 +79,7 @@ def execution_detail(row: TaskExecution) -> ExecutionDetail:
         timeout=row.timeout,
         fence=row.fence,
         lease_until=row.lease_until,
+        progress=progress_out(progress),
         dependencies=[
             DependencyOut(
                 task_id=one.task_id,

@@ -23,6 +23,7 @@ from ..faults import is_storable
 from ..lifecycle import OPEN
 from ..models import (
     ExecutionFilter,
+    Notes,
     ScheduleOptions,
     TaskDefinition,
     TaskExecution,
@@ -32,11 +33,12 @@ from ..models import (
 )
 from ..registry import RegisteredTask, definition_for
 from .again import Again
-from .intake import DEFAULTS, Request
+from .intake import DEFAULTS, Intake, Request
 from .options import checked, cleared_until, execution_filter
 from .parts import Parts
 from .pools import Pools
 from .settler import Change
+from .views import notes_of
 
 _BATCH: Final = 500
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the age from which the ledger goes as well
@@ -105,12 +107,27 @@ class Commands:
             )
         if options.execution_id is not None and len(calls) != 1:
             raise InvalidArguments("an execution_id is of one call; schedule the others one by one")
-        known = self.task_of(task)
-        if options.executor is not None:
-            self._pools.check(options.executor, known)
+        known = self._able(task, options)
         return self._parts.intake.submit(
             [Request(known, args, kwargs, options) for args, kwargs in calls]
         )
+
+    def request(self, task: object, call: Arguments, options: object) -> Request:
+        """A checked wish, for the intake."""
+        wanted = checked(options, metadata_bytes=self._parts.settings.arguments_limit_bytes)
+        return Request(self._able(task, wanted), *call, wanted)
+
+    @property
+    def intake(self) -> Intake:
+        """Where requests go."""
+        return self._parts.intake
+
+    def _able(self, task: object, options: ScheduleOptions) -> RegisteredTask:
+        """The task, if it can run where the options say."""
+        known = self.task_of(task)
+        if options.executor is not None:
+            self._pools.check(options.executor, known)
+        return known
 
     def schedule_many(
         self,
@@ -146,6 +163,12 @@ class Commands:
         if not isinstance(execution_id, str) or not is_storable(execution_id):
             return None
         return next(iter(self._parts.store.get([execution_id])), None)
+
+    def notes(self, execution_id: object) -> Notes:
+        """What the execution has told; nothing for what is no id of one."""
+        if not isinstance(execution_id, str) or not is_storable(execution_id):
+            return Notes()
+        return notes_of(self._parts.store, execution_id)
 
     def list_executions(
         self, statuses: Collection[TaskStatus | str] | None, limit: int, **fields: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -18,6 +18,7 @@ from ..lifecycle import Transition
 from ..models import NO_PAUSES, Duties, ExecutionFilter, Role, TaskExecution, TaskStatus
 from ..registry import TaskRegistry
 from ..stores.base import Claim, Exchange, ExecutionStore
+from .desk import Desk
 from .lease_clock import LeaseClock
 from .loop import Loop
 from .offload import Offload
@@ -27,6 +28,8 @@ from .store_times import StoreTimes
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
+
+DeskOf = Callable[[Mapping[str, Run]], Desk]
 
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
 
@@ -63,6 +66,7 @@ class Dispatcher:
         poll_seconds: float,
         offload: Offload,
         times: StoreTimes,
+        desk: DeskOf,
     ) -> None:
         self.running: dict[str, Run] = {}
         self.held: dict[str, int] = {}  # leases to renew: until the end is stored, not reached
@@ -85,6 +89,7 @@ class Dispatcher:
         self._poll = poll_seconds
         self._offload = offload
         self._times = times
+        self._desk = desk(self.running)
         self._outbox: list[Change] = []
         self._unknown: set[str] = set()
         self._pass = asyncio.Lock()
@@ -106,7 +111,7 @@ class Dispatcher:
 
     async def _work(self) -> float:
         self.last_pass = self._clock.monotonic()  # made, whether or not the store answers
-        self._home = asyncio.get_running_loop()
+        self._home = self._desk.home = asyncio.get_running_loop()
         if self._doubtful is not None:
             await self._adopt(self._doubtful)
         changes, self._outbox = self._outbox, []
@@ -177,10 +182,9 @@ class Dispatcher:
             self.loop.wake()
 
     async def _exchange(self, changes: list[Change], free: int) -> Exchange:
-        transitions = [change.transition for change in changes]
         self._doubtful = self._clock.now()
         with self._early:
-            exchange = await self._offload(self._ask, transitions, free, self._doubtful)
+            exchange = await self._offload(self._ask, changes, free, self._doubtful)
         self._doubtful = None
         self._let_go(changes)
         self._start_all(exchange.claimed)
@@ -193,7 +197,7 @@ class Dispatcher:
             if self.held.get(change.row.execution_id) == change.row.fence:
                 del self.held[change.row.execution_id]
 
-    def _ask(self, transitions: Sequence[Transition], free: int, now: datetime) -> Exchange:
+    def _ask(self, changes: Sequence[Change], free: int, now: datetime) -> Exchange:
         claim = Claim(
             node=self._node,
             limit=free,
@@ -204,7 +208,7 @@ class Dispatcher:
             pauses=self.duties.beside(self.pauses),
         )
         with self._times.of("exchange"):
-            return self._store.exchange(transitions, claim)
+            return self._store.exchange([change.transition for change in changes], claim)
 
     async def _adopt(self, asked: datetime) -> None:
         """Tell of ends that were stored, and start what was claimed, and never answered.
@@ -286,7 +290,8 @@ class Dispatcher:
             node=self._node,
             started=started,
             deadline=None if row.timeout is None else started + timedelta(seconds=row.timeout),
-            load_results=partial(self._results_of, row),
+            load_results=partial(_results_of, self._store, row),
+            desk=self._desk,
         )
         run = Run(row, task, context, starter)
         self.running[row.execution_id] = run
@@ -303,6 +308,8 @@ class Dispatcher:
             transition = self._runner.interrupted(run)
         except BaseException as error:
             transition = self._runner.after_failure(run, error)
+        if self._desk.knows(run.row) and not run.cut_off:
+            await self._desk.finish(run.row)
         self._settle(run, transition)
 
     def _interrupt(self, run: Run, why: Stop) -> None:
@@ -333,10 +340,6 @@ class Dispatcher:
         elif transition.target is TaskStatus.PENDING:
             self._turns.wait(transition.on(run.row))
 
-    def _results_of(self, row: TaskExecution) -> Mapping[str, Any]:
-        ids = [one.execution_id for one in row.dependencies if one.execution_id is not None]
-        return {found.task_id: found.result for found in self._store.get(ids)}
-
     async def _wait_for_running(self, seconds: float) -> None:
         home = asyncio.get_running_loop()
         end = home.time() + seconds
@@ -344,3 +347,8 @@ class Dispatcher:
             jobs = {run.job for run in self.running.values() if run.job is not None}
             await asyncio.wait(jobs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)
+
+
+def _results_of(store: ExecutionStore, row: TaskExecution) -> Mapping[str, Any]:
+    ids = [one.execution_id for one in row.dependencies if one.execution_id is not None]
+    return {found.task_id: found.result for found in store.get(ids)}

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 _SCHEDULED: Final = EventType.SCHEDULED
 DEFAULTS: Final = ScheduleOptions()
+PARENT: Final = "parent"
+"""Where ``extras`` has the id of the execution that asked for this one."""
 
 
 class Request(NamedTuple):
@@ -52,6 +54,8 @@ class Request(NamedTuple):
     kwargs: Mapping[str, Any] = MappingProxyType({})
     options: ScheduleOptions = DEFAULTS
     schedule_id: str | None = None
+    execution_id: str | None = None  # that it is to have
+    parent: str | None = None  # the execution that asks for it
 
 
 class Intake:
@@ -190,7 +194,7 @@ class Intake:
         args, kwargs = self._arguments.store(task, request.args, request.kwargs, inputs)
         due = _due(options, now)
         made: dict[str, Any] = {
-            "execution_id": options.execution_id or self._ids.make(now),
+            "execution_id": (request.execution_id or options.execution_id or self._ids.make(now)),
             "scheduled_time": due,
             "created_time": now,
             "due_time": due,
@@ -207,6 +211,8 @@ class Intake:
             made |= waiting_for(dependencies, now)
         if inputs or options is not DEFAULTS:
             made |= _asked_for(definition, options, inputs)
+        if request.parent is not None:
+            made["extras"] = {**made.get("extras", NOTHING), PARENT: request.parent}
         return task.blank.with_changes(made)
 
     def _bind(
@@ -284,9 +290,7 @@ class Intake:
         return found
 
     def _holder(self, row: TaskExecution) -> str:
-        if self._store.get([row.execution_id]):
-            return row.execution_id
-        if row.unique_key is None:
+        if row.unique_key is None or self._store.get([row.execution_id]):
             return row.execution_id  # it is there: to add a row is safe to repeat
         holder = self._store.by_unique_key(row.unique_key)
         if holder is not None:

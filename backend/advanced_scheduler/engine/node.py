@@ -18,7 +18,9 @@ from ..forks import renew_in_child
 from ..locks import DistributedTaskLock
 from ..models import Duties, Role
 from ..stores.abilities import Signal
-from .dispatcher import Dispatcher
+from .commands import Commands
+from .desk import Desk
+from .dispatcher import DeskOf, Dispatcher
 from .guard import Guard
 from .heartbeat import Heartbeat
 from .hosting import elsewhere
@@ -59,7 +61,8 @@ class Node:
         self.timer: Timer | None = None
         self.heartbeat: Heartbeat | None = None
         self.pulse = Pulse(parts.clock, self._check_leases)
-        self.executors = Places(limit, parts.settings.result_limit_bytes, pools or Pools())
+        pools = pools or Pools()
+        self.executors = Places(limit, parts.settings.result_limit_bytes, pools)
         self._parts = parts
         poll = parts.settings.poll_seconds
         # Nodes that were started together do not sweep in step.
@@ -70,7 +73,7 @@ class Node:
         self._lock_thread = InThreads(1, "advanced-scheduler-locks")
         self._offload: Offload = self._threads if parts.store.blocking else inline
         self.guard = _guard(parts, self._threads, self._lock_thread)
-        self.dispatcher = self._make_dispatcher(limit, duties)
+        self.dispatcher = self._make_dispatcher(limit, duties, _desk(parts, pools, self._offload))
         self.housekeeper = _housekeeper(parts, lambda: self.dispatcher.held.copy().keys())
         self.presence = Presence(
             parts, self.dispatcher, self.pulse, node_id=self.id, name=name, changed=self._hurry
@@ -94,19 +97,19 @@ class Node:
         poll = self._parts.settings.poll_seconds
         self._start_executors()
         if Role.SCHEDULER in self.dispatcher.duties.roles:
-            failed = partial(self._store_failed, "fire")
+            failed = partial(_store_failed, self._parts, "fire")
             self.timer = _started_timer(self._parts, apscheduler, failed)  # first: it may refuse
         self.dispatcher.loop = Loop(
             "dispatcher",
             self.dispatcher.work,
             retry_seconds=poll,
-            failed=partial(self._store_failed, "exchange"),
+            failed=partial(_store_failed, self._parts, "exchange"),
         )
         self._sweeping = Loop(
             "housekeeper",
             self._sweep,
             retry_seconds=poll,
-            failed=partial(self._store_failed, "sweep"),
+            failed=partial(_store_failed, self._parts, "sweep"),
         )
         self.heartbeat = self._make_heartbeat()
         self.heartbeat.start()
@@ -228,7 +231,7 @@ class Node:
         for executor in self.executors.values():
             executor.start()
 
-    def _make_dispatcher(self, limit: int, duties: Duties) -> Dispatcher:
+    def _make_dispatcher(self, limit: int, duties: Duties, desk: DeskOf) -> Dispatcher:
         parts = self._parts
         return Dispatcher(
             store=parts.store,
@@ -253,6 +256,7 @@ class Node:
             poll_seconds=parts.settings.poll_seconds,
             offload=self._offload,
             times=parts.times,
+            desk=desk,
         )
 
     def _make_heartbeat(self) -> Heartbeat:
@@ -267,7 +271,7 @@ class Node:
             # What a closed loop has left is for others: its runs have ended, or will not be heard.
             held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
-            failed=partial(self._store_failed, "extend"),
+            failed=partial(_store_failed, self._parts, "extend"),
             show=self._show,
         )
 
@@ -326,11 +330,17 @@ class Node:
         if self.heartbeat is not None:
             self.heartbeat.hurry()
 
-    def _store_failed(self, operation: str, error: Exception) -> None:
-        data = {"operation": operation, "error": str(error)}
-        self._parts.events.publish(
-            Event(EventType.STORE_ERROR, self._parts.clock.now(), None, data)
-        )
+
+def _desk(parts: Parts, pools: Pools, offload: Offload) -> DeskOf:
+    return partial(
+        Desk,
+        store=parts.store,
+        commands=Commands(parts, pools),
+        events=parts.events,
+        clock=parts.clock,
+        offload=offload,
+        log_lines=parts.settings.task_log_lines,
+    )
 
 
 def _started_timer(parts: Parts, apscheduler: Host, failed: Callable[[Exception], None]) -> Timer:
@@ -375,3 +385,8 @@ def _guard(parts: Parts, store_threads: InThreads, lock_thread: InThreads) -> Gu
         events=parts.events,
         clock=parts.clock,
     )
+
+
+def _store_failed(parts: Parts, operation: str, error: Exception) -> None:
+    data = {"operation": operation, "error": str(error)}
+    parts.events.publish(Event(EventType.STORE_ERROR, parts.clock.now(), None, data))

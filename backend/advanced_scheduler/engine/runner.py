@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -58,6 +59,8 @@ class Run:
     begun: bool = False  # the function may have been called
     in_thread: bool = False
     timed_out: bool = False
+    timer: asyncio.Timeout | None = field(default=None, repr=False)
+    extended: float = 0.0  # seconds that the task has asked for beyond its time-out
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
 
@@ -66,6 +69,13 @@ class Run:
         """Whether the event loop ends, and so nobody is left to store what became of it."""
         starter = self.starter
         return starter is not None and (starter.done() or starter.cancelling() > 0)
+
+    def extend(self, seconds: float) -> None:
+        """Let the time-out strike so much later, if it has not struck yet."""
+        if self.timer is not None and (when := self.timer.when()) is not None:
+            with suppress(RuntimeError):  # it has struck, or the body has ended
+                self.timer.reschedule(when + seconds)
+                self.extended += seconds
 
     def interrupt(self, why: Stop) -> bool:
         """Tell the body, and cancel its coroutine, abandon its thread or kill its process.
@@ -209,6 +219,7 @@ class Runner:
         limit = run.row.timeout
         try:
             async with asyncio.timeout(None if in_line else limit) as timer:
+                run.timer = timer
                 if in_line:  # it has not begun, and its time does not run
                     call = call._replace(begun=partial(_begin, run, timer))
                 outcome = await executor.run(call)
@@ -219,7 +230,9 @@ class Runner:
         run.context.cancelled.set()
         run.timed_out = True
         run.left_behind = run.in_thread
-        return Outcome(error=TimeoutError(f"did not end within its timeout of {limit:g} s"))
+        told = f"did not end within its timeout of {limit:g} s"
+        more = f" and {run.extended:g} s more" if run.extended else ""
+        return Outcome(error=TimeoutError(f"{told}{more}"))
 
     def after_failure(
         self, run: Run, error: BaseException, metrics: Mapping[str, Any] | None = None

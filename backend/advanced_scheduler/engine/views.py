@@ -6,11 +6,26 @@ from datetime import datetime
 from typing import Any
 
 from ..lifecycle import CLAIMABLE
-from ..models import ExecutionFilter, TaskExecution, TaskPriority
+from ..models import (
+    ExecutionFilter,
+    Notes,
+    Progress,
+    RecordKind,
+    TaskExecution,
+    TaskPriority,
+)
 from ..stores.base import ExecutionStore
+from ..stores.record_store import RecordStore
+from .notebook import notes_in
 
 
-def status_of(row: TaskExecution) -> dict[str, Any]:
+def notes_of(store: RecordStore, execution_id: str) -> Notes:
+    """What the execution has told."""
+    found = store.records(RecordKind.LOG, ids=[execution_id])
+    return notes_in(found[0].data) if found else Notes()
+
+
+def status_of(row: TaskExecution, progress: Progress | None = None) -> dict[str, Any]:
     """An execution as ``get_task_status`` answers it: JSON but for the result; times ISO 8601."""
     return {
         "execution_id": row.execution_id,
@@ -30,6 +45,16 @@ def status_of(row: TaskExecution) -> dict[str, Any]:
         "reason": row.reason or row.metrics.get("lost"),
         "result": row.result,
         "metrics": dict(row.metrics),
+        "progress": None if progress is None else _told(progress),
+    }
+
+
+def _told(progress: Progress) -> dict[str, Any]:
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "message": progress.message,
+        "time": _iso(progress.time),
     }
 
 

@@ -12,6 +12,7 @@ from .executions import (
     TaskExecution,
     blank_of,
 )
+from .notes import LogLine, Notes, Progress
 from .records import OF_EXECUTION, Record, RecordKind
 from .schedules import (
     DEFINITION,
@@ -63,13 +64,16 @@ __all__ = [
     "Duties",
     "ExecutionFilter",
     "Explanation",
+    "LogLine",
     "MisfirePolicy",
     "NodeState",
     "NodeStatus",
+    "Notes",
     "OverlapPolicy",
     "Parked",
     "Pauses",
     "Placeholder",
+    "Progress",
     "Record",
     "RecordKind",
     "ResultOf",

@@ -59,7 +59,9 @@ class TaskExecution:
     ``RetryConfig`` that take the place of the task's; ``executor``, the name of a pool;
     ``inputs``, which arguments are the results of which executions ({"0": id} by position,
     {"name": id} by name); ``metadata``, the caller's own; ``unchecked``, of an event that was
-    told of where nobody knew the task: the payload is added when it starts.
+    told of where nobody knew the task: the payload is added when it starts; ``attempts``, those
+    that were followed by another, see ``attempts_of``; ``again`` and ``parent``, the ids of the
+    execution that this one runs again, and of the one that asked for it.
     """
 
     execution_id: str
