@@ -103,3 +103,17 @@ def test_probes_answer_without_a_key(rest: Rest) -> None:
         answer = rest.client.request("GET", path)
         assert answer.status_code in (200, 503)
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_an_unknown_type_of_event_is_refused_with_those_there_are(rest: Rest) -> None:
+    told = rest.get("/events?type=execution.vanished", 422)
+    (fault,) = told["errors"]
+    assert fault["pointer"].startswith("query:type")
+    assert "'execution.finished'" in fault["detail"]
+
+
+def test_health_has_the_keys_of_the_document(rest: Rest) -> None:
+    report = rest.get("/health")
+    wanted = {"status", "success_rate", "running_tasks", "queue_stats", "average_execution_time"}
+    assert wanted | {"recent_errors"} <= report.keys()
+    assert report["queue_stats"]["total_queued"] == 0

@@ -221,7 +221,7 @@ def test_what_waits_is_let_past_others_and_shown_in_line(rest: Rest) -> None:
     )
 
     def line(priority: str = "normal") -> list[str]:
-        items = rest.get(f"/queue/{priority}")["items"]
+        items = rest.get(f"/queue/lanes/{priority}")["items"]
         assert [item["position"] for item in items] == list(range(1, len(items) + 1))
         return [item["execution"]["id"] for item in items]
 

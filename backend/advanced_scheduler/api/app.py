@@ -23,6 +23,7 @@ from .asking import PROBLEMS
 from .auth import Principal, Scope
 from .limits import BodyLimit
 from .live import wanted
+from .openapi import DescribedApp
 from .pages import pages_router
 from .problems import Problem
 from .routes import add_execution_verbs, add_executions, add_task_verbs, add_tasks
@@ -62,12 +63,7 @@ def scheduler_router(
     """
     service = Service(scheduler)
     access = Access(service.keys, authenticate)
-    router = APIRouter(
-        prefix=PREFIX,
-        route_class=route_class(service, access),
-        responses=PROBLEMS,
-        tags=["scheduler"],
-    )
+    router = _routes(service, access)
     for add in (
         add_tasks,
         add_task_verbs,
@@ -85,7 +81,7 @@ def scheduler_router(
         add_keys,
     ):
         add(router, service)
-    public = APIRouter(prefix=PREFIX, route_class=route_class(service, _nobody()), tags=["session"])
+    public = _routes(service, _nobody())
     add_login(public, service)
     router_of_all = APIRouter()
     router_of_all.include_router(router)
@@ -115,7 +111,7 @@ def create_app(
         async with scheduler.lifespan():
             yield
 
-    app = FastAPI(
+    app = DescribedApp(
         title="advanced-scheduler",
         version=__version__,
         lifespan=lifespan,
@@ -131,8 +127,26 @@ def create_app(
     return app
 
 
+def openapi() -> dict[str, Any]:
+    """The description of REST (OpenAPI 3.1); it is the same of every scheduler."""
+    scheduler = AdvancedTaskScheduler(store="memory://")
+    try:
+        return create_app(scheduler, run=False).openapi()
+    finally:
+        scheduler.close()
+
+
 def _to_the_dashboard(_: Request) -> Response:
     return Response(status_code=307, headers={"location": "scheduler/"})
+
+
+def _routes(service: Service, access: Access) -> APIRouter:
+    return APIRouter(
+        prefix=PREFIX,
+        route_class=route_class(service, access),
+        responses=PROBLEMS,
+        generate_unique_id_function=lambda route: route.name,
+    )
 
 
 class _Nobody(Access):

@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from .access import demand
 from .auth import Principal, Scope
-from .fields import Id
+from .fields import PROBLEM, Id, ProblemOut
 from .problems import Problem
 
 _VERSION: Final = re.compile(r'(?:W/)?"v(\d{1,9})"')
@@ -52,9 +52,7 @@ IfMatch = Annotated[int | None, Depends(if_match)]
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     code: {
         "description": text,
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
+        "content": {PROBLEM: {"schema": ProblemOut.model_json_schema(mode="serialization")}},
     }
     for code, text in {
         400: "The request cannot be read.",
@@ -64,6 +62,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         409: "It is in another state.",
         412: "Another version is stored.",
         413: "The body is too long.",
+        415: "The body is no JSON by what its header says.",
         422: "A value is wrong.",
         503: "A server cannot be reached.",
     }.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,8 @@ from pydantic import (
 
 from ..faults import is_storable
 
+PROBLEM: Final = "application/problem+json"
+
 PriorityName = Literal["critical", "high", "normal", "low", "background"]
 StatusName = Literal[
     "pending", "running", "completed", "failed", "retrying", "cancelled", "skipped"
@@ -27,6 +29,13 @@ def _storable(value: object) -> object:
     if isinstance(value, str) and not is_storable(value):
         raise ValueError("NUL and half surrogate pairs are taken by no store")
     return value
+
+
+def iso(value: object) -> object:
+    """Refuses Unix seconds, which pydantic would take."""
+    if isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-"):
+        return value
+    raise ValueError("must be a time in ISO 8601 with an offset")
 
 
 def _utc(value: datetime) -> datetime:
@@ -45,7 +54,7 @@ Id = Annotated[_Storable, StringConstraints(min_length=1, max_length=512)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """A version."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(iso), AfterValidator(_utc)]
 """A time with an offset, in UTC from here on."""
 
 
@@ -65,3 +74,22 @@ class Page(Answer):
     """Part of a list; ``next_cursor`` asks for what follows, and is null at its end."""
 
     next_cursor: str | None = None
+
+
+class FaultOut(Answer):
+    """A field that is wrong."""
+
+    pointer: str = Field(description="A JSON pointer into the body, or `query:name`, `path:name`.")
+    detail: str
+
+
+class ProblemOut(Answer):
+    """What went wrong, as RFC 9457 says it."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="For programs: it never changes.")
+    detail: str = Field(description="For people.")
+    request_id: str | None = None
+    errors: list[FaultOut] = []

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from ..events import EventType
 from .fields import Answer, Asked, Id, Instant, Page, Text
 
 ScopeName = Literal["read", "run", "write", "admin"]
@@ -15,7 +16,7 @@ ScopeName = Literal["read", "run", "write", "admin"]
 class EventSearch(Asked):
     """Events of these types only, and only those whose data have these values."""
 
-    type: list[Text] | None = Field(default=None, max_length=50)
+    type: list[EventType] | None = Field(default=None, max_length=50)
     task_id: Text | None = None
     execution_id: Id | None = None
     workflow_id: Text | None = None
@@ -89,8 +90,50 @@ class SettingsOut(Answer):
     settings: dict[str, Any]
 
 
-class HealthOut(Answer):
-    """The report of document 003, with the status that monitors read."""
+class HealthCounters(Answer):
+    """Since this process began; times in seconds, of all attempts."""
 
-    status: Literal["pass", "warn", "fail"]
-    report: dict[str, Any]
+    tasks_executed: int
+    tasks_succeeded: int
+    tasks_failed: int
+    tasks_retried: int
+    tasks_cancelled: int
+    total_execution_time: float
+    lock_acquisitions: int
+    lock_failures: int
+
+
+class HealthError(Answer):
+    """A failed attempt of late."""
+
+    task_name: str
+    error: str | None
+    task_id: str
+    execution_id: str
+    time: datetime
+
+
+class QueueStats(Answer):
+    """What waits, by the name of its priority."""
+
+    total_queued: int
+    by_priority: dict[str, int]
+
+
+class HealthOut(Answer):
+    """The report of document 003; rates in percent, 100 where there is nothing to count."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    reasons: list[str]
+    started: bool
+    uptime_seconds: float
+    success_rate: float
+    average_execution_time: float
+    lock_success_rate: float
+    running_tasks: int
+    max_concurrent_tasks: int
+    queue_stats: QueueStats
+    metrics: HealthCounters
+    recent_errors: list[HealthError]
+    parked: dict[str, int]
+    ledger_gaps: int

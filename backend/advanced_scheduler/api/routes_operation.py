@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -18,6 +18,7 @@ from .fields import PriorityName
 from .live import server_sent, wanted
 from .operation_schemas import (
     EventSearch,
+    HealthOut,
     KeyAsked,
     KeyMade,
     KeyOut,
@@ -44,7 +45,7 @@ def add_cluster(router: APIRouter, service: Service) -> None:
         """What waits, by priority, and what is paused."""
         return cluster.queue()
 
-    @router.get("/queue/{priority}", dependencies=[READ])
+    @router.get("/queue/lanes/{priority}", dependencies=[READ])
     def get_lane(
         priority: PriorityName, limit: Annotated[int, Query(ge=1, le=MOST)] = 50
     ) -> WaitingPage:
@@ -149,9 +150,9 @@ def add_watching(router: APIRouter, service: Service) -> None:
         return service.audit.page(limit, cursor)
 
     @router.get("/health", dependencies=[READ])
-    def get_health() -> dict[str, Any]:
+    def get_health() -> HealthOut:
         """The report of document 003."""
-        return scheduler.get_health_status()
+        return HealthOut.model_validate(scheduler.get_health_status())
 
     @router.get("/settings", dependencies=[READ])
     def get_settings() -> SettingsOut:

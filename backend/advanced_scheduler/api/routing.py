@@ -18,13 +18,13 @@ from starlette.exceptions import HTTPException
 from ..errors import SchedulerError, StoreError
 from .access import SAFE, Access
 from .auth import Principal
+from .fields import PROBLEM
 from .problems import Fault, Problem, pointer_to, problem_of
 from .replies import Reply
 from .service import Service
 
 logger = logging.getLogger(__name__)
 
-PROBLEM: Final = "application/problem+json"
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

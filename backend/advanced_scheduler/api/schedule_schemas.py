@@ -84,15 +84,15 @@ class ScheduleFields(Asked):
     name: Text | None = None
     priority: PriorityName | None = None
     queue: Id | None = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, strict=True)
     tags: list[Id] | None = None
     metadata: dict[str, JsonValue] | None = None
     misfire: MisfireName | None = None
-    max_catch_up: int | None = Field(default=None, ge=1, le=1000)
-    grace_seconds: float | None = Field(default=None, ge=0)
+    max_catch_up: int | None = Field(default=None, ge=1, le=1000, strict=True)
+    grace_seconds: float | None = Field(default=None, ge=0, strict=True)
     overlap: OverlapName | None = None
-    max_runs: int | None = Field(default=None, ge=1)
-    pause_on_failure: int | None = Field(default=None, ge=1)
+    max_runs: int | None = Field(default=None, ge=1, strict=True)
+    pause_on_failure: int | None = Field(default=None, ge=1, strict=True)
     changelog: Text | None = None
 
 
@@ -106,7 +106,7 @@ class ScheduleAsked(ScheduleFields):
 class ResumeAsked(Asked):
     """``catch_up``: what was due in the pause counts as missed, and is not left out."""
 
-    catch_up: bool = False
+    catch_up: bool = Field(default=False, strict=True)
 
 
 class RunScheduleAsked(Asked):
@@ -122,7 +122,7 @@ class PreviewAsked(Asked):
     trigger: dict[str, JsonValue] | None = None
     cron: Text | None = None
     timezone: Text | None = None
-    count: int = Field(default=10, ge=1, le=1000)
+    count: int = Field(default=10, ge=1, le=1000, strict=True)
     start: Instant | None = None
 
 
@@ -176,8 +176,8 @@ class BackfillAsked(Asked):
 
     start: Instant
     end: Instant
-    dry_run: bool = False
-    limit: int = Field(default=1000, ge=1, le=10_000)
+    dry_run: bool = Field(default=False, strict=True)
+    limit: int = Field(default=1000, ge=1, le=10_000, strict=True)
 
 
 class BackfillOut(Answer):

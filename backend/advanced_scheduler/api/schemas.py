@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
-from .fields import Answer, Asked, Id, Instant, Page, PriorityName, StatusName, Text
+from .fields import Answer, Asked, Id, Instant, Page, PriorityName, StatusName, Text, iso
 
 # --- executions -----------------------------------------------------------------------------
 
@@ -111,10 +111,14 @@ class ExecutionPage(Page):
     complete: bool = True
 
 
+Statuses = Annotated[frozenset[StatusName], Field(json_schema_extra={"uniqueItems": False})]
+"""Any of these; to name one twice is no fault."""
+
+
 class ExecutionQuery(Asked):
     """Which executions; all conditions must hold. ``text`` is looked for in names and errors."""
 
-    status: frozenset[StatusName] | None = None
+    status: Statuses | None = None
     task_id: Id | None = None
     schedule_id: Id | None = None
     workflow_id: Id | None = None
@@ -147,7 +151,7 @@ class Batch(Asked):
     action: Literal["cancel", "retry", "delete"]
     ids: list[Id] | None = Field(default=None, max_length=10_000)
     query: ExecutionQuery | None = None
-    dry_run: bool = False
+    dry_run: bool = Field(default=False, strict=True)
 
 
 class PriorityAsked(Asked):
@@ -157,8 +161,8 @@ class PriorityAsked(Asked):
     """
 
     priority: PriorityName | None = None
-    rank: int | None = Field(default=None, ge=-1000, le=1000)
-    first: bool = False
+    rank: int | None = Field(default=None, ge=-1000, le=1000, strict=True)
+    first: bool = Field(default=False, strict=True)
 
 
 class BatchOut(Answer):
@@ -270,13 +274,13 @@ class TaskAsked(Asked):
     function_name: str
     description: str | None = None
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    schedule_time: datetime | None = None
-    recurring: bool | None = None
+    schedule_time: Annotated[datetime, BeforeValidator(iso)] | None = None
+    recurring: bool | None = Field(default=None, strict=True)
     interval_type: str | None = None
-    interval_value: int | None = None
+    interval_value: int | None = Field(default=None, strict=True)
     cron: str | None = None
     event: str | None = None
-    max_executions: int | None = None
+    max_executions: int | None = Field(default=None, strict=True)
     trace_session_id: str | None = None
 
 
@@ -288,10 +292,10 @@ class RunAsked(Asked):
     priority: PriorityName | None = None
     queue: Id | None = None
     at: Instant | None = None
-    delay: float | None = Field(default=None, ge=0)
+    delay: float | None = Field(default=None, ge=0, strict=True)
     unique: Id | None = None
     tags: list[Id] = Field(default_factory=list)
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, strict=True)
 
 
 # --- the cluster ----------------------------------------------------------------------------
