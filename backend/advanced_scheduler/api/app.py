@@ -42,6 +42,7 @@ from .routes_schedules import (
     add_workflow_verbs,
     add_workflows,
 )
+from .routes_series import add_series
 from .routing import problem_response, route_class
 from .service import Service
 
@@ -78,6 +79,7 @@ def scheduler_router(
         add_nodes,
         add_dead_letters,
         add_watching,
+        add_series,
         add_keys,
     ):
         add(router, service)

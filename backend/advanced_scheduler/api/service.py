@@ -13,6 +13,7 @@ from .executions import Executions
 from .live import LiveEvents
 from .replies import Replies
 from .schedules import ScheduleService
+from .series import TimeSeries
 from .tasks import Tasks
 from .waiting import Waiting
 from .workflows import Workflows
@@ -35,6 +36,7 @@ class Service:
         self.audit: Final = AuditTrail(store, clock)
         self.replies: Final = Replies(store, clock)
         self.live: Final = LiveEvents(scheduler)
+        self.series: Final = TimeSeries(store, clock)
 
     def close(self) -> None:
         """Hear no more of the scheduler, which stays."""

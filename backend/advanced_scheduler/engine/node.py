@@ -32,6 +32,7 @@ from .parts import Parts
 from .pools import Places, Pools
 from .presence import Presence
 from .pulse import Pulse
+from .recorder import Recorder
 from .runner import Runner, Stop
 from .timer import Host, Timer
 
@@ -89,6 +90,7 @@ class Node:
                 *(EventType.REORDERED, EventType.REVOKED),
             ],
         )
+        self.recorder = Recorder(parts.store, parts.events, parts.clock, self.id)
         self._end_signals: Callable[[], None] = lambda: None
 
     async def start(self, apscheduler: Host) -> None:
@@ -183,6 +185,7 @@ class Node:
     def close(self) -> None:
         """Release the threads and processes; running bodies are not waited for."""
         self._unsubscribe()
+        self.recorder.close()
         for executor in self.executors.values():
             executor.shutdown()
         self._threads.close()
@@ -191,6 +194,7 @@ class Node:
     def _leave_to_parent(self) -> None:
         """In a forked process: this is a copy of what runs in the parent, and must do nothing."""
         self._unsubscribe()
+        self.recorder.close()
         for loop in (self.dispatcher.loop, self._sweeping):
             if loop is not None:
                 loop.disown()
@@ -286,6 +290,7 @@ class Node:
 
     async def _sweep(self) -> float:
         await self._offload(self.presence.listen)
+        await self._offload(self.recorder.write)
         with self._parts.times.of("sweep"):
             rescued = await self._offload(self.housekeeper.round)
         if rescued:
