@@ -8,13 +8,16 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
 from typing import NoReturn
 
+from ..clock import SystemClock
 from .base import Outcome, perform
+from .remote import PipeDesk
 from .wire import HEADER, Message, pack_outcome, to_frame, unpack_call
 
 
@@ -26,34 +29,48 @@ def main(descriptor: int) -> NoReturn:
     home = socket.socket(fileno=descriptor)
     home.set_inheritable(False)
     calls: SimpleQueue[Message] = SimpleQueue()
-    Thread(target=_listen, args=(home, calls), daemon=True).start()
+    replies: SimpleQueue[Message] = SimpleQueue()
+    Thread(target=_listen, args=(home, calls, replies), daemon=True).start()
     owner = os.getpid()
+
+    def send(message: Message) -> None:
+        if os.getpid() == owner:  # the task may have forked
+            home.sendall(to_frame(message))
+
     try:
         while True:
-            answer = to_frame(_answer(calls.get()))
-            if os.getpid() != owner:  # the task forked, and let the copy return as well
+            answer = _answer(calls.get(), send, replies)
+            if os.getpid() != owner:  # and let the copy return as well
                 os._exit(0)
-            home.sendall(answer)
+            send(answer)
     except BaseException:
         traceback.print_exc()
         os._exit(1)  # an ordinary exit would wait for threads that a task has left behind
 
 
-def _listen(home: socket.socket, calls: SimpleQueue[Message]) -> None:
-    """Read calls; when the scheduler is gone, in the midst of a call too, end it all at once."""
+def _listen(
+    home: socket.socket, calls: SimpleQueue[Message], replies: SimpleQueue[Message]
+) -> None:
+    """Read calls and replies; when the scheduler is gone, in a call too, end it all at once."""
     with suppress(OSError), home.makefile("rb") as frames:
         while header := frames.read(HEADER.size):
-            calls.put(json.loads(frames.read(*HEADER.unpack(header))))
+            message = json.loads(frames.read(*HEADER.unpack(header)))
+            (replies if "reply" in message else calls).put(message)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _answer(message: Message) -> Message:
+def _answer(
+    message: Message, send: Callable[[Message], None], replies: SimpleQueue[Message]
+) -> Message:
+    desk = PipeDesk(send, replies, SystemClock(), keeps_logs=message["keeps_logs"])
     try:
         call = unpack_call(message)
     except BaseException as error:
         outcome = Outcome(error=error)
     else:
+        call.context.desk = desk
         outcome = copy_context().run(perform, call)
+    desk.close()
     answer = pack_outcome(outcome, message["limit_bytes"])
     for stream in (sys.stdout, sys.stderr):  # a worker is killed in the end: print what there is
         with suppress(Exception):

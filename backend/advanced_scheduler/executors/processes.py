@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import ConfigurationError
 from . import script
 from .base import Call, Outcome
+from .remote import hear
 from .wire import Message, pack_call, unpack_outcome
-from .worker import Worker
+from .worker import Hear, Worker
 
 
 class ProcessExecutor:
@@ -52,7 +54,7 @@ class ProcessExecutor:
             message = pack_call(call, await _results_of(call), self._limit)
             async with self._slots_here():
                 call.begun()
-                answer = await self._ask(message)
+                answer = await self._ask(message, partial(hear, call.context))
         except Exception as error:
             return Outcome(error=error)
         except BaseException:
@@ -60,11 +62,11 @@ class ProcessExecutor:
             raise
         return unpack_outcome(answer)
 
-    async def _ask(self, message: Message) -> Message:
+    async def _ask(self, message: Message, heard: Hear) -> Message:
         worker = self._take()
         self._busy.add(worker)
         try:
-            answer = await worker.ask(message)
+            answer = await worker.ask(message, heard)
         except BaseException:
             worker.close()
             raise

@@ -71,6 +71,7 @@ def pack_call(call: Call, results: Mapping[str, Any], limit_bytes: int) -> Messa
         "context_parameter": parameter,
         "context_position": at,
         "limit_bytes": limit_bytes,
+        "keeps_logs": call.context.desk is not None and call.context.desk.keeps_logs,
     }
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock, Thread
@@ -25,6 +26,8 @@ _BOOT: Final = (
     f"from {_CHILD} import main; main(int(descriptor))"
 )
 _CHUNK: Final = 1 << 20  # bytes
+
+Hear = Callable[[Message], Awaitable[Message | None]]
 
 
 class Worker:
@@ -61,13 +64,17 @@ class Worker:
         """Whether the process has not ended, as far as is known."""
         return not self._exit.done()
 
-    async def ask(self, call: Message) -> Message:
-        """Send a call and wait for its outcome; raises ``ProcessDied``, and closes then."""
+    async def ask(self, call: Message, hear: Hear) -> Message:
+        """Send a call and wait for its outcome; raises ``ProcessDied``, and closes then.
+
+        ``hear`` is called with what the task tells or asks meanwhile, and answers its reply.
+        """
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_sendall(self._home, to_frame(call))
-            (size,) = HEADER.unpack(await self._read(HEADER.size))
-            answer: Message = json.loads(await self._read(size))
+            while "tell" in (answer := await self._message()):
+                if (reply := await hear(answer)) is not None:
+                    await loop.sock_sendall(self._home, to_frame(reply))
         except (EOFError, OSError, ValueError):  # ValueError: the task has written to our socket
             self.close()
             code = await asyncio.wrap_future(self._exit)
@@ -99,6 +106,11 @@ class Worker:
         # PermissionError: what macOS says of a group of which only a zombie is left
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _message(self) -> Message:
+        (size,) = HEADER.unpack(await self._read(HEADER.size))
+        message: Message = json.loads(await self._read(size))
+        return message
 
     async def _read(self, size: int) -> bytes:
         loop = asyncio.get_running_loop()
