@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from .. import __version__
-from ..stores.abilities import MigratedStore
 from .access import COOKIE
 from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
 from .audit import AuditPage
@@ -32,7 +29,6 @@ from .operation_schemas import (
 from .problems import Problem, not_found
 from .schemas import BatchOut, DeadLetterPage, LockPage, NodePage, PauseAsked, QueueOut, StatusOut
 from .service import Service
-from .views import HIDDEN
 from .waiting import MOST, WaitingPage
 
 
@@ -157,25 +153,12 @@ def add_watching(router: APIRouter, service: Service) -> None:
     @router.get("/settings", dependencies=[READ])
     def get_settings() -> SettingsOut:
         """The settings in effect; secrets are hidden."""
-        told = scheduler.settings.model_dump(mode="json")
-        hidden = {"store", "redis_url", "redis_password"}
-        settings = {
-            key: HIDDEN if value and key in hidden else value for key, value in told.items()
-        }
-        return SettingsOut(settings=settings)
+        return service.about.settings()
 
     @router.get("/version", dependencies=[READ])
     def get_version() -> VersionInfo:
         """What this is."""
-        store = scheduler.store
-        revision = store.revisions().current if isinstance(store, MigratedStore) else None
-        return VersionInfo(
-            version=__version__,
-            python=platform.python_version(),
-            store=type(store).__name__,
-            revision=revision,
-            node=scheduler.name,
-        )
+        return service.about.version()
 
 
 def add_keys(router: APIRouter, service: Service) -> None:

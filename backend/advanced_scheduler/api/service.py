@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..scheduler import AdvancedTaskScheduler
+from .about import About
 from .audit import AuditTrail
 from .auth import Keyring
 from .cluster import Cluster
@@ -35,6 +36,7 @@ class Service:
         self.keys: Final = Keyring(store, clock)
         self.audit: Final = AuditTrail(store, clock)
         self.replies: Final = Replies(store, clock)
+        self.about: Final = About(scheduler)
         self.live: Final = LiveEvents(scheduler)
         self.series: Final = TimeSeries(store, clock)
 
