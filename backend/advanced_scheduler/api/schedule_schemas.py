@@ -181,8 +181,9 @@ class BackfillAsked(Asked):
 
 
 class BackfillOut(Answer):
-    """The instants, and the executions that were made for them."""
+    """The instants, how many they are, and the executions that were made for them."""
 
     dry_run: bool
+    matched: int
     instants: list[datetime]
     created: list[str]

@@ -119,7 +119,8 @@ class ScheduleService:
 
     def edit(self, schedule_id: str, asked: ScheduleFields, version: int | None) -> ScheduleOut:
         """Change what is given; raises ``VersionConflict`` where another version is stored."""
-        whole = asked.trigger is not None or (asked.cron is not None and asked.timezone is not None)
+        stored = self._scheduler.get_schedule(schedule_id).trigger
+        whole = asked.trigger is not None or (asked.cron is not None and stored["type"] != "cron")
         trigger = _trigger(asked.trigger, asked.cron, asked.timezone) if whole else None
         changed = self._scheduler.update_schedule(
             schedule_id,
@@ -212,7 +213,9 @@ class ScheduleService:
                 faults=[Fault("/limit", "is exceeded")],
             )
         made = [] if asked.dry_run else self._scheduler.backfill_schedule(schedule_id, instants)
-        return BackfillOut(dry_run=asked.dry_run, instants=instants, created=made)
+        return BackfillOut(
+            dry_run=asked.dry_run, matched=len(instants), instants=instants, created=made
+        )
 
 
 _NO_TRIGGER: Final = Fault("/trigger", "is missing")
