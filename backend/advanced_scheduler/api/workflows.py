@@ -33,10 +33,13 @@ _WORST: Final = (
     TaskStatus.PENDING,
     TaskStatus.FAILED,
     TaskStatus.CANCELLED,
-    TaskStatus.SKIPPED,
     TaskStatus.COMPLETED,
+    TaskStatus.SKIPPED,
 )
-"""The status of a run is the first of these that one of its tasks has."""
+"""The status of a run is the first of these that one of its tasks has.
+
+What is skipped is no harm: nobody needs the task that waits for a failure where none came.
+"""
 
 
 class Workflows:
