@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import executions, overview, queue, tasks
+from . import executions, operation, overview, queue, schedules, tasks, workflows
 from .page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -12,6 +12,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *queue.PAGES,
     *executions.PAGES,
     *tasks.PAGES,
+    *workflows.PAGES,
+    *schedules.PAGES,
+    *operation.PAGES,
 )
 
 NAVIGATION: Final = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 NOTHING: Final = "\N{EN DASH}"
 """Where there is no value."""
@@ -54,6 +55,21 @@ def short(value: str) -> str:
     return value if len(value) <= 12 else f"…{value[-8:]}"
 
 
+def step(value: str) -> str:
+    """A name as one step of an address, whatever it has in it."""
+    return quote(value, safe="")
+
+
+def words(value: str) -> str:
+    """The name of a choice as people say it."""
+    return value.replace("_", " ")
+
+
+def sentence(value: str) -> str:
+    """The same text, begun with a capital letter."""
+    return value[:1].upper() + value[1:]
+
+
 FILTERS: Final = {
     "seconds": seconds,
     "count": count,
@@ -61,5 +77,8 @@ FILTERS: Final = {
     "iso": iso,
     "pretty": pretty,
     "short": short,
+    "step": step,
+    "words": words,
+    "sentence": sentence,
 }
 """What templates call them."""

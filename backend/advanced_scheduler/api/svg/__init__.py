@@ -10,8 +10,8 @@ from __future__ import annotations
 from .bars import Cell, Row, Slice, Span, gantt, grid, strip, timeline
 from .charts import Level, Sample, histogram, sparkline, throughput
 from .graph import draw
-from .layout import DependencyType, Edge, Graph, Layout, Node, lay_out
-from .markup import Markup
+from .layout import DependencyType, Edge, Graph, Layout, Node, depths_of, lay_out
+from .markup import Markup, lasting
 from .states import ICONS, icon
 from .text import dot, mermaid, text
 
@@ -29,12 +29,14 @@ __all__ = [
     "Sample",
     "Slice",
     "Span",
+    "depths_of",
     "dot",
     "draw",
     "gantt",
     "grid",
     "histogram",
     "icon",
+    "lasting",
     "lay_out",
     "mermaid",
     "sparkline",

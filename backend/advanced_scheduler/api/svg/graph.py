@@ -10,13 +10,13 @@ from .layout import Graph, Layout, Node, Sizes, lay_out
 from .markup import Markup, clipped, linked, number, picture, tag
 from .states import icon
 
-WIDTH: Final = 172.0
+WIDTH: Final = 190.0
 HEIGHT: Final = 44.0
 _GAP: Final = 28.0
 _BEND: Final = 12.0
 _STEP: Final = HEIGHT + 52.0  # from layer to layer
 _MARGIN: Final = 12.0
-_LETTERS: Final = 20
+_LETTERS: Final = 21
 
 SIZES: Final = Sizes(width=lambda _: WIDTH, gap=_GAP, bend=_BEND)
 
@@ -94,7 +94,7 @@ def _path(way: Sequence[tuple[int, float]]) -> str:
 
 def _node(node: Node, middle: float, layer: int) -> Markup:
     x, y = middle - WIDTH / 2 + _MARGIN, layer * _STEP + _MARGIN
-    word = node.state or "not run"
+    word = node.state or ("" if node.note else "not run")
     said = ", ".join(filter(None, (node.label, word, node.note)))
     second = " · ".join(filter(None, (word, node.note)))
     classes = f"node {node.state or 'idle'}" + (" critical" if node.critical else "")
