@@ -63,12 +63,12 @@ def _preview(visit: Visit) -> Context:
     cron = visit.first("cron")
     if cron is None:
         return {"preview": None, "refused": None}
-    asked = PreviewAsked(
-        cron=cron[:_LONGEST_TEXT],
-        timezone=(visit.first("timezone") or "UTC")[:_LONGEST_TEXT],
-        count=_count(visit.first("count")),
-    )
     try:
+        asked = PreviewAsked(
+            cron=cron[:_LONGEST_TEXT],
+            timezone=(visit.first("timezone") or "UTC")[:_LONGEST_TEXT],
+            count=_count(visit.first("count")),
+        )
         return {"preview": visit.service.schedules.preview(asked), "refused": None}
     except (ValueError, SchedulerError) as error:
         return {"preview": None, "refused": str(error)}
