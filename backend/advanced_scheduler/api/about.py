@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .. import __version__
 from ..engine.probe import Probe
@@ -45,6 +45,10 @@ class About:
             key: HIDDEN if value and key in _SECRET else value for key, value in told.items()
         }
         return SettingsOut(settings=settings)
+
+    def health(self) -> dict[str, Any]:
+        """The report of document 003."""
+        return self._scheduler.get_health_status()
 
     def version(self) -> VersionInfo:
         """What this is; raises ``StoreError``."""

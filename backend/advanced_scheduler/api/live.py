@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from ..engine.told import TOLD
 from ..events import Event, EventType
 from ..forks import free_in_child
 from ..scheduler import AdvancedTaskScheduler
@@ -27,6 +28,9 @@ SOON: Final = 0.1
 
 LINGER_SECONDS: Final = 30.0
 """For how long events are kept for the last client, which may come back."""
+
+TYPES: Final = tuple(one.value for one in TOLD)
+"""What a client may be told."""
 
 FIELDS: Final = ("task_id", "execution_id", "workflow_id", "schedule_id", "queue")
 """What of the data of an event a client may choose by."""

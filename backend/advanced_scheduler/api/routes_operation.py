@@ -148,7 +148,7 @@ def add_watching(router: APIRouter, service: Service) -> None:
     @router.get("/health", dependencies=[READ])
     def get_health() -> HealthOut:
         """The report of document 003."""
-        return HealthOut.model_validate(scheduler.get_health_status())
+        return HealthOut.model_validate(service.about.health())
 
     @router.get("/settings", dependencies=[READ])
     def get_settings() -> SettingsOut:

@@ -20,7 +20,7 @@ def nodes(visit: Visit) -> Context:
 def locks(visit: Visit) -> Context:
     """Who holds what, for how long, and who waits."""
     found = visit.service.cluster.locks().items
-    report = visit.service.scheduler.get_health_status()
+    report = visit.service.about.health()
     counted = report["metrics"]["lock_acquisitions"] + report["metrics"]["lock_failures"]
     return {
         "locks": [

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...engine.told import TOLD
+from ..live import TYPES
 from ..svg import ICONS
 from .assets import address
 from .wording import FILTERS
@@ -27,7 +27,7 @@ def environment() -> Environment:
     found.filters.update(FILTERS)
     found.globals.update(
         asset=address,
-        event_types=" ".join(one.value for one in TOLD),
+        event_types=" ".join(TYPES),
         state_icons=ICONS,
     )
     return found

@@ -38,7 +38,7 @@ def schedules(visit: Visit) -> Context:
         "schedules": page.items,
         "next_cursor": page.next_cursor,
         "states": get_args(StateName),
-        "tasks": sorted(visit.service.scheduler.task_definitions),
+        "tasks": sorted(one.id for one in visit.service.workflows.graph().nodes),
         **_preview(visit),
     }
 
