@@ -126,7 +126,6 @@ def add_dead_letters(router: APIRouter, service: Service) -> None:
 
 def add_watching(router: APIRouter, service: Service) -> None:
     """Events, the audit, settings and versions."""
-    scheduler = service.scheduler
 
     @router.get("/events", dependencies=[READ], response_class=StreamingResponse)
     def stream_events(
