@@ -144,8 +144,10 @@ class Commands:
         self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, str]:
         """One execution for each task, upstream ones first, bound to each other."""
-        if isinstance(task_ids, str):
-            raise InvalidArguments(f"task_ids={task_ids!r} is one text; give a list of task ids")
+        if isinstance(task_ids, str) or not isinstance(task_ids, Iterable):
+            raise InvalidArguments(f"task_ids={reprlib.repr(task_ids)} must be a list of task ids")
+        if not isinstance(arguments, Mapping):
+            raise InvalidArguments(f"arguments={reprlib.repr(arguments)} must be a dict by task id")
         task_ids = list(task_ids)
         strangers = sorted(set(arguments) - set(task_ids))
         if strangers:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from weakref import WeakSet
+
+logger = logging.getLogger(__name__)
+
+LET_GO_SECONDS: Final = 1.0
+"""How long tasks that are left when the engine has stopped may take to end."""
 
 _LOOPS: Final[WeakSet[asyncio.AbstractEventLoop]] = WeakSet()
 
@@ -40,9 +46,7 @@ def hosted(
         await leaving.wait()
         await stop()
 
-    thread = threading.Thread(
-        target=asyncio.run, args=(host(),), name="advanced-scheduler", daemon=True
-    )
+    thread = threading.Thread(target=_run, args=(host(),), name="advanced-scheduler", daemon=True)
     thread.start()
     started.wait()
     if failure:
@@ -59,6 +63,34 @@ def hosted(
             leave[0]()
             if not dropped:
                 thread.join()
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """``asyncio.run``, which would wait for ever for a task that swallows its cancellation."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        try:
+            loop.run_until_complete(_let_go())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
+
+
+async def _let_go() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=LET_GO_SECONDS)
+    for task in left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is told of here
+        logger.warning(
+            "execution %s swallows its cancellation and is abandoned; its result does not count",
+            task.get_name(),
+        )
 
 
 def elsewhere(home: asyncio.AbstractEventLoop | None) -> str:

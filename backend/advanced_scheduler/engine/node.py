@@ -39,6 +39,7 @@ from .timer import Host, Timer
 logger = logging.getLogger(__name__)
 
 _REVOKED: Final = EventType.REVOKED
+WAITING: Final = "node %s waits up to %g s for %d executions to end; interrupt again to end now"
 EVERY_DUTY: Final = Duties()
 
 
@@ -281,6 +282,8 @@ class Node:
 
     async def _drain(self, seconds: float) -> None:
         """What cannot be stored now runs out with its lease, and another node takes it."""
+        if seconds and (at_work := len(self.dispatcher.running)):
+            logger.warning(WAITING, self.id, seconds, at_work)
         try:
             await self.dispatcher.drain(seconds)
         except StoreError as error:

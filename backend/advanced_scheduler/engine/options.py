@@ -165,8 +165,12 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
 
 
 def _check_text(name: str, text: str | None) -> None:
-    if text is not None and not (0 < len(text) <= TEXT_LENGTH and text == cleaned(text)):
+    if text is None:
+        return
+    if not (0 < len(text) <= TEXT_LENGTH and text == cleaned(text)):
         raise _bad(name, text, f"1 to {TEXT_LENGTH} characters that every store takes")
+    if text != text.strip() or not text.isprintable():
+        raise _bad(name, text, "a text without blanks at its ends and without control characters")
 
 
 def _check_rank(rank: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from datetime import datetime
 from typing import Any
 
+from ..errors import InvalidArguments
 from ..lifecycle import CLAIMABLE
 from ..models import (
     ExecutionFilter,
@@ -75,7 +77,11 @@ class TaskQueueView:
     def size(self, priority: TaskPriority | None = None) -> int:
         """How many executions wait, in all or at one priority."""
         by_priority = self.by_priority()
-        return sum(by_priority.values()) if priority is None else by_priority[priority]
+        if priority is None:
+            return sum(by_priority.values())
+        if priority not in by_priority:
+            raise InvalidArguments(f"priority={reprlib.repr(priority)} must be a TaskPriority")
+        return by_priority[priority]
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""

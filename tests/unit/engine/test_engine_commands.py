@@ -141,7 +141,9 @@ def test_a_workflow_is_bound_to_its_own_run(commands: Commands, made: Parts) -> 
 @pytest.mark.parametrize(
     ("task_ids", "arguments", "message"),
     [
-        ("ab", {}, "is one text"),
+        ("ab", {}, "must be a list of task ids"),
+        (5, {}, "must be a list of task ids"),
+        (["a"], 5, "must be a dict by task id"),
         (["a"], {"b": {}}, "arguments for 'b', which is not in the workflow"),
         (["a"], {"a": 5}, "must be a list of positional arguments"),
     ],

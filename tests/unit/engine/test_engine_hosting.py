@@ -9,7 +9,11 @@ import threading
 
 import pytest
 
+from advanced_scheduler import TaskStatus
+from advanced_scheduler.engine import dispatcher, hosting
 from advanced_scheduler.engine.hosting import hosted
+
+from .kit import add_task, row_of, scheduler
 
 
 class Engine:
@@ -73,3 +77,30 @@ def test_a_program_that_never_leaves_the_block_can_still_end() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
+
+
+def test_a_coroutine_that_swallows_its_cancellation_does_not_hold_up_the_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "INTERRUPT_SECONDS", 0.1)
+    monkeypatch.setattr(hosting, "LET_GO_SECONDS", 0.1)
+    target, begun = scheduler(drain_seconds=0.1), threading.Event()
+
+    async def stubborn() -> str:
+        begun.set()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    add_task(target, stubborn)
+    with target.running():
+        one = target.schedule_task("job")
+        assert begun.wait(10)
+    row = row_of(target, one)
+    assert (row.status, row.attempt) == (TaskStatus.PENDING, 0)  # given back
+    said = caplog.text
+    assert "waits up to 0.1 s for 1 executions to end" in said
+    assert f"execution {one} swallows its cancellation and is abandoned" in said
+    target.close()

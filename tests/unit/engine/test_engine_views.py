@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from advanced_scheduler import lifecycle
+from advanced_scheduler import InvalidArguments, lifecycle
 from advanced_scheduler.engine.views import TaskQueueView, status_of
 from advanced_scheduler.models import TaskPriority
 from advanced_scheduler.stores.base import Claim
@@ -79,3 +79,9 @@ def test_what_runs_or_has_ended_does_not_wait_and_what_retries_does(store: Memor
     )
     assert [row.execution_id for row in queue.get_tasks_by_priority(NORMAL)] == ["b"]
     assert queue.size() == 1
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    for priority in (-1, "high"):
+        with pytest.raises(InvalidArguments, match="priority="):
+            TaskQueueView(MemoryStore()).size(priority)  # type: ignore[arg-type]
