@@ -34,6 +34,7 @@ class EventType(StrEnum):
     LOCK = "lock"  # {"result": acquired|contended|timeout|error, "wait": seconds}
     LOCK_RELEASED = "lock.released"  # {"held": seconds}
     LOCK_LOST = "lock.lost"  # {"task_id": str}
+    STOPPING = "node.stopping"  # {}; this process is about to stop
     STORE_ERROR = "store.error"  # {"operation": str, "error": text}
     STORE_CALL = "store.call"  # {"operation": str, "seconds": float}
     LIVE = "live"  # {"transport": sse|websocket, "connections": int, "dropped": events since}

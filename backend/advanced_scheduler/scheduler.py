@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import threading
 from collections.abc import (
-    AsyncIterator,
     Callable,
     Collection,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, Final, Literal, ParamSpec, TypeVar
@@ -30,7 +25,6 @@ from .engine.commands import Commands
 from .engine.feed import Feed
 from .engine.handle import TaskHandle, dependency_on
 from .engine.host import TimerHost
-from .engine.hosting import hosted
 from .engine.node import Node
 from .engine.options import checked_queues, duties_of
 from .engine.parts import Parts, assemble
@@ -46,6 +40,7 @@ from .execution_calls import ExecutionCalls
 from .forks import free_in_child, renew_in_child
 from .functions import home_of
 from .health import HealthFacts, SchedulerHealthMonitor
+from .hosting_calls import HostingCalls
 from .locks import DistributedTaskLock
 from .models import (
     RetryConfig,
@@ -65,7 +60,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
+class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, ClusterCalls):
     """Wraps APScheduler: priorities, dependencies, locks, retries, durable state, health.
 
     ``redis_client`` (a ``redis.Redis`` or a URL) is where locks live; without it they live in
@@ -146,11 +141,6 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
     def task_definitions(self) -> Mapping[str, TaskDefinition]:
         """The registered definitions by task id: live, and read-only."""
         return self._parts.registry.definitions
-
-    @property
-    def started(self) -> bool:
-        """Whether it was started in this process, and not stopped since."""
-        return self._node is not None and not self._node.ending
 
     @property
     def running_tasks(self) -> int:
@@ -259,48 +249,6 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         self._servers.append(server)
         return server
 
-    async def start(self) -> None:
-        """Run on the caller's event loop; does nothing if it runs there already."""
-        if self._node is not None and self._node.ending:
-            await self.stop()
-        if self._node is not None:
-            self._node.check_home()
-            return
-        self._host.check()
-        self._end_stepper()
-        self._node = node = self._new_node()
-        try:
-            await node.start(self._host.apscheduler)
-        except BaseException:
-            self._node = None
-            node.close()
-            raise
-
-    async def stop(self, wait: bool = True) -> None:
-        """Claim no more; let running work end within ``drain_seconds``, or give it back at once.
-
-        Who waits lets the callbacks of what has ended return as well, for 5 seconds at most.
-        """
-        await self._stop_node(wait)
-        if wait:
-            await asyncio.to_thread(self._callbacks.drain)
-
-    @asynccontextmanager
-    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Start and stop with an ASGI application: ``FastAPI(lifespan=scheduler.lifespan)``."""
-        await self.start()
-        try:
-            yield
-        finally:
-            await self.stop()
-
-    @contextmanager
-    def running(self) -> Iterator[AdvancedTaskScheduler]:
-        """Host the engine in a thread, for programs that have no event loop."""
-        with hosted(self.start, self._stop_node):
-            yield self
-        self._callbacks.drain()  # in this thread: it may be theirs
-
     async def run_due(self) -> int:
         """Fire due schedules, then claim, run and settle once; answers how many executions ran.
 
@@ -324,31 +272,8 @@ class AdvancedTaskScheduler(ExecutionCalls, ScheduleCalls, ClusterCalls):
         self._callbacks.close()
         self._parts.close()
 
-    async def _stop_node(self, wait: bool = True) -> None:
-        if (node := self._node) is None:
-            return
-        try:
-            await node.stop(wait=wait)
-        finally:
-            if node.stopped and self._node is node:
-                self._node = None
-
-    def _new_node(self) -> Node:
-        return Node(
-            self._parts,
-            name=self.name,
-            limit=self.max_concurrent_tasks,
-            duties=replace(self.duties, queues=self.queues),
-            pools=self._pools,
-        )
-
     def _is_home(self) -> bool:
         return self._node is not None and self._node.is_home()
-
-    def _end_stepper(self) -> None:
-        if self._stepper is not None:
-            self._stepper.close()
-            self._stepper = None
 
     def _leave_to_parent(self) -> None:
         """In a forked process: what runs is the parent's; a start here starts afresh."""

@@ -19,7 +19,9 @@ from advanced_scheduler import (
 from advanced_scheduler.aio import AsyncCalls
 from tests.unit.engine.kit import add_task
 
-ASKS_NO_STORE: Final = {"add_process_pool", "running", "serve_metrics", "task"}
+ASKS_NO_STORE: Final = {
+    *("add_process_pool", "announce_stop", "run_until_exit", "running", "serve_metrics", "task"),
+}
 MANY: Final = 100  # far more than the threads that an event loop has
 
 

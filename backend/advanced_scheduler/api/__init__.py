@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .app import create_app, openapi, scheduler_router
+from .app import create_app, openapi, probes_router, scheduler_router
 from .auth import Principal, Scope
 
-__all__ = ["Principal", "Scope", "create_app", "openapi", "scheduler_router"]
+__all__ = ["Principal", "Scope", "create_app", "openapi", "probes_router", "scheduler_router"]

@@ -123,7 +123,7 @@ def create_app(
     )
     app.include_router(scheduler_router(scheduler, authenticate=authenticate))
     app.add_route("/", _to_the_dashboard, include_in_schema=False)
-    _add_probes(app, scheduler)
+    app.include_router(probes_router(scheduler))
     app.add_exception_handler(HTTPException, _plain)
     app.add_middleware(BodyLimit)
     return app
@@ -165,11 +165,15 @@ def _nobody() -> Access:
     return _Nobody()
 
 
-def _add_probes(app: FastAPI, scheduler: AdvancedTaskScheduler) -> None:
-    """The probes and the scrape that ``serve_metrics`` answers as well."""
-    pages = Pages(scheduler, SchedulerMetrics(scheduler))
+def probes_router(scheduler: AdvancedTaskScheduler) -> APIRouter:
+    """``/health``, ``/health/live``, ``/health/ready``, ``/health/startup`` and ``/metrics``.
+
+    The same that ``serve_metrics`` answers, for hosts that include routers.
+    """
+    pages, router = Pages(scheduler, SchedulerMetrics(scheduler)), APIRouter()
     for path, page in pages.by_path.items():
-        app.add_route(path, _answering(page), methods=["GET", "HEAD"], include_in_schema=False)
+        router.add_route(path, _answering(page), methods=["GET", "HEAD"], include_in_schema=False)
+    return router
 
 
 def _answering(page: Page) -> Callable[[Request], Response]:

@@ -74,6 +74,12 @@ class Client:
         self._waiting: list[Envelope] = []
         self._news = asyncio.Event()
         self._lost = False
+        self.dismissed = False
+
+    def dismiss(self) -> None:
+        """The process is about to stop, and waits for whoever listens to go."""
+        self.dismissed = True
+        self._news.set()
 
     def push(self, envelopes: Sequence[Envelope]) -> int:
         """Keep what it wants, if that fits; answers how many did not."""
@@ -95,7 +101,7 @@ class Client:
 
     async def next(self, seconds: float = HEARTBEAT_SECONDS) -> list[Envelope] | None:
         """What has come within ``seconds``, empty for a heartbeat; None if something was lost."""
-        if not self._waiting and not self._lost:
+        if not (self._waiting or self._lost or self.dismissed):
             self._news.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -119,6 +125,7 @@ class LiveEvents:
         self._home: asyncio.AbstractEventLoop | None = None
         self._hearing = Hearing(scheduler, self._hear)
         self._asked = False
+        self._forget_stop = scheduler.events.subscribe(self._part, [EventType.STOPPING])
         scheduler.feed.look_for_listeners()
 
     @property
@@ -128,6 +135,7 @@ class LiveEvents:
 
     def close(self) -> None:
         """Hear no more."""
+        self._forget_stop()
         self._hearing.end()
 
     def join(
@@ -173,6 +181,17 @@ class LiveEvents:
         except RuntimeError:  # it was closed, with all that listened on it
             self._asked = False
 
+    def _part(self, _: Event) -> None:
+        """On the thread that publishes."""
+        if self._home is not None and not self._home.is_closed():
+            self._home.call_soon_threadsafe(self._dismiss_all)
+
+    def _dismiss_all(self) -> None:
+        with self._lock:
+            members = list(self._clients)
+        for client in members:
+            client.dismiss()
+
     def _spread_soon(self) -> None:
         pause = max(SOON, len(self._clients) * _SECONDS_PER_CLIENT)
         asyncio.get_running_loop().call_later(pause, self._spread)
@@ -210,7 +229,7 @@ async def server_sent(live: LiveEvents, wanted: Wanted, after: int | None) -> As
     client = live.join(wanted, after)
     try:
         yield "retry: 2000\n\n"
-        while True:
+        while not client.dismissed:
             found = await client.next()
             if found is None:
                 yield "event: resync\ndata: {}\n\n"

@@ -10,6 +10,7 @@ from ..events import Event, EventType
 
 _UNTOLD: Final = {
     EventType.ATTEMPT_ENDED,
+    EventType.STOPPING,
     EventType.STORE_ERROR,
     EventType.STORE_CALL,
     EventType.LIVE,

@@ -36,12 +36,15 @@ def test_each_run_time_runs_once_and_both_hear_of_it(tmp_path: Path) -> None:
             start_date=now + timedelta(seconds=0.2),
             id="work",
             misfire_grace_time=None,
+            max_instances=100,  # one that the other process ran counts until this one hears of it
         )
         apscheduler.start()
-    eventually(lambda: all(len(ends) >= 3 for ends in heard), what="both hear of three runs")
+
+    def told() -> list[set[datetime]]:
+        return [{event.scheduled_run_time for event in ends} for ends in heard]
+
+    eventually(lambda: len(set.intersection(*told())) >= 3, what="both hear of three runs")
     for apscheduler in schedulers:
         apscheduler.shutdown()
     assert set(RUNS.values()) == {1}
-    told = [{event.scheduled_run_time for event in ends} for ends in heard]
-    assert len(told[0] & told[1]) >= 3
-    assert len(told[0] | told[1]) <= len(RUNS)
+    assert len(set.union(*told())) <= len(RUNS)

@@ -1,0 +1,56 @@
+"""Hears that the process is to end before whoever ends it: a signal, or the end of the program."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+_ASKING: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def heard_first(call: Callable[[], object]) -> Iterator[None]:
+    """Within the block SIGTERM and SIGINT first ``call``, then whom they called before.
+
+    ``call`` must take no lock: it comes between any two steps of the main thread. Does nothing
+    on another thread, and where nobody in this program listens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    undo = [_before(number, call) for number in _ASKING]
+    try:
+        yield
+    finally:
+        for put_back in undo:
+            put_back()
+
+
+def _before(number: signal.Signals, call: Callable[[], object]) -> Callable[[], object]:
+    previous = signal.getsignal(number)
+    if not callable(previous):  # nobody, or the system
+        return lambda: None
+
+    def hear(signum: int, frame: FrameType | None) -> Any:
+        call()
+        return previous(signum, frame)
+
+    def put_back() -> None:
+        if signal.getsignal(number) is hear:
+            signal.signal(number, previous)
+
+    signal.signal(number, hear)
+    return put_back
+
+
+def at_exit(call: Callable[[], object]) -> None:
+    """Call it when the program ends, while threads can still be started.
+
+    ``atexit`` comes later: after the thread pools, with which the engine could store nothing.
+    """
+    getattr(threading, "_register_atexit", atexit.register)(call)
