@@ -14,6 +14,7 @@ from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.api import create_app
 from advanced_scheduler.api.access import Authenticate
 from advanced_scheduler.api.auth import Keyring
+from advanced_scheduler.stores.base import Store
 from tests.support.definitions import define
 
 NOW: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -80,7 +81,7 @@ class Rest:
 
 @contextmanager
 def serving(
-    store: str = "memory://",
+    store: str | Store = "memory://",
     *,
     authenticate: Authenticate | None = None,
     client: tuple[str, int] = ("127.0.0.1", 50_000),

@@ -11,8 +11,9 @@ from typing import Final
 from ..errors import ExecutionNotFound
 from ..models import RecordKind, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
+from .operation_schemas import DeadLetterGroup, DeadLetterPage
 from .problems import not_found
-from .schemas import BatchOut, DeadLetterGroup, DeadLetterPage
+from .schemas import BatchOut
 
 _LOOKED_AT: Final = 5000  # the newest failures; older ones are behind them
 _STEP: Final = 500

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
 )
 
 from ..faults import is_storable
+
+_T = TypeVar("_T")
 
 PROBLEM: Final = "application/problem+json"
 
@@ -53,6 +57,19 @@ Id = Annotated[_Storable, StringConstraints(min_length=1, max_length=512)]
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """A version."""
+
+
+def _portable(value: _T) -> _T:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise ValueError("NaN, infinity and half surrogate pairs are no JSON") from None
+    return value
+
+
+JsonList = Annotated[list[JsonValue], AfterValidator(_portable)]
+JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_portable)]
+"""What comes back from every store, and can be answered, as it was sent."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(iso), AfterValidator(_utc)]
 """A time with an offset, in UTC from here on."""

@@ -1,4 +1,4 @@
-"""How keys, health and settings look from outside."""
+"""How keys, health, settings and dead letters look from outside."""
 
 from __future__ import annotations
 
@@ -137,3 +137,23 @@ class HealthOut(Answer):
     recent_errors: list[HealthError]
     parked: dict[str, int]
     ledger_gaps: int
+
+
+class DeadLetterGroup(Answer):
+    """Executions of one task that failed for good with one kind of error."""
+
+    id: str
+    task_id: str
+    error_type: str
+    count: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    sample: str
+    sample_error: str | None
+
+
+class DeadLetterPage(Page):
+    """Groups, the largest first."""
+
+    items: list[DeadLetterGroup]
+    complete: bool

@@ -14,6 +14,7 @@ from .auth import Key, Principal, Scope
 from .fields import PriorityName
 from .live import server_sent, wanted
 from .operation_schemas import (
+    DeadLetterPage,
     EventSearch,
     HealthOut,
     KeyAsked,
@@ -27,7 +28,7 @@ from .operation_schemas import (
     VersionInfo,
 )
 from .problems import Problem, not_found
-from .schemas import BatchOut, DeadLetterPage, LockPage, NodePage, PauseAsked, QueueOut, StatusOut
+from .schemas import BatchOut, LockPage, NodePage, PauseAsked, QueueOut, StatusOut
 from .service import Service
 from .waiting import MOST, WaitingPage
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from .fields import Answer, Asked, Id, Instant, Page, PriorityName, Text
+from .fields import Answer, Asked, Id, Instant, JsonList, JsonObject, Page, PriorityName, Text
 
 MisfireName = Literal["skip", "run_latest", "run_all"]
 OverlapName = Literal["skip", "queue_one", "queue_all", "cancel_running", "allow"]
@@ -76,17 +76,17 @@ class SchedulePage(Page):
 class ScheduleFields(Asked):
     """What a user decides of a schedule; what is left out is the default, or stays."""
 
-    trigger: dict[str, JsonValue] | None = None
+    trigger: JsonObject | None = None
     cron: Text | None = None
     timezone: Text | None = None
-    args: list[JsonValue] | None = None
-    kwargs: dict[str, JsonValue] | None = None
+    args: JsonList | None = None
+    kwargs: JsonObject | None = None
     name: Text | None = None
     priority: PriorityName | None = None
     queue: Id | None = None
     timeout: float | None = Field(default=None, gt=0, strict=True)
     tags: list[Id] | None = None
-    metadata: dict[str, JsonValue] | None = None
+    metadata: JsonObject | None = None
     misfire: MisfireName | None = None
     max_catch_up: int | None = Field(default=None, ge=1, le=1000, strict=True)
     grace_seconds: float | None = Field(default=None, ge=0, strict=True)
@@ -112,14 +112,14 @@ class ResumeAsked(Asked):
 class RunScheduleAsked(Asked):
     """Other arguments for one run by hand."""
 
-    args: list[JsonValue] | None = None
-    kwargs: dict[str, JsonValue] | None = None
+    args: JsonList | None = None
+    kwargs: JsonObject | None = None
 
 
 class PreviewAsked(Asked):
     """A trigger that is not a schedule yet."""
 
-    trigger: dict[str, JsonValue] | None = None
+    trigger: JsonObject | None = None
     cron: Text | None = None
     timezone: Text | None = None
     count: int = Field(default=10, ge=1, le=1000, strict=True)

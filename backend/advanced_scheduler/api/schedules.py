@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..errors import InvalidTrigger
+from ..errors import InvalidCronExpression, InvalidTrigger
 from ..models import DEFINITION, Explanation, Schedule, ScheduleFilter
 from ..scheduler import AdvancedTaskScheduler
 from ..triggers import (
@@ -121,10 +121,10 @@ class ScheduleService:
         """Change what is given; raises ``VersionConflict`` where another version is stored."""
         stored = self._scheduler.get_schedule(schedule_id).trigger
         whole = asked.trigger is not None or (asked.cron is not None and stored["type"] != "cron")
-        trigger = _trigger(asked.trigger, asked.cron, asked.timezone) if whole else None
+        trigger = _trigger(asked.trigger, asked.cron, asked.timezone)
         changed = self._scheduler.update_schedule(
             schedule_id,
-            trigger=trigger,
+            trigger=trigger if whole else None,
             cron_expression=None if whole else asked.cron,
             timezone=None if whole else asked.timezone,
             args=asked.args,
@@ -228,7 +228,7 @@ def _trigger(
     if stated is not None and cron is not None:
         raise InvalidTrigger("trigger and cron say the same thing; give one of them")
     if cron is not None:
-        return CronTrigger(cron, timezone=timezone or "UTC")
+        return _cron(cron, timezone or "UTC")
     if stated is None:
         return None
     if stated.get("type") not in KINDS:
@@ -239,6 +239,16 @@ def _trigger(
     if timezone is not None:
         given["timezone"] = timezone
     return trigger_from_json(given)
+
+
+def _cron(text: str, timezone: str) -> Trigger:
+    try:
+        return CronTrigger(text, timezone=timezone)
+    except InvalidTrigger as error:
+        field = "/cron" if isinstance(error, InvalidCronExpression) else "/timezone"
+        raise Problem(
+            422, "invalid-value", str(error), faults=[Fault(field, str(error))]
+        ) from error
 
 
 def _policies(asked: ScheduleFields) -> dict[str, Any]:

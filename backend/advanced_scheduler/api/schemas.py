@@ -7,7 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from .fields import Answer, Asked, Id, Instant, Page, PriorityName, StatusName, Text, iso
+from .fields import (
+    Answer,
+    Asked,
+    Id,
+    Instant,
+    JsonList,
+    JsonObject,
+    Page,
+    PriorityName,
+    StatusName,
+    Text,
+    iso,
+)
 
 # --- executions -----------------------------------------------------------------------------
 
@@ -273,7 +285,7 @@ class TaskAsked(Asked):
     module_id: str
     function_name: str
     description: str | None = None
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    parameters: JsonObject = Field(default_factory=dict)
     schedule_time: Annotated[datetime, BeforeValidator(iso)] | None = None
     recurring: bool | None = Field(default=None, strict=True)
     interval_type: str | None = None
@@ -287,8 +299,8 @@ class TaskAsked(Asked):
 class RunAsked(Asked):
     """How to run a task once; ``delay`` in seconds, at most one of it and ``at``."""
 
-    args: list[JsonValue] = Field(default_factory=list)
-    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    args: JsonList = Field(default_factory=list)
+    kwargs: JsonObject = Field(default_factory=dict)
     priority: PriorityName | None = None
     queue: Id | None = None
     at: Instant | None = None
@@ -373,23 +385,3 @@ class LockPage(Page):
     """Locks by task id."""
 
     items: list[LockOut]
-
-
-class DeadLetterGroup(Answer):
-    """Executions of one task that failed for good with one kind of error."""
-
-    id: str
-    task_id: str
-    error_type: str
-    count: int
-    first_seen: datetime | None
-    last_seen: datetime | None
-    sample: str
-    sample_error: str | None
-
-
-class DeadLetterPage(Page):
-    """Groups, the largest first."""
-
-    items: list[DeadLetterGroup]
-    complete: bool

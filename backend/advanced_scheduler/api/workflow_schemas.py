@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from .fields import Answer, Asked, Id, Page, PriorityName, StatusName
+from .fields import Answer, Asked, Id, JsonObject, Page, PriorityName, StatusName
 
 
 class GraphNode(Answer):
@@ -76,7 +76,7 @@ class WorkflowAsked(Asked):
     """Which tasks to run together, with keyword arguments by task id."""
 
     tasks: list[Id] = Field(min_length=1, max_length=10_000)
-    arguments: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    arguments: dict[str, JsonObject] = Field(default_factory=dict)
 
 
 class WorkflowStarted(Answer):
