@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.servers import unavailable
 
@@ -81,3 +81,16 @@ def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     root = "document.documentElement"
     return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+def confirm(page: Page, what: str = "") -> None:
+    """Say yes to a dialog, which says ``what`` happens."""
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text(what)
+    dialog.locator("#confirm-yes").click()
+    expect(dialog).to_be_hidden()
+
+
+def said(page: Page, what: str) -> None:
+    """It was said politely that ``what`` was done."""
+    expect(page.get_by_role("status").get_by_text(what)).to_be_visible()

@@ -13,25 +13,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from advanced_scheduler.api.auth import Keyring, Scope
 from advanced_scheduler.models import TaskPriority, TaskStatus
 from tests.support.waiting import eventually
-from tests.web.browser import watched
+from tests.web.browser import confirm, said, watched
 from tests.web.sites import HUGE, Site
 
 pytestmark = pytest.mark.browser
 
 S = TaskStatus
-
-
-def confirm(page: Page, what: str = "") -> None:
-    """Say yes to a dialog, which says ``what`` happens."""
-    dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text(what)
-    dialog.locator("#confirm-yes").click()
-    expect(dialog).to_be_hidden()
-
-
-def said(page: Page, what: str) -> None:
-    """It was said politely that ``what`` was done."""
-    expect(page.get_by_role("status").get_by_text(what)).to_be_visible()
 
 
 def row_of(page: Page, execution_id: str) -> Locator:
