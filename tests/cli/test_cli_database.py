@@ -120,3 +120,13 @@ def test_an_interrupt_exits_with_130(url: str, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("advanced_scheduler.stores.sql.SqlStore.revisions", interrupted)
     assert run("current", "--store", url).exit_code == 130
+
+
+@pytest.mark.usefixtures("url")
+def test_the_way_back_is_told_and_drops_nothing() -> None:
+    assert run("downgrade", "0001").exit_code == 3
+    run("upgrade")
+    assert answer("downgrade", "0001") == {"current": HEAD, "readable_from": "0001", "ok": True}
+    assert "the tables stay as they are" in run("downgrade", HEAD).stdout
+    assert run("downgrade", "0000").exit_code == 1
+    assert answer("current")["current"] == HEAD

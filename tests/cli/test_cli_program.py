@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from advanced_scheduler import errors
+from advanced_scheduler.cli.app import Commands, app
 from advanced_scheduler.cli.outcome import Exit, code_of
 
 ENTRY = "from advanced_scheduler.cli import main; main()"
+SAYS_WHEN = """
+import httpx, signal
+asked = httpx.Client.send
+def send(*args, **more):
+    answer = asked(*args, **more)
+    print("it goes on", flush=True)
+    return answer
+httpx.Client.send = send
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,13 +36,101 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_loads_nothing_that_takes_long() -> None:
-    slow = ("alembic", "apscheduler", "networkx", "pydantic", "sqlalchemy", "tenacity")
+    slow = (
+        *("a2wsgi", "alembic", "apscheduler", "fastapi", "httpx", "jinja2", "networkx", "pydantic"),
+        *("rich", "sqlalchemy", "tenacity", "uvicorn", "yaml"),
+    )
     ending = f"lambda: print([name for name in {slow} if name in sys.modules])"
     program = f"import atexit, sys; atexit.register({ending}); {ENTRY}"
     done = run(program, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\n[]\n")
-    assert all(command in done.stdout for command in ("db", "doctor"))
+    assert all(f"\n  {command} " in done.stdout for command in Commands.modules)
+
+
+def test_a_service_is_asked_without_what_a_service_is_made_of() -> None:
+    slow = ("a2wsgi", "alembic", "apscheduler", "fastapi", "networkx", "sqlalchemy", "yaml")
+    ending = f"lambda: print([name for name in {slow} if name in sys.modules])"
+    program = f"import atexit, sys; atexit.register({ending}); {ENTRY}"
+    done = run(program, "queue", "--url", "http://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (5, "[]\n")
+
+
+@pytest.mark.parametrize("name", Commands.modules)
+def test_every_command_has_a_module_of_its_own_and_helps(name: str) -> None:
+    helped = CliRunner().invoke(app, [name, "--help"])
+    assert helped.exit_code == 0
+    assert "Usage: " in helped.stdout
+    assert "completion" not in helped.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("sch", ["schedule"]),
+        ("schedule pre", ["preview"]),
+        ("schedule preview --cou", ["--count"]),
+        ("exec list -o j", ["json"]),
+    ],
+)
+def test_bash_completes_what_is_begun(words: str, found: list[str], tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash")
+    command = tmp_path / "advanced-scheduler"
+    command.write_text(f"#!{sys.executable}\n{ENTRY}\n")
+    command.chmod(0o755)
+    script = f"""
+        PATH={tmp_path}:$PATH
+        eval "$(_ADVANCED_SCHEDULER_COMPLETE=source_bash advanced-scheduler)"
+        COMP_WORDS=(advanced-scheduler {words}) COMP_CWORD={len(words.split())}
+        function=$(complete -p advanced-scheduler | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        $function advanced-scheduler
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        [bash, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout.split(), done.stderr) == (found, "")
+
+
+def test_a_pipe_that_closes_ends_it_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does when it has seen enough
+    with os.fdopen(writer) as closed:
+        done = subprocess.run(
+            [sys.executable, "-c", ENTRY, "openapi"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [("queue", "--watch"), ("events", "--follow")], ids=" ".join)
+def test_an_interrupt_ends_what_goes_on_and_on(words: tuple[str, ...], tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/jobs.db"
+    assert run(ENTRY, "db", "upgrade", "--store", store).returncode == 0
+    going = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", SAYS_WHEN + ENTRY, *words, "--store", store],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background lets them, and us, ignore SIGINT.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    with going:
+        assert going.stdout is not None
+        assert going.stdout.readline() == "it goes on\n"
+        going.send_signal(signal.SIGINT)
+        _, said = going.communicate(timeout=30)
+    assert (going.returncode, said) == (130, "")
 
 
 def test_without_its_extra_it_says_how_to_install_it() -> None:

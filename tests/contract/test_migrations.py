@@ -93,7 +93,11 @@ def test_a_new_database_is_what_all_revisions_make_of_an_empty_one(
     new.prepare()
     migrated.migrate(None, HEAD)
     assert new.tables() == migrated.tables()
-    assert new.revisions() == migrated.revisions() == Revisions(current=HEAD, head=HEAD)
+    assert (
+        new.revisions()
+        == migrated.revisions()
+        == Revisions(current=HEAD, head=HEAD, readable_from=READABLE_FROM)
+    )
 
 
 @pytest.mark.filterwarnings(UNREAD_INDEX)
@@ -105,7 +109,7 @@ def test_a_released_database_becomes_what_a_new_one_is(
     new.prepare()
     old.release(revision)
     old.run(rows(revision))
-    assert old.revisions() == Revisions(current=revision, head=HEAD)
+    assert old.revisions() == Revisions(current=revision, head=HEAD, readable_from=READABLE_FROM)
     old.prepare()
     assert old.revisions().at_head
     assert old.tables() == new.tables()
@@ -258,7 +262,7 @@ def _newer(site: Site, readable_from: str) -> None:
 def test_a_newer_revision_that_this_version_can_read_is_left_as_it_is(site: Site) -> None:
     _newer(site, READABLE_FROM)
     site.prepare()
-    assert site.revisions() == Revisions(current="0099", head=HEAD)
+    assert site.revisions() == Revisions(current="0099", head=HEAD, readable_from=READABLE_FROM)
 
 
 def test_a_newer_revision_that_this_version_cannot_read_is_refused(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,11 +54,13 @@ def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder
     (folder / "myapp" / "jobs.py").write_text(
         "from advanced_scheduler import AdvancedTaskScheduler\n"
         "scheduler = AdvancedTaskScheduler(store='sqlite:///jobs.db')\n"
+        "@scheduler.task(task_id='greet')\n"
+        "def greet(name: str) -> None: ...\n"
     )
     used = open_store(f"sqlite:///{folder}/jobs.db")  # by the build that is deployed
     used.open()
     used.close()
-    if "--store" in words:
+    if any(word.startswith("postgresql://") for word in words):
         url = request.getfixturevalue("postgres_schema")
         words = [url if word.startswith("postgresql://") else word for word in words]
         if "check" in words:
@@ -81,7 +84,7 @@ def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder
 def test_a_command_is_one_that_works(
     command: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    words = command.split()
+    words = shlex.split(command)
     if words[0] == "make":
         make = shutil.which("make")
         assert make is not None
@@ -90,7 +93,7 @@ def test_a_command_is_one_that_works(
         )
         assert dry.returncode == 0, dry.stderr
     elif words[:2] == ["pip", "install"]:
-        extra = re.fullmatch(r"\.(?:\[(\w+)\])?", words[2].strip("'"))
+        extra = re.fullmatch(r"\.(?:\[(\w+)\])?", words[2])
         assert extra is not None, command
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         assert not extra[1] or f"\n{extra[1]} = [" in project

@@ -8,7 +8,7 @@ import typer
 
 from .lazy import group
 from .options import printing
-from .outcome import Exit, reported
+from .outcome import CommandFailed, Exit, reported
 from .output import Printer
 from .sources import StoreUrl, migrated_store_at
 
@@ -46,6 +46,31 @@ def upgrade(printer: Printer, store: StoreUrl = None) -> None:
         before, after = target.upgrade().current, target.revisions().current
     facts = {"before": before, "after": after}
     printer.show(facts, facts)
+
+
+@commands.command()
+@printing
+def downgrade(
+    printer: Printer,
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="That of its tables.")],
+    store: StoreUrl = None,
+) -> None:
+    """Exit with 1 if an earlier release could not work with the tables as they are.
+
+    Releases only ever add to the tables, so that two can run side by side: the way back is to
+    put the earlier one in the place of this one. Nothing is dropped, and nothing is lost.
+    """
+    with migrated_store_at(store) as target:
+        found = target.revisions()
+    if found.current is None or found.readable_from is None:
+        raise CommandFailed("there are no tables of ours", Exit.NOT_FOUND)
+    good = revision >= found.readable_from
+    facts = {"current": found.current, "readable_from": found.readable_from, "ok": good}
+    said = "the tables stay as they are" if good else "an earlier one needs a backup from its time"
+    release = f"releases with revision {found.readable_from} or later work with them"
+    printer.show(facts, f"{release}: {said}")
+    if not good:
+        raise typer.Exit(Exit.FAILED)
 
 
 @commands.command()

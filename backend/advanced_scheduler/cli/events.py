@@ -27,7 +27,8 @@ def events(
         int, typer.Option("--limit", "-n", min=1, help="Without --follow: end after so many.")
     ] = 1,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Such as completed; several may be given.")
+        list[str] | None,
+        typer.Option("--type", help="Such as execution.finished; or several."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Only of this task.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
@@ -68,7 +69,7 @@ def _line(event: dict[str, Any]) -> str:
         for name, value in data.items()
         if name not in _FIRST and value is not None
     ]
-    return " ".join([f"{time:%H:%M:%S.%f}"[:-3], f"{event['type']:<10}", *first, *rest])
+    return " ".join([f"{time:%H:%M:%S.%f}"[:-3], f"{event['type']:<19}", *first, *rest])
 
 
 commands = alone(events)

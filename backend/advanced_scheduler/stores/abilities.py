@@ -96,11 +96,13 @@ class Revisions:
     """At which revision the tables of a store are, and at which this package wants them.
 
     ``current`` is None where there are no tables yet. It may be later than ``head``: then a
-    newer release has been there, and left the tables readable for this one.
+    newer release has been there, and left the tables readable for this one. ``readable_from``
+    is the earliest revision whose release can work with the tables as they are.
     """
 
     current: str | None
     head: str
+    readable_from: str | None = None
 
     @property
     def at_head(self) -> bool:

@@ -55,7 +55,7 @@ def revisions(db: Connection, *, schema: str | None, shown: str) -> Revisions:
     for tables that no release has made.
     """
     inspector = sa.inspect(db)
-    current = None
+    current = readable_from = None
     if inspector.has_table(version.name, schema=schema):
         current = db.scalar(sa.select(version.c.version_num))
     if current is None and inspector.has_table(meta.name, schema=schema):
@@ -65,14 +65,14 @@ def revisions(db: Connection, *, schema: str | None, shown: str) -> Revisions:
                 f"store={shown} has tables of schema {made!r}, which no release has made; use "
                 "another database"
             )
-    if current is not None and current not in REVISIONS:
-        readable_from = _meta(db, "readable_from")
-        if readable_from is None or readable_from > HEAD:
+    if current is not None:
+        readable_from = _meta(db, "readable_from") or current
+        if current not in REVISIONS and readable_from > HEAD:
             raise StoreError(
                 f"store={shown} is at revision {current}, and this version of advanced-scheduler "
                 f"knows no revision after {HEAD}: upgrade the package, or use another database"
             )
-    return Revisions(current=current, head=HEAD)
+    return Revisions(current=current, head=HEAD, readable_from=readable_from)
 
 
 def upgrade(db: Connection, *, schema: str | None, shown: str) -> Revisions:

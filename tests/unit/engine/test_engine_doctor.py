@@ -21,7 +21,7 @@ from advanced_scheduler.stores.abilities import Revisions
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.sql import SqliteStore
-from advanced_scheduler.stores.sql_schema import HEAD
+from advanced_scheduler.stores.sql_schema import HEAD, READABLE_FROM
 from tests.support.definitions import add, define, nothing
 from tests.unit.engine.kit import NOW, execution, schedule
 
@@ -153,7 +153,7 @@ def test_tables_that_are_not_there_are_a_finding_and_are_not_made(tmp_path: Path
 def test_tables_of_an_older_release_are_a_finding_and_stay(store: SqliteStore) -> None:
     change(store, "UPDATE advanced_scheduler_version SET version_num = '0001'")
     assert "at revision 0001" in problem(store)
-    assert store.revisions() == Revisions(current="0001", head=HEAD)
+    assert store.revisions() == Revisions(current="0001", head=HEAD, readable_from=READABLE_FROM)
 
 
 class _Served(MemoryStore):
