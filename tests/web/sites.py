@@ -12,7 +12,12 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from advanced_scheduler import AdvancedTaskScheduler, RetryConfig, ScheduleOptions
+from advanced_scheduler import (
+    AdvancedTaskScheduler,
+    RetryConfig,
+    ScheduleOptions,
+    current_execution,
+)
 from advanced_scheduler.api import create_app, scheduler_router
 from advanced_scheduler.models import TaskExecution, TaskPriority, TaskStatus
 from advanced_scheduler.triggers import CronTrigger
@@ -106,6 +111,9 @@ def _register(site: Site) -> None:
         raise ConnectionError("mail.example refused")
 
     def hold() -> None:
+        context = current_execution()
+        context.logger.warning("the gate is shut")
+        context.progress(40, 100, "steps")
         site.gate.wait(60)
 
     task = site.scheduler.task

@@ -27,6 +27,15 @@ def test_a_page_follows_an_execution_to_its_end(page: Page, site: Site) -> None:
     expect(page.locator("[data-live=head]")).to_contain_text("cancelled")
 
 
+def test_a_running_execution_tells_how_far_it_is(page: Page, site: Site) -> None:
+    (running,) = site.scheduler.executions(statuses=["running"])
+    live(page, f"executions/{running.execution_id}")
+    timeline = page.locator("[data-live=timeline]")
+    expect(timeline).to_contain_text("40 of 100 steps")
+    expect(timeline.get_by_role("progressbar")).to_have_js_property("value", 40)
+    expect(page.locator("[data-live=logs]")).to_contain_text("WARNING the gate is shut")
+
+
 def test_new_rows_are_announced_and_push_nothing_away(page: Page, site: Site) -> None:
     known = site.later(tags=["fresh"])
     live(page, "executions?tag=fresh")

@@ -77,6 +77,7 @@ def execution(visit: Visit) -> Context:
         "timeline": timeline(spans, f"States of the execution {one.id}") if spans else "",
         "downstream": service.executions.downstream(wanted),
         "audit": service.audit.about(wanted),
+        "logs": service.executions.logs(wanted).lines,
         "most": service.tasks.attempts().get(one.task),
     }
 

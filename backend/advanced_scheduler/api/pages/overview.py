@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from ..schemas import ExecutionQuery
-from . import attention
+from . import attention, charts
 from .page import Context, Nav, Page, Visit
 
 _ERRORS: Final = 10
@@ -26,8 +26,15 @@ def overview(visit: Visit) -> Context:
         (one for one in schedules if one.status == "active" and one.next_run is not None),
         key=lambda one: (one.next_run, one.id),
     )
+    window = charts.window_of(visit)
+    series = service.series.read(window)
     return {
         "queue": queue,
+        "window": window,
+        "windows": charts.WINDOWS,
+        "finished": charts.finished(series),
+        "waits": charts.waits(series),
+        "latest_wait": charts.latest_wait(series),
         "slots": sum(one.slots for one in nodes if one.state == "alive"),
         "ready": sum(one.ready for one in queue.lanes),
         "delayed": sum(one.delayed + one.blocked + one.retrying for one in queue.lanes),

@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 from ..fields import PriorityName
 from ..problems import not_found
+from . import charts
 from .page import Context, Nav, Page, Visit
 
 PRIORITIES: Final[tuple[PriorityName, ...]] = get_args(PriorityName)
@@ -21,8 +22,11 @@ def queue(visit: Visit) -> Context:
     lane = next((one for one in state.lanes if one.priority == asked), None)
     if lane is None:
         raise not_found("lane", asked)
+    series = visit.service.series.read()
     return {
         "queue": state,
+        "depths": {one: charts.depth(series, one) for one in PRIORITIES},
+        "latest_wait": charts.latest_wait(series),
         "lane": lane,
         "line": visit.service.waiting.lane(lane.priority, _SHOWN),
         "priorities": PRIORITIES,

@@ -26,7 +26,7 @@ function words(instant) {
 export function tellTimes(root = document) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const instant = new Date(time.dateTime);
-    const said = words(instant);
+    const said = "exact" in time.dataset ? toTheSecond.format(instant) : words(instant);
     if (time.textContent !== said) time.textContent = said;
     time.title ||= `${exact.format(instant)} (${time.dateTime.replace("T", " ")})`;
   }
