@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,3 +183,19 @@ def test_it_may_stand_below_any_prefix(browser: Browser, tmp_path: Path) -> None
         expect(page.locator("[data-live=head] .badge")).to_contain_text("cancelled")
         assert site.row(made).status == "cancelled"
         assert [one for one in asked if "/deep/down/" not in one] == []
+
+
+def test_no_link_leads_nowhere(site: Site) -> None:
+    """From the overview to whatever can be reached; lists of executions have many addresses."""
+    waiting, known = [site.url], {site.url}
+    with httpx.Client() as client:
+        while waiting and len(known) < 200:
+            page = client.get(address := waiting.pop())
+            assert page.status_code == 200, address
+            for found in re.findall(r'<a [^>]*href="([^"#]*)"', page.text):
+                target = str(page.url.join(html.unescape(found)))
+                ours = target.startswith(site.url) and "/executions?" not in target
+                if ours and target not in known:
+                    known.add(target)
+                    waiting.append(target)
+    assert len(known) > 20
