@@ -7,17 +7,29 @@ from .world import World
 
 def test_tasks_are_listed(world: World) -> None:
     found = world.json("task", "list", schema="TaskPage")
-    assert [one["id"] for one in found["tasks"]] == ["add", "after", "fail"]
+    assert [one["id"] for one in found["tasks"]] == ["add", "after", "chat", "fail"]
     first, *rest = world.good("task", "list").splitlines()
     assert first.split() == ["id", "status", "priority", "kind", "next", "tags"]
     assert rest[0].split() == ["add", "active", "normal", "registered", "-", "sums"]
+
+
+def test_what_a_task_has_logged_is_read_and_followed(world: World) -> None:
+    made = world.scheduler.schedule_task("chat")
+    assert world.json("exec", "logs", made, schema="LogPage")["lines"] == []
+    with world.at_work():
+        followed = world.good("exec", "logs", made, "--follow")
+    assert followed.endswith(" INFO    half of it\n")
+    assert world.good("exec", "logs", made) == followed
+    line = world.json("exec", "logs", made, "-f", schema="LogLineOut")
+    assert (line["number"], line["text"]) == (1, "half of it")
+    assert world.run("exec", "logs", "none").exit_code == 3
 
 
 def test_a_long_list_tells_how_to_go_on(world: World) -> None:
     done = world.run("task", "list", "--limit", "2")
     assert (done.exit_code, done.stderr) == (0, "there is more: --cursor after\n")
     rest = world.json("task", "list", "--cursor", "after", schema="TaskPage")
-    assert [one["id"] for one in rest["tasks"]] == ["fail"]
+    assert [one["id"] for one in rest["tasks"]] == ["chat", "fail"]
 
 
 def test_a_task_shows_its_definition(world: World) -> None:

@@ -113,7 +113,7 @@ def test_a_store_alone_knows_no_tasks_and_says_so(tmp_path: Path) -> None:
 
 
 def test_an_application_in_memory_can_be_seen_and_not_changed(jobs: str) -> None:
-    assert len(ALONE.json("task", "list", "--app", jobs, schema="TaskPage")["tasks"]) == 3
+    assert len(ALONE.json("task", "list", "--app", jobs, schema="TaskPage")["tasks"]) == 4
     code, line = said("task", "run", "fail", "--app", jobs)
     assert (code, "keeps everything in memory" in line) == (2, True)
 

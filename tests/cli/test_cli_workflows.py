@@ -78,4 +78,4 @@ def test_a_graph_that_cannot_run_is_an_exit_code(
     done = alone.run("dag", "validate", "--app", f"{name}:scheduler")
     assert done.exit_code == 1
     assert words in done.output
-    assert alone.good("dag", "validate", "--app", jobs) == "3 tasks, no circle\n"
+    assert alone.good("dag", "validate", "--app", jobs) == "4 tasks, no circle\n"

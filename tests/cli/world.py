@@ -26,7 +26,7 @@ from tests.support.waiting import eventually
 def application() -> str:
     """The source of an application with a few tasks."""
     return '''
-from advanced_scheduler import AdvancedTaskScheduler, TaskDependency, TaskPriority
+from advanced_scheduler import AdvancedTaskScheduler, TaskContext, TaskDependency, TaskPriority
 
 scheduler = AdvancedTaskScheduler()
 
@@ -35,6 +35,12 @@ scheduler = AdvancedTaskScheduler()
 def add(a: int, b: int = 2) -> int:
     """Adds two numbers."""
     return a + b
+
+
+@scheduler.task(task_id="chat")
+def chat(context: TaskContext) -> None:
+    context.logger.info("half of it")
+    context.progress(1, 2, "half")
 
 
 @scheduler.task(task_id="fail", priority=TaskPriority.LOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from .client import path_of
 from .lazy import group
 from .options import Cursor, Limit, Session, Yes, asking
 from .output import Block, Table, ago, columns, seconds
+from .waiting import pause
 
 commands = group("Executions: to see, to cancel, to run again.")
 
@@ -32,6 +34,7 @@ ExecutionId = Annotated[
 ExecutionIds = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of executions.")
 ]
+_LOOK = 0.5  # seconds between two looks at a log
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")]
 
 
@@ -72,6 +75,31 @@ def show(session: Session, execution_id: ExecutionId) -> None:
     """One execution, with all that is known of it."""
     found = session.client.get(path_of("executions", execution_id))
     session.printer.show(found, *_detail(found))
+
+
+@commands.command()
+@asking
+def logs(
+    session: Session,
+    execution_id: ExecutionId,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until it has ended.")
+    ] = False,
+) -> None:
+    """What its task has logged; with --follow, each line as it comes."""
+    path = path_of("executions", execution_id, "logs")
+    page = session.client.get(path)
+    if not follow:
+        session.printer.show(page, *map(_log_line, page["lines"]))
+        return
+    while True:
+        for one in page["lines"]:
+            session.printer.next(one, _log_line(one))
+        sys.stdout.flush()
+        if page["ended"]:
+            return
+        pause(_LOOK)
+        page = session.client.get(path, after=page["next_after"])
 
 
 @commands.command()
@@ -137,3 +165,7 @@ def _detail(found: dict[str, Any]) -> list[Block]:
     if found["traceback"]:
         blocks += ["", found["traceback"].rstrip()]
     return blocks
+
+
+def _log_line(line: dict[str, Any]) -> str:
+    return f"{line['time']} {line['level']:<7} {line['text']}"
