@@ -175,6 +175,7 @@ def test_the_selected_are_cancelled_and_deleted(page: Page, site: Site) -> None:
     confirm(page, "deleted for good, with their results and errors: 1.")
     said(page, "1 deleted")
     assert site.scheduler.get_execution(one) is None
+    expect(row_of(page, one)).to_have_count(0)
     page.get_by_label("Selected:").check()
     selected.get_by_role("button", name="Cancel").click()
     confirm(page, "is skipped: 1.")

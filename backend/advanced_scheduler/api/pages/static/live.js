@@ -47,15 +47,18 @@ function swap(fresh) {
   tellTimes(region);
 }
 
-/** Change known rows in place; answers whether the whole region may be swapped, for nothing is new. */
+/** Change known rows in place; answers whether the whole region may be swapped instead. */
 function grow(region, fresh) {
-  const known = new Map([...region.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row]));
-  if (!known.size) return true;
-  let news = 0;
-  for (const row of [...fresh.querySelectorAll("[data-row]")]) {
-    const old = known.get(row.dataset.row);
-    if (!old) news += 1;
-    else if (old.dataset.mark !== row.dataset.mark && !hasFocus(old)) {
+  const rowsOf = (part) => new Map([...part.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row]));
+  const known = rowsOf(region);
+  const now = rowsOf(fresh);
+  if (!known.size || !now.size) return true;
+  const news = [...now.keys()].filter((id) => !known.has(id)).length;
+  for (const [id, old] of known) {
+    const row = now.get(id);
+    if (!row) {
+      if (!news) old.remove(); // else it may only have gone to the next page
+    } else if (old.dataset.mark !== row.dataset.mark && !hasFocus(old)) {
       const ticked = old.querySelector("input:checked") !== null;
       old.replaceWith(row);
       if (ticked) row.querySelector("input").checked = true;
