@@ -11,6 +11,12 @@ from tests.web.browser import chromium, watched
 from tests.web.sites import Site, furnish, site_on
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What this folder knows beside what pytest knows."""
+    group = parser.getgroup("dashboard")
+    group.addoption("--screenshots", action="store_true", help="renew backend/docs/screenshots")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for a module: while it is open, its thread cannot run another event loop."""

@@ -81,7 +81,7 @@ def site_on(folder: Path, *, prefix: str = "") -> Iterator[Site]:
     else:
         app = create_app(scheduler)
     try:
-        with _served(app) as origin:
+        with served(app) as origin:
             site.url = f"{origin}{prefix}/scheduler/"
             try:
                 yield site
@@ -126,7 +126,8 @@ def _register(site: Site) -> None:
 
 
 @contextmanager
-def _served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI) -> Iterator[str]:
+    """The origin under which a server of this process has the application."""
     port = free_port()
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1
