@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from tests.support.waiting import eventually
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = ROOT / "backend/docs/examples"
 API: Final = "/jobs/api/v1/scheduler"
+PATIENCE: Final = 50.0
+"""Seconds that a server may take to start, or to answer, on a machine that has other work."""
+_LISTENS: Final = re.compile("running on|Listening at")
 GRACE: Final = 15
 """Seconds after which the server kills what has not ended."""
 
@@ -90,10 +94,12 @@ def served(folder: Path, server: str, app: str, *options: str) -> Iterator[Serve
     process = spawn(
         [*environment, sys.executable, "-m", *command(server, app, port, *options)], log
     )
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
     one = Served(process, client, log)
     try:
-        eventually(one.is_ready, timeout=40, what=f"{app} is ready, see {log}")
+        # To ask for a connection over and over would take the processor from those that start.
+        eventually(lambda: _LISTENS.search(log.read_text()), PATIENCE, f"{app} listens, see {log}")
+        eventually(one.is_ready, PATIENCE, f"{app} is ready, see {log}")
         yield one
     finally:
         client.close()

@@ -77,9 +77,9 @@ def test_events_come_as_they_happen(app: Served) -> None:
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert joined.wait(10)
+    assert joined.wait(30)
     app.client.post("/greetings", params={"name": "eve"})
-    assert heard.wait(10)
+    assert heard.wait(30)
     listener.join()
 
 
@@ -112,11 +112,11 @@ def test_a_stop_is_announced_and_ends_it_cleanly(app: Served) -> None:
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert listening.wait(10)
+    assert listening.wait(30)
     assert app.is_ready()
     app.process.terminate()
-    eventually(lambda: not app.is_ready(), what="it is not ready any more")
-    assert gone.wait(10), "a listener holds up the stop"
+    eventually(lambda: not app.is_ready(), what="it is not ready any more", timeout=30)
+    assert gone.wait(30), "a listener holds up the stop"
     code = app.process.wait(timeout=GRACE)
     listener.join()
     log = app.log.read_text()
@@ -128,7 +128,7 @@ def test_a_stop_is_announced_and_ends_it_cleanly(app: Served) -> None:
 def test_four_workers_of_an_example_run_each_tick_once(tmp_path: Path) -> None:
     with served(tmp_path, "gunicorn", "fastapi_app:app", *FOUR_WORKERS) as app:
         booted = re.compile("Application startup complete")
-        eventually(lambda: len(booted.findall(app.log.read_text())) == 4, 20, "four workers run")
+        eventually(lambda: len(booted.findall(app.log.read_text())) == 4, 40, "four workers run")
         replies = [app.client.get(f"/jobs{path}") for path in PATHS for _ in range(8)]
         assert {reply.status_code for reply in replies} == {200}
         store = open_store(f"sqlite:///{tmp_path}/jobs.db")
