@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from .rest import Rest, serving
+from .rest import FAR, Rest, serving
 
 
 @pytest.fixture
 def rest() -> Iterator[Rest]:
     """A service in memory, which lets in whoever asks from this machine."""
     with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def far() -> Iterator[Rest]:
+    """The same service, asked from another machine."""
+    with serving(client=FAR) as found:
         yield found

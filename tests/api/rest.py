@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
-from advanced_scheduler.api import create_app
+from advanced_scheduler.api import Scope, create_app
 from advanced_scheduler.api.access import Authenticate
 from advanced_scheduler.api.auth import Keyring
 from advanced_scheduler.stores.base import Store
@@ -19,6 +19,10 @@ from tests.support.definitions import define
 
 NOW: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 PREFIX: Final = "/api/v1/scheduler"
+HERE: Final = ("127.0.0.1", 50_000)
+FAR: Final = ("203.0.113.9", 50_000)
+ALL: Final = {"everything": True}
+"""To pause or resume."""
 
 
 def add(a: int, b: int = 2) -> int:
@@ -35,6 +39,7 @@ class Client:
     """Asks an application in this process; keeps no cookies but those it is given."""
 
     def __init__(self, app: Any, address: tuple[str, int]) -> None:
+        self.app = app
         self._transport = httpx.ASGITransport(app, client=address, raise_app_exceptions=False)
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -52,10 +57,18 @@ class Client:
 class Rest:
     """A client of the service beside its scheduler, whose clock stands still."""
 
-    def __init__(self, scheduler: AdvancedTaskScheduler, client: Client) -> None:
+    def __init__(
+        self, scheduler: AdvancedTaskScheduler, clock: ManualClock, client: Client
+    ) -> None:
         self.scheduler = scheduler
+        self.clock = clock
         self.client = client
         self.scheduler_keys = Keyring(scheduler.store, scheduler.clock)
+
+    def key(self, *scopes: Scope, name: str = "somebody", **more: Any) -> dict[str, str]:
+        """The header that shows a new key."""
+        token, _ = self.scheduler_keys.create(name, scopes, **more)
+        return {"authorization": f"Bearer {token}"}
 
     def run(self, times: int = 1) -> None:
         """Let what is due run."""
@@ -71,11 +84,13 @@ class Rest:
         return self.ask("POST", path, status, json=body, **more)
 
     def ask(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
-        """The JSON of an answer, which must have this status."""
+        """The JSON of an answer, which must have this status and what keeps browsers out."""
         answer = self.client.request(method, f"{PREFIX}{path}", **more)
         assert answer.status_code == status, answer.text
         kind = "application/json" if status < 400 else "application/problem+json"
         assert answer.headers["content-type"] == kind
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
         return answer.json()
 
 
@@ -84,14 +99,16 @@ def serving(
     store: str | Store = "memory://",
     *,
     authenticate: Authenticate | None = None,
-    client: tuple[str, int] = ("127.0.0.1", 50_000),
+    client: tuple[str, int] = HERE,
+    **options: Any,
 ) -> Iterator[Rest]:
-    """A service on ``store``, asked from this machine."""
-    scheduler = AdvancedTaskScheduler(store=store, clock=ManualClock(NOW), name="here")
+    """A service on ``store`` with these ``options`` of ``create_app``, asked from this machine."""
+    clock = ManualClock(NOW)
+    scheduler = AdvancedTaskScheduler(store=store, clock=clock, name="here")
     scheduler.register_task(define(add, task_id="add"))
     scheduler.register_task(define(fail, task_id="fail"))
-    app = create_app(scheduler, authenticate=authenticate, run=False)
+    app = create_app(scheduler, authenticate=authenticate, run=False, **options)
     try:
-        yield Rest(scheduler, Client(app, client))
+        yield Rest(scheduler, clock, Client(app, client))
     finally:
         scheduler.close()

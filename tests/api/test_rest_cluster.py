@@ -7,7 +7,7 @@ import asyncio
 from tests.support.definitions import define
 from tests.support.waiting import eventually
 
-from .rest import Rest, add
+from .rest import ALL, Rest, add
 
 
 def test_the_queue_has_five_lanes(rest: Rest) -> None:
@@ -21,12 +21,12 @@ def test_the_queue_has_five_lanes(rest: Rest) -> None:
 
 
 def test_nothing_starts_while_all_is_paused(rest: Rest) -> None:
-    rest.post("/queue/pause")
+    rest.post("/queue/pause", ALL)
     rest.post("/tasks/add/execute", {"args": [1]}, 202)
     rest.run()
     assert rest.get("/queue")["paused"]
     assert rest.get("/executions")["executions"][0]["status"] == "pending"
-    rest.post("/queue/resume")
+    rest.post("/queue/resume", ALL)
     rest.run()
     assert rest.get("/executions")["executions"][0]["status"] == "completed"
 

@@ -72,12 +72,14 @@ def test_nodes_are_drained_and_forgotten(world: World) -> None:
     assert world.run("node", "drain", "none").exit_code == 3
 
 
-def test_keys_are_made_and_revoked(world: World) -> None:
+def test_keys_are_made_and_revoked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = world.good("key", "create", "ops", "--scope", "admin").strip()
+    monkeypatch.setenv("ADVANCED_SCHEDULER_API_KEY", first)  # from now on nobody goes without
     made = world.json("key", "create", "ci", "--scope", "run", "--expires", "90d", schema="KeyMade")
     assert made["scopes"] == ["run"]
     assert world.good("key", "create", "reader").startswith("ask_")
     page = world.json("key", "list", schema="KeyPage")
-    assert [one["name"] for one in page["items"]] == ["ci", "reader"]
+    assert [one["name"] for one in page["items"]] == ["ci", "ops", "reader"]
     assert made["key"] not in world.good("key", "list")
     assert world.run("key", "revoke", made["id"]).exit_code == 2
     assert world.good("key", "revoke", made["id"], "--yes") == "revoked\n"

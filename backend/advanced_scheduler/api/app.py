@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.websockets import WebSocketDisconnect
 
 from .. import __version__
-from ..errors import SchedulerError
-from ..metrics.series import SchedulerMetrics
-from ..metrics.server import Page, Pages
+from ..engine.leaving import heard_first
 from ..scheduler import AdvancedTaskScheduler
-from .access import Access, Authenticate, demand
+from .access import Access, Authenticate
 from .asking import PROBLEMS
-from .auth import Principal, Scope
-from .limits import BodyLimit
-from .live import wanted
+from .auth import Keyring
 from .openapi import DescribedApp
 from .pages import pages_router
+from .probes import add_description, probes
 from .problems import Problem
 from .routes import add_execution_verbs, add_executions, add_task_verbs, add_tasks
 from .routes_operation import (
@@ -45,6 +40,8 @@ from .routes_schedules import (
 from .routes_series import add_series
 from .routing import problem_response, route_class
 from .service import Service
+from .shared_time import SharedClock
+from .sockets import add_socket
 
 PREFIX: Final = "/api/v1/scheduler"
 
@@ -53,6 +50,7 @@ def scheduler_router(
     scheduler: AdvancedTaskScheduler,
     *,
     authenticate: Authenticate | None = None,
+    trust_local: bool = True,
     dashboard: bool = True,
 ) -> APIRouter:
     """All routes, for ``app.include_router``; the host starts and stops the scheduler.
@@ -60,11 +58,62 @@ def scheduler_router(
     REST is under ``/api/v1/scheduler``, the ``dashboard`` beside it under ``/scheduler/``.
 
     ``authenticate(request)`` is the host's own check: a ``Principal``, or None for whom it does
-    not know. Without it callers show an API key, but for those on this very machine.
+    not know. Without it callers show an API key; ``trust_local`` lets in those on this very
+    machine until there is a key. Give False where a proxy on this machine might tell nothing
+    of itself.
     """
     service = Service(scheduler)
-    access = Access(service.keys, authenticate)
-    router = _routes(service, access)
+    access = Access(service.keys, authenticate, trust_local=trust_local)
+    return _routes(service, access, dashboard=dashboard)
+
+
+def create_app(
+    scheduler: AdvancedTaskScheduler,
+    *,
+    authenticate: Authenticate | None = None,
+    trust_local: bool = True,
+    public_metrics: bool = False,
+    run: bool = True,
+) -> FastAPI:
+    """An application of its own: routes, dashboard, probes and metrics.
+
+    With ``run`` it starts and stops the scheduler as well; without, it only serves. Whoever asks
+    for ``/metrics`` must be let in to read, as for REST, unless these are ``public_metrics``.
+    """
+    service = Service(scheduler)
+    access = Access(service.keys, authenticate, trust_local=trust_local)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        home = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            if run:
+                await stack.enter_async_context(scheduler.lifespan())
+            else:  # nobody else tells those who listen that the server is to stop
+                dismiss = partial(home.call_soon_threadsafe, service.live.dismiss)
+                stack.enter_context(heard_first(dismiss))
+            stack.callback(service.live.dismiss)
+            yield
+
+    app = DescribedApp(
+        title="advanced-scheduler",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # by an address that is built from the Host header
+    )
+    app.include_router(_routes(service, access, dashboard=True))
+    app.add_route("/", _to_the_dashboard, include_in_schema=False)
+    app.include_router(probes(scheduler, access, public_metrics=public_metrics))
+    add_description(app, access)
+    app.add_exception_handler(HTTPException, _plain)
+    return app
+
+
+def _routes(service: Service, access: Access, *, dashboard: bool) -> APIRouter:
+    router = _router(service, access)
     for add in (
         add_tasks,
         add_task_verbs,
@@ -83,50 +132,41 @@ def scheduler_router(
         add_keys,
     ):
         add(router, service)
-    public = _routes(service, _nobody())
+    public = _router(service, None)
     add_login(public, service)
     router_of_all = APIRouter()
     router_of_all.include_router(router)
     router_of_all.include_router(public)
-    _add_socket(router_of_all, service, access)
+    add_socket(router_of_all, service, access, f"{PREFIX}/events/ws")
     if dashboard:
         router_of_all.include_router(pages_router(service, access))
     return router_of_all
 
 
-def create_app(
+def _router(service: Service, access: Access | None) -> APIRouter:
+    return APIRouter(
+        prefix=PREFIX,
+        route_class=route_class(service, access),
+        responses=PROBLEMS,
+        generate_unique_id_function=lambda route: route.name,
+    )
+
+
+def probes_router(
     scheduler: AdvancedTaskScheduler,
     *,
     authenticate: Authenticate | None = None,
-    run: bool = True,
-) -> FastAPI:
-    """An application of its own: routes, dashboard, probes and metrics.
+    trust_local: bool = True,
+    public_metrics: bool = False,
+) -> APIRouter:
+    """``/health``, ``/health/live``, ``/health/ready``, ``/health/startup`` and ``/metrics``.
 
-    With ``run`` it starts and stops the scheduler as well; without, it only serves.
+    The same that ``serve_metrics`` answers, for hosts that include routers. What has details is
+    for those who may read, by the same rules as ``create_app``.
     """
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if not run:
-            yield
-            return
-        async with scheduler.lifespan():
-            yield
-
-    app = DescribedApp(
-        title="advanced-scheduler",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=f"{PREFIX}/openapi.json",
-    )
-    app.include_router(scheduler_router(scheduler, authenticate=authenticate))
-    app.add_route("/", _to_the_dashboard, include_in_schema=False)
-    app.include_router(probes_router(scheduler))
-    app.add_exception_handler(HTTPException, _plain)
-    app.add_middleware(BodyLimit)
-    return app
+    keys = Keyring(scheduler.store, SharedClock(scheduler.store, scheduler.clock))
+    access = Access(keys, authenticate, trust_local=trust_local)
+    return probes(scheduler, access, public_metrics=public_metrics)
 
 
 def openapi() -> dict[str, Any]:
@@ -140,97 +180,6 @@ def openapi() -> dict[str, Any]:
 
 def _to_the_dashboard(_: Request) -> Response:
     return Response(status_code=307, headers={"location": "scheduler/"})
-
-
-def _routes(service: Service, access: Access) -> APIRouter:
-    return APIRouter(
-        prefix=PREFIX,
-        route_class=route_class(service, access),
-        responses=PROBLEMS,
-        generate_unique_id_function=lambda route: route.name,
-    )
-
-
-class _Nobody(Access):
-    """Lets anybody in, with no scope at all."""
-
-    def __init__(self) -> None:
-        pass
-
-    async def principal(self, connection: Any) -> Principal:
-        return Principal(name="nobody", scopes=frozenset())
-
-
-def _nobody() -> Access:
-    return _Nobody()
-
-
-def probes_router(scheduler: AdvancedTaskScheduler) -> APIRouter:
-    """``/health``, ``/health/live``, ``/health/ready``, ``/health/startup`` and ``/metrics``.
-
-    The same that ``serve_metrics`` answers, for hosts that include routers.
-    """
-    pages, router = Pages(scheduler, SchedulerMetrics(scheduler)), APIRouter()
-    for path, page in pages.by_path.items():
-        router.add_route(path, _answering(page), methods=["GET", "HEAD"], include_in_schema=False)
-    return router
-
-
-def _answering(page: Page) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
-        reply = page(request.headers.get("accept", ""))
-        headers = {"cache-control": "no-store", **reply.headers}
-        return Response(reply.body, reply.status, headers, media_type=reply.content_type)
-
-    return answer
-
-
-def _add_socket(router: APIRouter, service: Service, access: Access) -> None:
-    @router.websocket(f"{PREFIX}/events/ws")
-    async def watch(socket: WebSocket) -> None:
-        """The same events as ``/events``; opened by a ticket, never by a key in the address."""
-        try:
-            caller = await _socket_caller(socket, service, access)
-            demand(caller, Scope.READ)
-        except (Problem, SchedulerError):
-            await socket.close(4401)
-            return
-        await socket.accept()
-        client = service.live.join(wanted(_asked(socket.query_params)), transport="websocket")
-        sending = asyncio.create_task(_send(socket, client))
-        try:
-            while True:
-                await socket.receive_text()
-        except (WebSocketDisconnect, KeyError, RuntimeError):
-            pass
-        finally:
-            sending.cancel()
-            service.live.leave(client)
-
-
-async def _send(socket: WebSocket, client: Any) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            found = await client.next()
-            if found is None:
-                await socket.send_text('{"type":"resync","data":{}}')
-            elif not found:
-                await socket.send_text('{"type":"heartbeat","data":{}}')
-            for one in found or ():
-                await socket.send_text(one.json)
-
-
-def _asked(query: QueryParams) -> dict[str, Any]:
-    return {**query, "type": query.getlist("type")}
-
-
-async def _socket_caller(socket: WebSocket, service: Service, access: Access) -> Principal:
-    origin = socket.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != socket.headers.get("host"):
-        raise Problem(403, "cross-site", "a page of another site may not listen")
-    if ticket := socket.query_params.get("ticket"):
-        return await run_in_threadpool(service.keys.take_ticket, ticket)
-    return await access.principal(socket)
 
 
 async def _plain(request: Request, error: Exception) -> Response:

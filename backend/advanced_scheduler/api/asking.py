@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -16,15 +17,21 @@ from .problems import Problem
 _VERSION: Final = re.compile(r'(?:W/)?"v(\d{1,9})"')
 
 
-def needs(scope: Scope) -> Any:
+@dataclass(frozen=True, slots=True)
+class Needs:
     """A dependency: the caller has this scope."""
 
-    def check(request: Request) -> Principal:
-        principal: Principal = request.state.principal
-        demand(principal, scope)
-        return principal
+    scope: Scope
 
-    return Depends(check)
+    def __call__(self, request: Request) -> None:
+        """Raise ``Problem`` where it has not; routes have asked before they read the body."""
+        principal: Principal = request.state.principal
+        demand(principal, self.scope)
+
+
+def needs(scope: Scope) -> Any:
+    """The dependency of a route on this scope."""
+    return Depends(Needs(scope))
 
 
 READ: Final = needs(Scope.READ)

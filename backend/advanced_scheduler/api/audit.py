@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..clock import Clock
 from ..engine.ids import ExecutionIds
+from ..faults import cleaned
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .auth import Principal
@@ -16,6 +18,17 @@ from .views import redacted
 
 KEPT: Final = timedelta(days=365)
 _LOOKED_AT: Final = 1000  # lines in one search
+_SWEPT: Final = 100  # old lines that go at each new one
+_LONG: Final = 200  # characters of a text, items of a list, that are kept
+_LARGE: Final = 2**53
+_TOLD: Final = frozenset(
+    (
+        *("action", "catch_up", "cron", "dry_run", "end", "everything", "expires_time"),
+        *("function_name", "id", "ids", "module_id", "name", "priority", "query", "queue"),
+        *("scopes", "start", "tasks", "task_id", "timezone"),
+    )
+)
+"""Of a body: which things and what to do with them, and never arguments or keys."""
 
 
 class AuditLine(Answer):
@@ -57,10 +70,11 @@ class AuditTrail:
     ) -> None:
         """Write a line; raises ``StoreError``."""
         now = self._clock.now()
+        self._store.drop_records_before(RecordKind.AUDIT, now - KEPT, _SWEPT)
         said = {
-            "who": principal.name,
-            "action": action,
-            "target": target,
+            "who": cleaned(principal.name)[:_LONG],
+            "action": cleaned(action),
+            "target": None if target is None else cleaned(target)[:_LONG],
             "outcome": outcome,
             "request_id": request_id,
             "details": redacted(details or {}),
@@ -83,6 +97,24 @@ class AuditTrail:
         """What was done to one thing lately: among the last thousand lines."""
         found = self._store.records(RecordKind.AUDIT, limit=_LOOKED_AT)
         return [_line(one) for one in found if one.data.get("target") == target]
+
+
+def asked_for(body: bytes) -> dict[str, Any]:
+    """What of the body of a request, whatever it is, may be read by all who read the audit."""
+    try:
+        said = json.loads(body)
+        known = said.items() if isinstance(said, dict) else ()
+        return {key: _short(one) for key, one in known if key in _TOLD and one is not None}
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_short(one) for one in value[:_LONG]]
+    if isinstance(value, bool | int | float) and abs(value) <= _LARGE:  # and is a number at all
+        return value
+    return cleaned(value if isinstance(value, str) else json.dumps(value))[:_LONG]
 
 
 def _line(record: Record) -> AuditLine:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 from typing import Any, Final
 
 from ..clock import Clock
+from ..faults import is_storable
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .problems import Problem, not_found
@@ -23,6 +25,8 @@ TICKET: Final = timedelta(seconds=30)
 _KEY, _SESSION, _TICKET = RecordKind.KEY, RecordKind.SESSION, RecordKind.TICKET
 _SWEPT: Final = 100  # of what has run out, at each new one
 _BYTES: Final = 32
+_ID: Final = 12  # hexadecimal digits of the hash of a key, by which people know it
+_PAGE: Final = 1000
 
 
 class Scope(StrEnum):
@@ -39,10 +43,20 @@ _ORDER: Final = tuple(Scope)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who calls: a name for the audit, and what it may do."""
+    """Who calls: a name for the audit, and what it may do.
+
+    ``key`` and ``session`` are the hashes of what it has shown, if that was ours to check.
+    """
 
     name: str
     scopes: frozenset[Scope]
+    key: str | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+
+    @property
+    def identity(self) -> str:
+        """What no other caller has: two keys may have one name."""
+        return f"name {self.name}" if self.key is None else f"key {self.key}"
 
     def may(self, scope: Scope) -> bool:
         """Whether one of its scopes is this one, or includes it."""
@@ -52,6 +66,9 @@ class Principal:
 
 ANYBODY: Final = Principal(name="anybody", scopes=frozenset(Scope))
 """Who calls where nothing needs a key: the server is bound to this machine alone."""
+
+NOBODY: Final = Principal(name="nobody", scopes=frozenset())
+"""Who calls where nobody is asked who it is, and may do nothing but log in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +92,11 @@ class Session:
 
 
 class Keyring:
-    """Keys, sessions and tickets; all processes of a store know them at once."""
+    """Keys, sessions and tickets; all processes of a store know them at once.
+
+    What is shown is looked up by its hash each time, and so is the key that has opened it: a
+    session or a ticket holds no longer than its key.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -84,45 +105,47 @@ class Keyring:
     def create(
         self, name: str, scopes: Collection[Scope], expires: datetime | None = None
     ) -> tuple[str, Key]:
-        """A new key, 256 bits, and what is kept of it."""
-        if not name.strip() or not scopes:
+        """A new key, 256 bits, and what is kept of it; raises ``Problem``."""
+        if not name.strip() or not scopes or not is_storable(name):
             raise Problem(422, "invalid-value", "a key needs a name, and at least one scope")
+        if expires is not None and expires <= self._clock.now():
+            raise Problem(422, "invalid-value", "a key needs an end that is in the future")
         token = KEY_PREFIX + secrets.token_urlsafe(_BYTES)
-        self._keep(token, _KEY, Principal(name=name, scopes=frozenset(scopes)), expires)
-        return token, self._known(token)
+        data = {"name": name, "scopes": sorted(scopes), "key_id": _hash(token)[:_ID]}
+        return token, _key(self._keep(_KEY, token, data, expires))
 
     def all(self) -> list[Key]:
         """The keys that are there, expired ones as well, by name."""
-        found = self._store.records(RecordKind.KEY, limit=10_000)
-        return sorted(map(_key, found), key=lambda one: one.name)
+        return sorted(map(_key, self._every(_KEY)), key=lambda one: one.name)
+
+    def any(self) -> bool:
+        """Whether there is a key, be it an expired one."""
+        return bool(self._store.records(_KEY, limit=1))
 
     def revoke(self, key_id: str) -> None:
-        """Forget a key, at once on all processes, with the sessions it has opened."""
-        gone = self._of_key(_KEY, key_id)
+        """Forget a key, and so, at once on all processes, all that it has opened."""
+        gone = [one.record_id for one in self._every(_KEY) if one.data.get("key_id") == key_id]
         if not gone:
             raise not_found("key", key_id)
         self._store.drop_records(_KEY, gone)
-        self._store.drop_records(_SESSION, self._of_key(_SESSION, key_id))
+        for kind in (_SESSION, _TICKET):
+            opened = [one.record_id for one in self._every(kind) if one.data.get("key") in gone]
+            self._store.drop_records(kind, opened)
 
     def bearer(self, token: str) -> Principal:
         """Who shows this key; raises ``Problem``."""
-        return _principal(self._shown(token, _KEY))
+        return self._of_key(_hash(token))
 
     def log_in(self, token: str) -> Session:
         """Open a session for whoever shows this key; raises ``Problem``."""
-        record = self._shown(token, _KEY)
-        principal, session = _principal(record), secrets.token_urlsafe(_BYTES)
-        csrf = secrets.token_urlsafe(_BYTES)
-        ends = self._clock.now() + SESSION
-        more = {"csrf": csrf, "key_id": record.data.get("key_id")}
-        self._keep(session, _SESSION, principal, ends, more)
-        return Session(token=session, csrf=csrf, principal=principal)
+        principal, session = self.bearer(token), secrets.token_urlsafe(_BYTES)
+        self._open(_SESSION, session, principal, SESSION)
+        return self.session(session)
 
     def session(self, token: str) -> Session:
         """The session of a cookie; raises ``Problem``."""
-        record = self._shown(token, _SESSION)
-        csrf = str(record.data.get("csrf", ""))
-        return Session(token=token, csrf=csrf, principal=_principal(record))
+        principal = self._of_session(_hash(token))
+        return Session(token=token, csrf=csrf_of(token), principal=principal)
 
     def log_out(self, token: str) -> None:
         """End a session; safe to repeat."""
@@ -131,69 +154,87 @@ class Keyring:
     def ticket(self, principal: Principal) -> str:
         """What opens one WebSocket within 30 seconds."""
         token = secrets.token_urlsafe(_BYTES)
-        self._keep(token, _TICKET, principal, self._clock.now() + TICKET)
+        self._open(_TICKET, token, principal, TICKET)
         return token
 
     def take_ticket(self, token: str) -> Principal:
         """Whose ticket it is, which is used up now; raises ``Problem``."""
-        record = self._shown(token, _TICKET)
+        record = self._found(_TICKET, _hash(token))
         if self._store.drop_records(_TICKET, [record.record_id]) != 1:
             raise _unknown()  # somebody else was faster
-        return _principal(record)
+        return self.still(_principal(record))
 
-    def _of_key(self, kind: RecordKind, key_id: str) -> list[str]:
-        found = self._store.records(kind, limit=10_000)
-        return [one.record_id for one in found if one.data.get("key_id") == key_id]
+    def still(self, principal: Principal) -> Principal:
+        """The same caller as of now; raises ``Problem`` where what it has shown holds no more."""
+        if principal.session is not None:
+            return self._of_session(principal.session)
+        return principal if principal.key is None else self._of_key(principal.key)
 
-    def _shown(self, token: str, kind: RecordKind) -> Record:
-        found = self._store.records(kind, ids=[_hash(token)])
-        now = self._clock.now()
-        for one in found:
-            if compare_digest(one.record_id, _hash(token)) and not _is_over(one.data, now):
+    def _of_key(self, key: str) -> Principal:
+        return replace(_principal(self._found(_KEY, key)), key=key)
+
+    def _of_session(self, session: str) -> Principal:
+        opened_by = self._found(_SESSION, session).data.get("key")
+        return replace(self._of_key(str(opened_by)), session=session)
+
+    def _found(self, kind: RecordKind, record_id: str) -> Record:
+        for one in self._store.records(kind, ids=[record_id]):
+            if compare_digest(one.record_id, record_id) and not self._is_over(one):
                 return one
         raise _unknown()
 
-    def _known(self, token: str) -> Key:
-        (record,) = self._store.records(RecordKind.KEY, ids=[_hash(token)])
-        return _key(record)
+    def _is_over(self, record: Record) -> bool:
+        expires = record.data.get("expires")
+        return expires is not None and datetime.fromisoformat(expires) <= self._clock.now()
 
-    def _keep(
-        self,
-        token: str,
-        kind: RecordKind,
-        principal: Principal,
-        expires: datetime | None,
-        more: Mapping[str, Any] | None = None,
-    ) -> None:
+    def _every(self, kind: RecordKind) -> Iterator[Record]:
+        cursor: str | None = None
+        while page := self._store.records(kind, cursor=cursor, limit=_PAGE):
+            yield from page
+            cursor = page[-1].record_id
+
+    def _open(self, kind: RecordKind, token: str, principal: Principal, length: timedelta) -> None:
         now = self._clock.now()
-        if kind is not _KEY:
-            longest = SESSION if kind is _SESSION else TICKET
-            self._store.drop_records_before(kind, now - longest, _SWEPT)
+        self._store.drop_records_before(kind, now - length, _SWEPT)
         data = {
             "name": principal.name,
             "scopes": sorted(principal.scopes),
-            "expires": None if expires is None else expires.isoformat(),
-            "key_id": _hash(token)[:12] if kind is _KEY else None,
-            **(more or {}),
+            "key": principal.key,
+            "session": principal.session,
         }
-        self._store.save_record(
-            Record(kind=kind, record_id=_hash(token), written_time=now, data=data)
+        self._keep(kind, token, data, now + length)
+
+    def _keep(
+        self, kind: RecordKind, token: str, data: dict[str, Any], expires: datetime | None
+    ) -> Record:
+        record = Record(
+            kind=kind,
+            record_id=_hash(token),
+            written_time=self._clock.now(),
+            data={**data, "expires": None if expires is None else expires.isoformat()},
         )
+        self._store.save_record(record)
+        return record
+
+
+def csrf_of(token: str) -> str:
+    """The word that goes with a session: whoever has the cookie may know it, and nobody else."""
+    return hmac.digest(token.encode(), b"advanced-scheduler csrf", "sha256").hex()
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _is_over(data: Mapping[str, Any], now: datetime) -> bool:
-    expires = data.get("expires")
-    return expires is not None and datetime.fromisoformat(expires) <= now
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 def _principal(record: Record) -> Principal:
     known = {one.value: one for one in Scope}
     scopes = frozenset(known[one] for one in record.data.get("scopes", ()) if one in known)
-    return Principal(name=str(record.data.get("name", "")), scopes=scopes)
+    return Principal(
+        name=str(record.data.get("name", "")),
+        scopes=scopes,
+        key=record.data.get("key"),
+        session=record.data.get("session"),
+    )
 
 
 def _key(record: Record) -> Key:

@@ -8,8 +8,9 @@ from typing import Final
 from ..lifecycle import CLAIMABLE
 from ..models import ExecutionFilter, NodeStatus, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
+from .operation_schemas import PauseAsked
 from .problems import not_found
-from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, PauseAsked, QueueOut
+from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .views import priority_name, priority_of
 from .waiting import state_of
 

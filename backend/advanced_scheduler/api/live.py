@@ -9,15 +9,26 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from ..engine.told import TOLD
+from ..errors import SchedulerError
 from ..events import Event, EventType
 from ..forks import free_in_child
 from ..scheduler import AdvancedTaskScheduler
 from .hearing import Envelope, Hearing
+from .problems import Problem
 
 BUFFER: Final = 256
 """Events that wait for one client; where more come, it is told to read anew."""
@@ -153,7 +164,9 @@ class LiveEvents:
         client = Client(wanted, transport)
         self._hearing.begin()
         with self._lock:
-            self._home = asyncio.get_running_loop()
+            home = asyncio.get_running_loop()
+            if home is not self._home:  # what was asked of one that is gone, was never done
+                self._home, self._asked = home, False
             missed = self._hearing.after(after) if after is not None else ()
             self._clients.add(client)
             self._connected[transport] += 1
@@ -192,9 +205,10 @@ class LiveEvents:
     def _part(self, _: Event) -> None:
         """On the thread that publishes."""
         if self._home is not None and not self._home.is_closed():
-            self._home.call_soon_threadsafe(self._dismiss_all)
+            self._home.call_soon_threadsafe(self.dismiss)
 
-    def _dismiss_all(self) -> None:
+    def dismiss(self) -> None:
+        """Let all clients go; on their loop."""
         with self._lock:
             members = list(self._clients)
         for client in members:
@@ -242,16 +256,38 @@ class LiveEvents:
             events.publish(Event(EventType.LIVE, now, None, data))
 
 
-async def server_sent(live: LiveEvents, wanted: Wanted, after: int | None) -> AsyncIterator[str]:
-    """The text of a stream of server-sent events, until the client goes."""
-    client = live.join(wanted, after)
+async def batches(
+    live: LiveEvents, client: Client, still: Callable[[], Awaitable[object]]
+) -> AsyncGenerator[list[Envelope] | None]:
+    """What ``Client.next`` answers, until it is dismissed; the client leaves in the end.
+
+    ``still()`` is asked with every heartbeat, and as often where there is none, and ends this by
+    what it raises: who listens must be let in all the time.
+    """
+    clock = live.scheduler.clock
+    asked = clock.monotonic()
     try:
-        yield "retry: 2000\n\n"
-        while not client.dismissed:
+        while True:
             found = await client.next()
-            if found is None:
-                yield "event: resync\ndata: {}\n\n"
-            else:
-                yield "".join(one.sent for one in found) or ": heartbeat\n\n"
+            if client.dismissed and not found:
+                break
+            if not found or clock.monotonic() - asked >= HEARTBEAT_SECONDS:
+                await still()
+                asked = clock.monotonic()
+            yield found
     finally:
         live.leave(client)
+
+
+async def server_sent(
+    live: LiveEvents, wanted: Wanted, after: int | None, still: Callable[[], Awaitable[object]]
+) -> AsyncIterator[str]:
+    """The text of a stream of server-sent events, until the client goes or has to."""
+    with suppress(Problem, SchedulerError):
+        async with aclosing(batches(live, live.join(wanted, after), still)) as told:
+            yield "retry: 2000\n\n"
+            async for found in told:
+                if found is None:
+                    yield "event: resync\ndata: {}\n\n"
+                else:
+                    yield "".join(one.sent for one in found) or ": heartbeat\n\n"

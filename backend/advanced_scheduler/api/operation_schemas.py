@@ -1,14 +1,14 @@
-"""How keys, health, settings and dead letters look from outside."""
+"""How pauses, keys, health, settings and dead letters look from outside."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..events import EventType
-from .fields import Answer, Asked, Id, Instant, Page, Text
+from .fields import Answer, Asked, Id, Instant, Page, PriorityName, Text
 
 ScopeName = Literal["read", "run", "write", "admin"]
 
@@ -22,6 +22,21 @@ class EventSearch(Asked):
     workflow_id: Text | None = None
     schedule_id: Text | None = None
     queue: Text | None = None
+
+
+class PauseAsked(Asked):
+    """What to pause or resume, which must be said: one queue, one priority, or everything."""
+
+    queue: Id | None = None
+    priority: PriorityName | None = None
+    everything: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = (self.queue, self.priority, self.everything)
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give one of queue, priority, and everything (true)")
+        return self
 
 
 class KeyOut(Answer):
@@ -66,6 +81,14 @@ class LoginOut(Answer):
     name: str
     scopes: list[ScopeName]
     csrf: str
+
+
+class SessionOut(Answer):
+    """Who calls; ``csrf`` goes into the header of its calls, if it came with a cookie."""
+
+    name: str
+    scopes: list[ScopeName]
+    csrf: str | None
 
 
 class TicketOut(Answer):

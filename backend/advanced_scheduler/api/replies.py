@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
 from ..models import Record, RecordKind
@@ -14,6 +15,18 @@ from .problems import Problem
 KEPT: Final = timedelta(days=1)
 _SWEPT: Final = 100  # old replies that go at each new one
 _BODY: Final = 64 * 1024  # bytes of a reply that are kept
+
+LEASE: Final = timedelta(seconds=60)
+"""How long a request counts as under way from which nothing more is heard."""
+
+_TRIES: Final = 10  # of one request, each but the last by a process that was killed
+
+
+class Begun(NamedTuple):
+    """A request under way: the name of its record, and the hash of what was asked."""
+
+    name: str
+    request: str
 
 
 class Reply(NamedTuple):
@@ -25,14 +38,18 @@ class Reply(NamedTuple):
 
 
 class Replies:
-    """By who asks, the key and the path; all processes of a store know them."""
+    """By who asks, the key and the path; all processes of a store know them.
+
+    Who begins a request has a lease on it, renewed while it is under way: where a process is
+    killed in the midst, the request may be sent again once that has run out.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    def begin(self, who: str, key: str, path: str, body: bytes) -> tuple[str, Reply | None]:
-        """A name for this request, and the reply if it was made before.
+    def begin(self, who: str, key: str, path: str, body: bytes) -> tuple[Begun, Reply | None]:
+        """A request that is under way now, or the reply if it was made before.
 
         Raises ``Problem``: the key was used for another request, or the first one is under way.
         """
@@ -42,36 +59,52 @@ class Replies:
         request = _hash(path.encode() + b"\0" + body)
         now = self._clock.now()
         self._store.drop_records_before(RecordKind.REPLY, now - KEPT, _SWEPT)
-        begun = Record(
-            kind=RecordKind.REPLY, record_id=name, written_time=now, data={"request": request}
-        )
-        if self._store.save_record(begun, new=True):
-            return name, None
-        (found,) = self._store.records(RecordKind.REPLY, ids=[name]) or [begun]
-        if found.data.get("request") != request:
-            raise Problem(422, "idempotency-key-reused", "this key was used for another request")
-        if "status" not in found.data:
+        tries = self._tries(name)
+        for one in tries:
+            if one.data.get("request") != request:
+                raise Problem(
+                    422, "idempotency-key-reused", "this key was used for another request"
+                )
+            if "status" in one.data:
+                location = one.data.get("location")
+                reply = Reply(int(one.data["status"]), str(one.data["body"]), location)
+                return Begun(one.record_id, request), reply
+        number = int(tries[-1].record_id.rpartition("-")[2]) + 1 if tries else 0
+        begun = Begun(f"{name}-{number}", request)
+        held = tries and tries[-1].written_time + LEASE > now
+        if held or number == _TRIES or not self._save(begun, {}, new=True):
             raise Problem(409, "request-under-way", "the first request of this key is under way")
-        location = found.data.get("location")
-        return name, Reply(int(found.data["status"]), str(found.data["body"]), location)
+        return begun, None
 
-    def end(self, name: str, path: str, body: bytes, reply: Reply) -> None:
+    def renew(self, begun: Begun) -> None:
+        """It is still under way."""
+        self._save(begun, {})
+
+    def end(self, begun: Begun, reply: Reply) -> None:
         """Keep what was answered; a fault of the server, or a long reply, is not kept."""
         if reply.status >= 500 or len(reply.body) > _BODY:
-            self._store.drop_records(RecordKind.REPLY, [name])
-            return
-        self._store.save_record(
-            Record(
-                kind=RecordKind.REPLY,
-                record_id=name,
-                written_time=self._clock.now(),
-                data={"request": _hash(path.encode() + b"\0" + body), **reply._asdict()},
-            )
-        )
+            self.give_up(begun)
+        else:
+            self._save(begun, reply._asdict())
 
-    def give_up(self, name: str) -> None:
+    def give_up(self, begun: Begun) -> None:
         """The request failed without an answer: it may be sent again."""
-        self._store.drop_records(RecordKind.REPLY, [name])
+        self._store.drop_records(RecordKind.REPLY, [begun.name])
+
+    def _tries(self, name: str) -> list[Record]:
+        """From the first to the last; a new one is a new record, so that only one can make it."""
+        ids = [f"{name}-{number}" for number in range(_TRIES)]
+        found = {one.record_id: one for one in self._store.records(RecordKind.REPLY, ids=ids)}
+        return [found[one] for one in ids if one in found]
+
+    def _save(self, begun: Begun, reply: Mapping[str, Any], *, new: bool = False) -> bool:
+        record = Record(
+            kind=RecordKind.REPLY,
+            record_id=begun.name,
+            written_time=self._clock.now(),
+            data={"request": begun.request, **reply},
+        )
+        return self._store.save_record(record, new=new)
 
 
 def _hash(text: str | bytes) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from .access import COOKIE
+from .access import COOKIE, cookie_path, is_encrypted
 from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
 from .audit import AuditPage
-from .auth import Key, Principal, Scope
+from .auth import Key, Principal, Scope, csrf_of
 from .fields import PriorityName
 from .live import server_sent, wanted
 from .operation_schemas import (
@@ -23,12 +24,15 @@ from .operation_schemas import (
     KeyPage,
     LoginAsked,
     LoginOut,
+    PauseAsked,
+    ScopeName,
+    SessionOut,
     SettingsOut,
     TicketOut,
     VersionInfo,
 )
 from .problems import Problem, not_found
-from .schemas import BatchOut, LockPage, NodePage, PauseAsked, QueueOut, StatusOut
+from .schemas import BatchOut, LockPage, NodePage, QueueOut, StatusOut
 from .service import Service
 from .waiting import MOST, WaitingPage
 
@@ -53,15 +57,15 @@ def add_cluster(router: APIRouter, service: Service) -> None:
         return WaitingPage(items=service.waiting.lane(priority, limit))
 
     @router.post("/queue/pause", dependencies=[WRITE])
-    def pause_queue(asked: PauseAsked | None = None) -> StatusOut:
+    def pause_queue(asked: PauseAsked) -> StatusOut:
         """Start nothing of a queue or a priority, or nothing at all, on any node."""
-        cluster.pause(asked or PauseAsked())
+        cluster.pause(asked)
         return StatusOut(status="paused")
 
     @router.post("/queue/resume", dependencies=[WRITE])
-    def resume_queue(asked: PauseAsked | None = None) -> StatusOut:
+    def resume_queue(asked: PauseAsked) -> StatusOut:
         """Take back just that pause."""
-        cluster.go_on(asked or PauseAsked())
+        cluster.go_on(asked)
         return StatusOut(status="resumed")
 
     @router.get("/locks", dependencies=[READ])
@@ -136,8 +140,9 @@ def add_watching(router: APIRouter, service: Service) -> None:
         """What happens, as server-sent events; ``Last-Event-ID`` goes on where it broke off."""
         said = request.headers.get("last-event-id", "")
         after = int(said) if said.isascii() and said.isdigit() and len(said) <= 16 else None
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        events = server_sent(service.live, wanted(chosen.model_dump()), after)
+        headers = {"x-accel-buffering": "no"}
+        chosen_ones = wanted(chosen.model_dump())
+        events = server_sent(service.live, chosen_ones, after, request.state.still)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     @router.get("/audit", dependencies=[READ])
@@ -171,11 +176,12 @@ def add_keys(router: APIRouter, service: Service) -> None:
         return KeyPage(items=[_key(one) for one in keys.all()])
 
     @router.post("/keys", status_code=201, dependencies=[ADMIN])
-    def create_key(asked: KeyAsked) -> KeyMade:
+    def create_key(asked: KeyAsked, response: Response) -> KeyMade:
         """A new key: only this answer has it."""
         token, made = keys.create(
             asked.name, [Scope(one) for one in asked.scopes], asked.expires_time
         )
+        response.headers["location"] = f"keys/{made.key_id}"
         return KeyMade(**_key(made).model_dump(), key=token)
 
     @router.delete("/keys/{key_id}", dependencies=[ADMIN])
@@ -190,6 +196,13 @@ def add_keys(router: APIRouter, service: Service) -> None:
         caller: Principal = request.state.principal
         return TicketOut(ticket=keys.ticket(caller))
 
+    @router.get("/session", dependencies=[READ])
+    def get_session(request: Request) -> SessionOut:
+        """Who calls; ``csrf`` is null where no word is needed."""
+        caller: Principal = request.state.principal
+        csrf = None if caller.session is None else csrf_of(request.cookies[COOKIE])
+        return SessionOut(name=caller.name, scopes=_scopes(caller.scopes), csrf=csrf)
+
     @router.delete("/session")
     def log_out(request: Request, response: Response) -> StatusOut:
         """End the session of this browser."""
@@ -197,7 +210,7 @@ def add_keys(router: APIRouter, service: Service) -> None:
         if cookie is None:
             raise not_found("session", "of this browser")
         keys.log_out(cookie)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(COOKIE, cookie_path(request))
         return StatusOut(status="ended")
 
 
@@ -208,24 +221,29 @@ def add_login(router: APIRouter, service: Service) -> None:
     def log_in(asked: LoginAsked, request: Request, response: Response) -> LoginOut:
         """Open a session: its cookie stands for the key, and no script can read it."""
         session = service.keys.log_in(asked.key)
+        request.state.principal = session.principal  # for the audit
         response.set_cookie(
             COOKIE,
             session.token,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
-            path="/",
+            secure=is_encrypted(request),
+            path=cookie_path(request),
         )
         principal = session.principal
-        scopes = [one.value for one in Scope if one in principal.scopes]
+        scopes = _scopes(principal.scopes)
         return LoginOut(name=principal.name, scopes=scopes, csrf=session.csrf)
+
+
+def _scopes(scopes: Collection[Scope]) -> list[ScopeName]:
+    return [one.value for one in Scope if one in scopes]
 
 
 def _key(key: Key) -> KeyOut:
     return KeyOut(
         id=key.key_id,
         name=key.name,
-        scopes=[one.value for one in Scope if one in key.scopes],
+        scopes=_scopes(key.scopes),
         created_time=key.created_time,
         expires_time=key.expires_time,
     )

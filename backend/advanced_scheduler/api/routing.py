@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
@@ -16,45 +18,78 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..errors import SchedulerError, StoreError
-from .access import SAFE, Access
-from .auth import Principal
+from .access import SAFE, Access, demand, guard
+from .asking import Needs
+from .audit import asked_for
+from .auth import NOBODY, Principal, Scope
 from .fields import PROBLEM
+from .limits import with_body
+from .once import Handler, Once
 from .problems import Fault, Problem, pointer_to, problem_of
-from .replies import Reply
 from .service import Service
 
 logger = logging.getLogger(__name__)
 
+_SECRET: Final = ("/keys", "/session", "/tickets")  # whose answers nothing may keep
+_HARDENED: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+_MORE: Final = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"connection": "close"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "1"},
+}
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}")
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
+def route_class(service: Service, access: Access | None) -> type[APIRoute]:
+    """Routes of this service: whatever goes wrong in one is a problem, never a traceback.
 
-def route_class(service: Service, access: Access) -> type[APIRoute]:
-    """Routes of this service: whatever goes wrong in one is a problem, never a traceback."""
+    Without ``access`` nobody is asked who it is.
+    """
 
     class ServiceRoute(APIRoute):
         def get_route_handler(self) -> Handler:
-            return _handled(super().get_route_handler(), service, access)
+            wanted = [one.dependency for one in self.dependencies]
+            needs = [one.scope for one in wanted if isinstance(one, Needs)]
+            kept = not self.path.endswith(_SECRET)
+            serve = Once(super().get_route_handler(), service.replies, kept=kept)
+            return _handled(serve, needs, service, access)
 
     return ServiceRoute
 
 
-def _handled(serve: Handler, service: Service, access: Access) -> Handler:
+def _handled(
+    serve: Once, needs: Sequence[Scope], service: Service, access: Access | None
+) -> Handler:
     async def handle(request: Request) -> Response:
         request_id = _request_id(request)
-        caller: Principal | None = None
+        asked: Mapping[str, Any] = {}
+        request.state.principal = NOBODY
         try:
-            caller = request.state.principal = await access.principal(request)
+            if access is not None:
+                request.state.principal = await access.caller(request)
+            caller: Principal = request.state.principal
+            guard(request, caller)
+            for scope in needs:
+                demand(caller, scope)
+            request.state.still = partial(_ask_again, request, access)
+            request = await with_body(request)
             await _check_kind(request)
-            response = await _once(serve, request, service, caller)
+            asked = asked_for(await request.body())
+            response = await serve(request, caller)
         except Exception as error:
-            response = problem_response(_problem(error), request_id)
-        if caller is not None and request.method not in SAFE:
-            await _audit(service, caller, request, response.status_code, request_id)
+            problem = _problem(error)
+            asked = {**asked, "refused": problem.code}
+            response = problem_response(problem, request_id)
+        if request.method not in SAFE and request.state.principal is not NOBODY:
+            await _audit(service, request, response, request_id, asked)
         response.headers["x-request-id"] = request_id
-        response.headers.setdefault("cache-control", "no-store")
-        return response
+        return hardened(response)
 
     return handle
 
@@ -66,40 +101,28 @@ async def _check_kind(request: Request) -> None:
         raise Problem(415, "unsupported-media-type", "a body must be application/json")
 
 
-async def _once(serve: Handler, request: Request, service: Service, caller: Principal) -> Response:
-    """Serve it; under an idempotency key that was used before, answer as then."""
-    key = request.headers.get("idempotency-key")
-    if key is None or request.method != "POST":
-        return await serve(request)
-    body, path = await request.body(), request.url.path
-    name, before = await run_in_threadpool(service.replies.begin, caller.name, key, path, body)
-    if before is not None:
-        headers = {"location": before.location} if before.location else {}
-        return Response(before.body, before.status, headers, media_type="application/json")
-    try:
-        response = await serve(request)
-    except BaseException:
-        await run_in_threadpool(service.replies.give_up, name)
-        raise
-    reply = Reply(
-        response.status_code,
-        bytes(response.body).decode(),
-        response.headers.get("location"),
-    )
-    await run_in_threadpool(service.replies.end, name, path, body, reply)
-    return response
+async def _ask_again(request: Request, access: Access | None) -> None:
+    """What a stream asks now and then: raises ``Problem`` where it would be refused by now."""
+    if access is not None:
+        demand(await access.principal(request), Scope.READ)
 
 
 async def _audit(
-    service: Service, caller: Principal, request: Request, status: int, request_id: str
+    service: Service,
+    request: Request,
+    response: Response,
+    request_id: str,
+    asked: Mapping[str, Any],
 ) -> None:
-    route = request.scope.get("route")
-    action = f"{request.method} {getattr(route, 'path', request.url.path)}"
-    target = "/".join(map(str, request.path_params.values())) or None
+    """Note who did what; not for strangers, who could fill the store."""
+    caller: Principal = request.state.principal
+    action = f"{request.method} {getattr(request.scope.get('route'), 'path', request.url.path)}"
+    target = "/".join(map(str, request.path_params.values()))
+    made = response.headers.get("location", "").rpartition("/")[2]
+    status = response.status_code
+    note = partial(service.audit.note, request_id=request_id, details=asked)
     try:
-        await run_in_threadpool(
-            lambda: service.audit.note(caller, action, target, status, request_id=request_id)
-        )
+        await run_in_threadpool(note, caller, action, target or made or None, status)
     except StoreError as error:
         logger.error("audit: %s by %s was answered %d: %s", action, caller.name, status, error)
 
@@ -107,12 +130,15 @@ async def _audit(
 def problem_response(problem: Problem, request_id: str) -> Response:
     """A problem as it goes out."""
     body = json.dumps(problem.body(request_id))
-    headers = {"cache-control": "no-store", "x-request-id": request_id}
-    if problem.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    if problem.status == 503:
-        headers["retry-after"] = "1"
-    return Response(body, problem.status.value, headers, media_type=PROBLEM)
+    headers = {"x-request-id": request_id, **_MORE.get(problem.status, {})}
+    return hardened(Response(body, problem.status.value, headers, media_type=PROBLEM))
+
+
+def hardened(response: Response) -> Response:
+    """The same, which no cache keeps, no browser takes for a page, and no other site reads."""
+    for name, value in _HARDENED.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _problem(error: Exception) -> Problem:

@@ -362,13 +362,6 @@ class QueueOut(Answer):
     lanes: list[LaneOut]
 
 
-class PauseAsked(Asked):
-    """What to pause or resume: one queue, one priority, or (neither) everything."""
-
-    queue: Id | None = None
-    priority: PriorityName | None = None
-
-
 class LockOut(Answer):
     """A lock that a task takes; ``ttl`` in seconds, null where it is free."""
 

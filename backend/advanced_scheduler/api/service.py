@@ -15,6 +15,7 @@ from .live import LiveEvents
 from .replies import Replies
 from .schedules import ScheduleService
 from .series import TimeSeries
+from .shared_time import SharedClock
 from .tasks import Tasks
 from .waiting import Waiting
 from .workflows import Workflows
@@ -25,6 +26,7 @@ class Service:
 
     def __init__(self, scheduler: AdvancedTaskScheduler) -> None:
         store, clock = scheduler.store, scheduler.clock
+        shared = SharedClock(store, clock)
         self.scheduler: Final = scheduler
         self.tasks: Final = Tasks(scheduler)
         self.executions: Final = Executions(scheduler)
@@ -33,9 +35,9 @@ class Service:
         self.cluster: Final = Cluster(scheduler)
         self.waiting: Final = Waiting(scheduler)
         self.dead_letters: Final = DeadLetters(scheduler)
-        self.keys: Final = Keyring(store, clock)
+        self.keys: Final = Keyring(store, shared)
         self.audit: Final = AuditTrail(store, clock)
-        self.replies: Final = Replies(store, clock)
+        self.replies: Final = Replies(store, shared)
         self.about: Final = About(scheduler)
         self.live: Final = LiveEvents(scheduler)
         self.series: Final = TimeSeries(store, clock)

@@ -38,15 +38,18 @@ def show(session: Session, watching: Watch = False, every: Every = 2.0) -> None:
 @asking
 def pause(session: Session, queue: Queue = None, priority: Lane = None) -> None:
     """Start nothing of a queue or a priority, or nothing at all, on any node."""
-    session.done(session.client.post("/queue/pause", given({"queue": queue, "priority": priority})))
+    session.done(session.client.post("/queue/pause", _asked(queue, priority)))
 
 
 @commands.command()
 @asking
 def resume(session: Session, queue: Queue = None, priority: Lane = None) -> None:
     """Take back just that pause."""
-    asked = given({"queue": queue, "priority": priority})
-    session.done(session.client.post("/queue/resume", asked))
+    session.done(session.client.post("/queue/resume", _asked(queue, priority)))
+
+
+def _asked(queue: str | None, priority: str | None) -> dict[str, Any]:
+    return given({"queue": queue, "priority": priority}) or {"everything": True}
 
 
 def _blocks(found: dict[str, Any]) -> list[Block]:

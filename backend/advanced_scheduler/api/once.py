@@ -1,0 +1,75 @@
+"""Serves a request that is sent again as the first time, and does it once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import StoreError
+from .auth import Principal
+from .replies import LEASE, Begun, Replies, Reply
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Once:
+    """Serves a request; under an idempotency key that was used before, answers as then."""
+
+    def __init__(self, serve: Handler, replies: Replies, *, kept: bool) -> None:
+        self._serve = serve
+        self._replies = replies
+        self._kept = kept
+
+    async def __call__(self, request: Request, caller: Principal) -> Response:
+        key = request.headers.get("idempotency-key")
+        if key is None or not self._kept or request.method != "POST":
+            return await self._serve(request)
+        begun, before = await run_in_threadpool(
+            self._replies.begin, caller.identity, key, request.url.path, await request.body()
+        )
+        if before is not None:
+            headers = {"location": before.location} if before.location else {}
+            return Response(before.body, before.status, headers, media_type="application/json")
+        try:
+            async with self._renewed(begun):
+                response = await self._serve(request)
+        except BaseException:
+            await run_in_threadpool(self._replies.give_up, begun)
+            raise
+        body, location = bytes(response.body).decode(), response.headers.get("location")
+        reply = Reply(response.status_code, body, location)
+        await run_in_threadpool(self._replies.end, begun, reply)
+        return response
+
+    @asynccontextmanager
+    async def _renewed(self, begun: Begun) -> AsyncIterator[None]:
+        """Keep the lease meanwhile; nothing writes it any more once this is left."""
+        done = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(begun, done))
+        try:
+            yield
+        finally:
+            done.set()
+            await renewing
+
+    async def _renew(self, begun: Begun, done: asyncio.Event) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(LEASE.total_seconds() / 3):
+                    await done.wait()
+                return
+            except TimeoutError:
+                pass
+            try:
+                await run_in_threadpool(self._replies.renew, begun)
+            except StoreError as error:
+                logger.warning("an idempotency key is not kept: %s", error)
