@@ -101,6 +101,7 @@ def test_an_edit_keeps_what_it_does_not_name_and_can_be_rolled_back(
     edit.get_by_label("Why").fill("later at night")
     edit.get_by_role("button", name="Save as version 2").click()
     expect(page.get_by_role("button", name="Save as version 3")).to_be_visible()
+    expect(page.locator("#stream")).to_have_text("live")  # the page is there anew, with its scripts
     edited = now_of(site, nightly)
     assert (edited.trigger["expression"], edited.trigger["jitter"]) == ("0 4 * * *", 5)
     assert (edited.overlap, dict(edited.kwargs)) == (OverlapPolicy.QUEUE_ONE, {"times": 3})

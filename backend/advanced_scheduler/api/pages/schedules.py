@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from ...errors import SchedulerError
 from ..fields import PriorityName
+from ..problems import Problem
 from ..schedule_schemas import (
     MisfireName,
     OverlapName,
@@ -70,7 +71,7 @@ def _preview(visit: Visit) -> Context:
             count=_count(visit.first("count")),
         )
         return {"preview": visit.service.schedules.preview(asked), "refused": None}
-    except (ValueError, SchedulerError) as error:
+    except (ValueError, SchedulerError, Problem) as error:
         return {"preview": None, "refused": str(error)}
 
 
@@ -85,7 +86,7 @@ def _ledger(visit: Visit, found: ScheduleDetail) -> Context:
     since = _instant(visit.first("since")) or visit.now - _stretch(found)
     try:
         ledger = visit.service.schedules.ledger(found.id, since, visit.now)
-    except SchedulerError as error:
+    except (SchedulerError, Problem) as error:
         return {"ticks": [], "missing": [], "since": since, "unread": str(error)}
     ticks = ledger.ticks[::-1][:_SHOWN]
     return {"ticks": ticks, "missing": ledger.missing, "since": since, "unread": None}
@@ -108,7 +109,7 @@ def _explained(visit: Visit, schedule_id: str) -> Context:
         return {"explained": None, "unexplained": f"{asked} is no instant"}
     try:
         found = visit.service.schedules.explain(schedule_id, instant)
-    except SchedulerError as error:
+    except (SchedulerError, Problem) as error:
         return {"explained": None, "unexplained": str(error)}
     return {"explained": found, "unexplained": None}
 
