@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from math import inf
-from typing import Annotated, Literal, TypeAlias
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 RoleName: TypeAlias = Literal["scheduler", "worker"]
@@ -145,3 +149,48 @@ class ServiceSettings(BaseSettings):
     timezone: str = Field(
         default="UTC", description="Where times without a zone, days, weeks and months are meant"
     )
+
+
+def load_env_file(path: Path) -> None:
+    """Put the variables of a file (``NAME=value`` lines) into the environment.
+
+    Those that are there already count more. Needs python-dotenv, which pydantic-settings brings.
+    """
+    from dotenv import load_dotenv
+
+    load_dotenv(path, override=False)
+
+
+def variables_set() -> Mapping[str, str]:
+    """The variables that settings come from, by the name of the setting."""
+    found: dict[str, str] = {}
+    for setting, names in _variables().items():
+        for name in names:
+            if os.environ.get(name):
+                found.setdefault(setting, name)
+    return found
+
+
+def unknown_variables() -> Mapping[str, str | None]:
+    """Variables that look like ours and are none, each with the one that may be meant."""
+    known = {name.upper() for one in (Settings, ClientSettings) for name in one.model_fields}
+    ours = (name[len(_PREFIX) :] for name in sorted(os.environ) if name.startswith(_PREFIX))
+    meant = {name: get_close_matches(name, known, 1) for name in ours if name not in known}
+    return {_PREFIX + name: _PREFIX + near[0] if near else None for name, near in meant.items()}
+
+
+_PREFIX: Final = "ADVANCED_SCHEDULER_"
+
+
+def _variables() -> Mapping[str, list[str]]:
+    """The variables that each setting is read from, the first one first."""
+    return {
+        name: [_PREFIX + name.upper()]
+        + [one for one in _aliases(field) if one != _PREFIX + name.upper()]
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def _aliases(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else []

@@ -13,6 +13,8 @@ class Commands(LazyGroup):
     """Every command with its module and its line in the help."""
 
     modules: ClassVar = {
+        "run": ("run", "A node in the foreground, with the service if you like."),
+        "serve": ("serve", "The service and the dashboard, without a node."),
         "task": ("tasks", "Tasks: what can be run, and to run it."),
         "exec": ("executions", "Executions: to see, to cancel, to run again."),
         "schedule": ("schedules", "Schedules: to see, to make, to edit, to preview."),
@@ -29,6 +31,9 @@ class Commands(LazyGroup):
         "key": ("keys", "The keys that open a service."),
         "db": ("database", "The tables of a store and their revisions."),
         "grafana": ("grafana", "The dashboard and the alerts for Grafana and Prometheus."),
+        "init": ("init", "A first application: tasks and a settings file."),
+        "config": ("config", "The settings in effect, and whether they work."),
+        "bench": ("bench", "How fast it is here, on a store."),
         "doctor": ("doctor", "What is stored, and this build could not run."),
         "version": ("version", "Which version this is."),
     }

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from getpass import getuser
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,12 +37,9 @@ def client_of(url: str | None, store: str | None, app: str | None) -> Iterator[C
     if url is not None:
         with remote(url) as client:
             yield client
-    elif app is not None:
-        with _application(app, store) as client:
-            yield client
-    else:
-        with _stored(store) as client:
-            yield client
+        return
+    with scheduler_of(store, app) as found, _served(found.scheduler) as http:
+        yield Client(http, knows_tasks=found.knows_tasks, fleeting=found.fleeting)
 
 
 @contextmanager
@@ -73,27 +71,41 @@ def in_memory() -> Iterator[Client]:
         yield Client(http, fleeting=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A scheduler that nobody starts: ``fleeting``, if it keeps everything in this process."""
+
+    scheduler: AdvancedTaskScheduler
+    knows_tasks: bool = True
+    fleeting: bool = False
+
+
 @contextmanager
-def _application(app: str, store: str | None) -> Iterator[Client]:
-    """The tasks of an application on its own store, or on another one; nothing is started."""
+def scheduler_of(store: str | None, app: str | None) -> Iterator[Found]:
+    """The tasks of an application on its own store, or on another one; without it, a store alone.
+
+    Raises ``CommandFailed`` and ``SchedulerError``.
+    """
+    from ..scheduler import AdvancedTaskScheduler
     from ..stores import open_store
 
-    code = scheduler_at(app)
-    asked = code.asked_store if store is None else store
-    if store is None and not (open_store(asked) if isinstance(asked, str) else asked).durable:
-        with closing(code), _served(code) as http:
-            yield Client(http, fleeting=True)
-        return
+    code = None if app is None else scheduler_at(app)
+    asked: str | Store | None = _configured_store(store) if code is None else store
+    if code is not None and store is None:
+        asked = code.asked_store
+        if not (open_store(asked) if isinstance(asked, str) else asked).durable:
+            with closing(code):
+                yield Found(code, fleeting=True)
+            return
     with store_at(asked) as target:
         _check_made(target)
-        with closing(twin_of(code, target)) as scheduler, _served(scheduler) as http:
-            yield Client(http)
+        made = AdvancedTaskScheduler(store=target) if code is None else twin_of(code, target)
+        with closing(made):
+            yield Found(made, knows_tasks=code is not None)
 
 
-@contextmanager
-def _stored(store: str | None) -> Iterator[Client]:
+def _configured_store(store: str | None) -> str | None:
     from ..config import Settings
-    from ..scheduler import AdvancedTaskScheduler
 
     if store is None and "store" not in Settings().model_fields_set:
         raise CommandFailed(
@@ -101,11 +113,7 @@ def _stored(store: str | None) -> Iterator[Client]:
             "ADVANCED_SCHEDULER_STORE",
             Exit.USAGE,
         )
-    with store_at(store) as target:
-        _check_made(target)
-        scheduler = AdvancedTaskScheduler(store=target)
-        with closing(scheduler), _served(scheduler) as http:
-            yield Client(http, knows_tasks=False)
+    return store
 
 
 def _check_made(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +37,25 @@ App = Annotated[
         show_default=False,
     ),
 ]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A file of variables, NAME=value; those of the environment count more.",
+        show_default=False,
+    ),
+]
+
+
+def use_env_file(path: Path | None) -> None:
+    """Let settings come from a file as well."""
+    if path is not None:
+        from ..config import load_env_file
+
+        load_env_file(path)
 
 
 @contextmanager
@@ -73,11 +92,12 @@ def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
         yield store
 
 
-def scheduler_at(path: str) -> AdvancedTaskScheduler:
-    """The scheduler that an application has at ``package.module:name``; it stores nothing.
+def scheduler_at(path: str, *, rehearsed: bool = True) -> AdvancedTaskScheduler:
+    """The scheduler that an application has at ``package.module:name``.
 
-    Modules in the current folder are found. Raises ``ConfigurationError``, also for what the
-    import raises: where findings are exit code 1, an application that is broken must not be.
+    ``rehearsed``: what it schedules while it is imported, is not stored. Modules in the current
+    folder are found. Raises ``ConfigurationError``, also for what the import raises: where
+    findings are exit code 1, an application that is broken must not be.
     """
     from ..engine.rehearsal import rehearsal
     from ..scheduler import AdvancedTaskScheduler
@@ -88,7 +108,7 @@ def scheduler_at(path: str) -> AdvancedTaskScheduler:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
-        with rehearsal():
+        with rehearsal() if rehearsed else nullcontext():
             found: Any = import_module(module)
     except SchedulerError:
         raise

@@ -1,0 +1,124 @@
+"""``advanced-scheduler config``: the settings in effect, and whether they work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from .lazy import group
+from .options import printing
+from .outcome import CommandFailed, Exit
+from .output import Printer, Table
+from .sources import EnvFile, use_env_file
+
+if TYPE_CHECKING:
+    from ..config import Settings
+
+commands = group("The settings in effect, and whether they work.")
+
+_HIDDEN: Final = "**********"
+
+
+@commands.command()
+@printing
+def show(printer: Printer, env_file: EnvFile = None) -> None:
+    """Every setting, its value, and where that comes from; passwords are hidden."""
+    settings = _settings(env_file)
+    from ..config import variables_set
+
+    sources = variables_set()
+    shown = {name: _shown(value) for name, value in settings.model_dump(mode="json").items()}
+    rows = [(name, value, sources.get(name, "default")) for name, value in shown.items()]
+    document = {"settings": shown, "variables": dict(sources)}
+    printer.show(document, Table(("setting", "value", "from"), rows))
+
+
+@commands.command()
+@printing
+def check(printer: Printer, env_file: EnvFile = None) -> None:
+    """Try the settings, the store and the lock server; exit with 1 if something will not do."""
+    settings = _settings(env_file)
+    problems = [*_misspelt(), *_store_problems(settings), *_lock_problems(settings)]
+    printer.show({"ok": not problems, "problems": problems}, *(problems or ["all is well"]))
+    if problems:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _settings(env_file: Any) -> Settings:
+    from ..config import Settings
+
+    use_env_file(env_file)
+    try:
+        return Settings()
+    except ValueError as error:
+        raise CommandFailed(str(error), Exit.USAGE) from error
+
+
+def _misspelt() -> list[str]:
+    from ..config import unknown_variables
+
+    return [
+        f"{name} is no setting" + (f"; is {meant} meant?" if meant else "")
+        for name, meant in unknown_variables().items()
+    ]
+
+
+def _store_problems(settings: Settings) -> list[str]:
+    """A look at a database must not make one: tables are asked for, and not made."""
+    from ..errors import SchedulerError
+    from ..stores import open_store
+    from ..stores.abilities import MigratedStore
+
+    try:
+        store = open_store(settings.store)
+        try:
+            if not isinstance(store, MigratedStore):
+                store.open()
+                return []
+            file = _sqlite_file(settings.store)
+            if file is not None and not os.access(file.parent, os.W_OK):
+                return [f"the store: {file.parent} is no folder that can be written"]
+            revisions = store.revisions()
+            if revisions.at_head or settings.auto_migrate or file is not None:
+                return []
+            found = "no tables of ours" if revisions.current is None else "older tables"
+            return [f"the store has {found}: advanced-scheduler db upgrade"]
+        finally:
+            store.close()
+    except SchedulerError as error:
+        return [f"the store: {error}"]
+
+
+def _sqlite_file(store: str) -> Path | None:
+    """The file of a store in SQLite, which makes its tables by itself."""
+    kind, _, path = store.partition(":///")
+    return Path(path.partition("?")[0]) if kind == "sqlite" else None
+
+
+def _lock_problems(settings: Settings) -> list[str]:
+    if settings.redis_url is None:
+        return []
+    from ..errors import SchedulerError
+    from ..scheduler import AdvancedTaskScheduler
+
+    try:
+        scheduler = AdvancedTaskScheduler(store="memory://", settings=settings)
+    except SchedulerError as error:
+        return [f"the lock server: {error}"]
+    try:
+        problem = scheduler.health_facts().lock_error
+        return [f"the lock server: {problem}"] if problem else []
+    finally:
+        scheduler.close()
+
+
+def _shown(value: Any) -> Any:
+    """A value without the password that a URL may hold."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    password = urlsplit(value).password
+    return value.replace(f":{password}@", f":{_HIDDEN}@") if password else value

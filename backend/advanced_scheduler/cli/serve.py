@@ -1,0 +1,42 @@
+"""``advanced-scheduler serve``: the service and the dashboard, without a node."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from .lazy import alone
+from .outcome import CommandFailed, Exit, reported
+from .service import scheduler_of
+from .serving import LOOPBACK, PORT, HostOption, HttpService, PortOption
+from .sources import App, EnvFile, StoreUrl, use_env_file
+
+
+@reported()
+def serve(
+    store: StoreUrl = None,
+    app: App = None,
+    host: HostOption = LOOPBACK,
+    port: PortOption = PORT,
+    env_file: EnvFile = None,
+) -> None:
+    """Serve REST, live events, dashboard, probes and metrics of a store until Ctrl-C.
+
+    It fires and runs nothing. Without --app it knows no tasks: runs can be watched, not begun.
+    """
+    use_env_file(env_file)
+    with scheduler_of(store, app) as found:
+        if found.fleeting:
+            raise CommandFailed(
+                "the application keeps everything in memory, where nobody else can see it; "
+                "run it with `advanced-scheduler run --role scheduler,worker,api`",
+                Exit.USAGE,
+            )
+        over = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: over.set())
+        with HttpService(found.scheduler, host, port) as service:
+            service.announce()
+            over.wait()
+
+
+commands = alone(serve)

@@ -1,0 +1,135 @@
+"""``advanced-scheduler init`` and ``config``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from advanced_scheduler.cli.app import app
+from tests.support.servers import free_port
+
+OWN = "ADVANCED_SCHEDULER_"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):  # noqa: TID251 - the very thing under test
+        if name.startswith((OWN, "REDIS_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(f"{OWN}STORE", "")  # so that what an --env-file sets goes again
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_a_first_application_runs_as_it_is(tmp_path: Path) -> None:
+    made = run("init", str(tmp_path / "app"), "-o", "json")
+    assert [Path(one).name for one in json.loads(made.stdout)["written"]] == [
+        "jobs.py",
+        "scheduler.env",
+    ]
+    program = (
+        "from jobs import fetch, scheduler, summarise\n"
+        "with scheduler.running():\n"
+        "    run = scheduler.schedule_workflow(['fetch', 'summarise'], {'fetch': {'pages': 4}})\n"
+        "    print(scheduler.result(run['summarise'], timeout=20))\n"
+        "print(len(scheduler.get_schedules()))\n"
+        "scheduler.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path / "app",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("4 pages\n1\n", "")
+
+
+def test_files_that_are_there_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text("mine")
+    done = run("init", str(tmp_path))
+    assert (done.exit_code, "jobs.py already" in done.stderr) == (4, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["jobs.py"]
+    assert (tmp_path / "jobs.py").read_text() == "mine"
+    assert run("init", str(tmp_path), "--force").exit_code == 0
+    assert (tmp_path / "jobs.py").read_text() != "mine"
+
+
+def test_the_settings_are_shown_with_where_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://user:hush@locks:6379/0")
+    monkeypatch.setenv("REDIS_PASSWORD", "hush")
+    monkeypatch.setenv(f"{OWN}POLL_SECONDS", "0.5")
+    done = run("config", "show", "-o", "json")
+    assert "hush" not in done.stdout
+    found = json.loads(done.stdout)
+    assert found["settings"]["poll_seconds"] == 0.5
+    assert found["settings"]["redis_url"] == "redis://user:**********@locks:6379/0"
+    assert found["variables"] == {
+        "poll_seconds": f"{OWN}POLL_SECONDS",
+        "redis_url": "REDIS_URL",
+        "redis_password": "REDIS_PASSWORD",
+    }
+    assert "REDIS_URL" in run("config", "show").stdout
+
+
+def test_a_settings_file_counts_less_than_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "scheduler.env"
+    file.write_text(f"{OWN}POLL_SECONDS=0.25\n# no\n{OWN}DRAIN_SECONDS='7'\n")
+    monkeypatch.setenv(f"{OWN}DRAIN_SECONDS", "9")
+    monkeypatch.setenv(f"{OWN}POLL_SECONDS", "1")  # so that monkeypatch takes it back
+    monkeypatch.delenv(f"{OWN}POLL_SECONDS")
+    done = run("config", "show", "-o", "json", "--env-file", str(file))
+    monkeypatch.delenv(f"{OWN}POLL_SECONDS")
+    settings = json.loads(done.stdout)["settings"]
+    assert (settings["poll_seconds"], settings["drain_seconds"]) == (0.25, 9)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"LEESE_SECONDS": "5"}, f"is no setting; is {OWN}LEASE_SECONDS meant?"),
+        ({"STORE": "redis://127.0.0.1:{port}/0"}, "the store: "),
+        ({"REDIS_URL": "redis://127.0.0.1:{port}/0"}, "the lock server: "),
+        ({"STORE": "sqlite:////nowhere/at/all.db"}, "the store: "),
+    ],
+)
+def test_what_does_not_work_is_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(OWN + name, value.format(port=free_port()))
+    done = run("config", "check")
+    assert done.exit_code == 1, done.output
+    assert told in done.stdout
+
+
+def test_a_value_that_is_none_is_a_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{OWN}POLL_SECONDS", "soon")
+    done = run("config", "check")
+    assert (done.exit_code, "poll_seconds" in done.stderr) == (2, True)
+
+
+def test_tables_of_others_are_asked_for_and_not_made(
+    monkeypatch: pytest.MonkeyPatch, postgres_schema: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(f"{OWN}STORE", postgres_schema)
+    told = "the store has no tables of ours: advanced-scheduler db upgrade"
+    assert [run("config", "check").stdout.strip() for _ in range(2)] == [told, told]
+    assert run("db", "upgrade", "--store", postgres_schema).exit_code == 0
+    assert run("config", "check").stdout.strip() == "all is well"
+    monkeypatch.setenv(f"{OWN}STORE", f"sqlite:///{tmp_path}/new.db")
+    assert run("config", "check").stdout.strip() == "all is well"
+    assert not (tmp_path / "new.db").exists()
