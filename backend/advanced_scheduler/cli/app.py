@@ -32,6 +32,7 @@ class Commands(LazyGroup):
         "db": ("database", "The tables of a store and their revisions."),
         "grafana": ("grafana", "The dashboard and the alerts for Grafana and Prometheus."),
         "init": ("init", "A first application: tasks and a settings file."),
+        "top": ("top", "What happens now, on one screen."),
         "config": ("config", "The settings in effect, and whether they work."),
         "bench": ("bench", "How fast it is here, on a store."),
         "doctor": ("doctor", "What is stored, and this build could not run."),
