@@ -41,11 +41,15 @@ class LazyCommand(TyperCommand):
         self._module = module
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """Import what is wanted: Typer goes on with it."""
+        """Go on with what it stands for."""
+        return self.real().make_context(*args, **more)
+
+    def real(self) -> Any:
+        """What it stands for, whose module is imported now."""
         found = import_module(self._module, __package__).commands
         real = typer.main.get_command(found)
         real.name = self.name
-        return real.make_context(*args, **more)
+        return real
 
 
 class LazyGroup(TyperGroup):
