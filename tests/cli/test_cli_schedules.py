@@ -97,6 +97,13 @@ def test_the_past_is_made_good(world: World) -> None:
     assert len(world.good("schedule", "backfill", made, *window).splitlines()) == 4
 
 
+def test_an_instant_is_explained(world: World) -> None:
+    made = add(world, "--cron", "0 0 1 1 *")
+    words = ["schedule", "explain", made, "2190-01-01T00:00Z"]
+    assert world.json(*words, schema="TickOut")["reason"] == "still to come"
+    assert "still to come" in world.good(*words)
+
+
 def test_a_preview_needs_no_scheduler() -> None:
     alone = World.alone()
     words = ["schedule", "preview", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "3"]

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 import yaml
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.cli.app import app
-from advanced_scheduler.cli.lazy import LazyCommand
+from advanced_scheduler.cli.lazy import LazyCommand, ShowGroup
 from advanced_scheduler.metrics import SchedulerMetrics
 from advanced_scheduler.metrics.server import Pages
 from tests.docs.pages import ROOT, Block, blocks_of, targets_of, text_of
@@ -54,27 +55,32 @@ def containers_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def parsed(words: list[str]) -> None:
-    """Raise ``click.ClickException`` unless these words are a command with its options."""
-    command: click.Command = typer.main.get_command(app)
-    context = click.Context(command, info_name="advanced-scheduler")
-    while isinstance(command, click.Group):
+    """Raise ``TyperException`` unless these words are a command of ours."""
+    command: Any = typer.main.get_command(app)
+    context = typer.Context(command, info_name="advanced-scheduler")
+    while isinstance(command, TyperGroup):
+        if isinstance(command, ShowGroup) and (not words or words[0].startswith("-")):
+            words = ["show", *words]
         name, found, words = command.resolve_command(context, words)
-        assert name is not None
-        assert found is not None
         command = found.real() if isinstance(found, LazyCommand) else found
-        context = click.Context(command, parent=context, info_name=name)
-        if isinstance(command, click.Group) and not words:
-            return  # `advanced-scheduler queue` shows it
-    command.parse_args(context, words)
+        context = typer.Context(command, parent=context, info_name=name)
+    if words:  # else it is only named
+        command.parse_args(context, words)
 
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
 def test_a_command_and_its_options_exist(command: str) -> None:
     words = shlex.split(command)[1:]
     try:
-        parsed([re.sub(r"^(ID|DIR|TASK|NAME)$", "x", word) for word in words])
-    except click.ClickException as error:
-        pytest.fail(f"{command}: {error.format_message()}")
+        parsed(words)
+    except TyperException as error:
+        pytest.fail(f"{command}: {error}")
+
+
+def test_a_command_that_does_not_exist_is_found_out() -> None:
+    for words in (["fly"], ["queue", "fly"], ["exec", "list", "--fly"]):
+        with pytest.raises(TyperException):
+            parsed(words)
 
 
 PROGRAMS = [block for name, block in BLOCKS if (name, block.language) == ("extending", "python")]

@@ -183,6 +183,19 @@ def history(session: Session, schedule_id: ScheduleId) -> None:
 
 @commands.command()
 @asking
+def explain(
+    session: Session,
+    schedule_id: ScheduleId,
+    instant: Annotated[str, typer.Argument(metavar="INSTANT", help="Of the past, or to come.")],
+) -> None:
+    """Say in words what became of one instant, and why."""
+    path = path_of("schedules", schedule_id, "explain")
+    found = session.client.get(path, instant=instant_of(instant))
+    session.printer.show(found, found)
+
+
+@commands.command()
+@asking
 def backfill(
     session: Session,
     schedule_id: ScheduleId,
