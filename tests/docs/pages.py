@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def blocks_of(page: str) -> list[Block]:
         found.append(Block(fence[1], fence[2], line))
     return [
         Block(one.language, one.text, one.line, _output(one, after))
-        for one, after in zip(found, [*found[1:], None], strict=True)
+        for one, after in zip_longest(found, found[1:])
     ]
 
 

@@ -26,7 +26,7 @@ from advanced_scheduler.metrics.server import Pages
 from tests.docs.pages import ROOT, Block, blocks_of, targets_of, text_of
 
 FOLDER = "backend/docs"
-NAMES = ("operations", "troubleshooting", "extending", "embedding")
+NAMES = ("operations", "troubleshooting", "extending", "embedding", "security")
 PAGES = {name: text_of(f"{FOLDER}/{name}.md") for name in NAMES}
 BLOCKS = [(name, block) for name, page in PAGES.items() for block in blocks_of(page)]
 MANIFESTS = [
