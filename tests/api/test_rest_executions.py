@@ -66,7 +66,7 @@ def test_an_execution_tells_of_every_attempt_and_how_long_it_waited(rest: Rest) 
     assert last["traceback"] == found["traceback"]
 
 
-def test_a_task_is_scheduled_as_the_document_says(rest: Rest) -> None:
+def test_a_function_that_nobody_registered_is_refused(rest: Rest) -> None:
     body = {
         "name": "Sum",
         "module_id": "ledger",

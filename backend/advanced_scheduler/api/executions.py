@@ -21,8 +21,9 @@ from .schemas import (
     ExecutionPage,
     ExecutionQuery,
     PriorityAsked,
+    TaskHistory,
 )
-from .views import execution_detail, execution_out, node_of, priority_of
+from .views import execution_detail, execution_ended, execution_out, node_of, priority_of
 
 MOST: Final = 1000
 """Executions in a page."""
@@ -58,6 +59,12 @@ class Executions:
             next_cursor=found.cursor,
             complete=found.complete,
         )
+
+    def history(self, task: ExecutionQuery, limit: int, cursor: str | None) -> TaskHistory:
+        """The executions of a task with their results, the newest first."""
+        found = self._search(task, limit, cursor, _LOOKED_AT)
+        runs = [execution_ended(row) for row in found.rows]
+        return TaskHistory(executions=runs, next_cursor=found.cursor)
 
     def all(self, query: ExecutionQuery, limit: int) -> Iterator[ExecutionOut]:
         """The executions that fit, a page after the other."""

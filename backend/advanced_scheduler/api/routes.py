@@ -27,6 +27,7 @@ from .schemas import (
     StatusOut,
     TaskAsked,
     TaskDetail,
+    TaskHistory,
     TaskPage,
     TaskScheduled,
 )
@@ -94,9 +95,9 @@ def add_task_verbs(router: APIRouter, service: Service) -> None:
     @router.get("/tasks/{task_id}/executions", dependencies=[READ])
     def list_task_executions(
         task_id: PathId, limit: PageLimit = 50, cursor: Cursor = None
-    ) -> ExecutionPage:
+    ) -> TaskHistory:
         """Its executions, the newest first."""
-        return service.executions.page(tasks.executions_of(task_id), limit, cursor)
+        return service.executions.history(tasks.executions_of(task_id), limit, cursor)
 
 
 def add_executions(router: APIRouter, service: Service) -> None:

@@ -94,12 +94,17 @@ class ExecutionOut(Answer):
     trace_session_id: str | None
 
 
-class ExecutionDetail(ExecutionOut):
+class ExecutionEnded(ExecutionOut):
+    """The same with its result, as document 001 lists the history of a task."""
+
+    result: Any
+
+
+class ExecutionDetail(ExecutionEnded):
     """The same with what may be long."""
 
     args: list[Any]
     kwargs: dict[str, Any]
-    result: Any
     traceback: str | None
     metrics: dict[str, Any]
     metadata: dict[str, Any]
@@ -121,6 +126,12 @@ class ExecutionPage(Page):
 
     executions: list[ExecutionOut]
     complete: bool = True
+
+
+class TaskHistory(Page):
+    """The executions of one task, the newest first, with their results."""
+
+    executions: list[ExecutionEnded]
 
 
 Statuses = Annotated[frozenset[StatusName], Field(json_schema_extra={"uniqueItems": False})]

@@ -11,7 +11,14 @@ from ..engine.again import AGAIN
 from ..lifecycle import FINAL
 from ..models import Progress, TaskExecution, TaskPriority, TaskStatus, attempts_of
 from .fields import PriorityName
-from .schemas import AttemptOut, DependencyOut, ExecutionDetail, ExecutionOut, ProgressOut
+from .schemas import (
+    AttemptOut,
+    DependencyOut,
+    ExecutionDetail,
+    ExecutionEnded,
+    ExecutionOut,
+    ProgressOut,
+)
 
 HIDDEN: Final = "********"
 """In the place of what nobody should read."""
@@ -58,6 +65,11 @@ def redacted(value: Any) -> Any:
 def execution_out(row: TaskExecution) -> ExecutionOut:
     """A row of a list."""
     return ExecutionOut(**_common(row))
+
+
+def execution_ended(row: TaskExecution) -> ExecutionEnded:
+    """A row of the history of a task."""
+    return ExecutionEnded(**_common(row), result=redacted(row.result))
 
 
 def progress_out(progress: Progress | None) -> ProgressOut | None:
