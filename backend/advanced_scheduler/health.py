@@ -185,6 +185,7 @@ class HealthFacts:
     executions that are due and that nobody takes, ``locks_waiting`` those that wait because
     the lock server is down, ``ledger_gap`` the due instants of schedules without a record,
     ``gaps_found`` instants that were passed over without one, since this process began.
+    ``node`` is False for a process that shows a store and will never run a node.
     """
 
     started: bool
@@ -202,6 +203,7 @@ class HealthFacts:
     timer_alive: bool
     ledger_gap: int
     gaps_found: int = 0
+    node: bool = True
 
 
 def assess(facts: HealthFacts) -> tuple[HealthStatus, list[str]]:
@@ -238,7 +240,7 @@ def _found(facts: HealthFacts, checks: Iterable[_Check]) -> list[str]:
 
 
 def _start(facts: HealthFacts) -> str | None:
-    return None if facts.started else "the scheduler is not started"
+    return "the scheduler is not started" if facts.node and not facts.started else None
 
 
 def _drain(facts: HealthFacts) -> str | None:
@@ -256,11 +258,12 @@ def _locks(facts: HealthFacts) -> str | None:
 
 
 def _required_locks(facts: HealthFacts) -> str | None:
-    return _locks(facts) if facts.lock_required else None
+    return _locks(facts) if facts.node and facts.lock_required else None
 
 
 def _first_pass(facts: HealthFacts) -> str | None:
-    return "the engine has made no pass yet" if facts.seconds_since_pass is None else None
+    passed = facts.seconds_since_pass is not None
+    return "the engine has made no pass yet" if facts.node and not passed else None
 
 
 def _stalled(facts: HealthFacts) -> str | None:

@@ -330,3 +330,16 @@ def test_a_scheduler_that_was_never_started_is_not_ill() -> None:
     facts = replace(WELL, started=False, seconds_since_pass=None, seconds_since_heartbeat=None)
     assert assess(facts) == (HealthStatus.HEALTHY, [])
     assert len(is_ready(facts)) == 1, "one problem is one sentence"
+
+
+def test_a_process_that_only_shows_a_store_is_well_without_an_engine() -> None:
+    facts = replace(
+        WELL,
+        node=False,
+        started=False,
+        seconds_since_pass=None,
+        seconds_since_heartbeat=None,
+        lock_error="refused",
+    )
+    assert not any(probe(facts) for probe in PROBES.values())
+    assert len(is_ready(replace(facts, store_error="gone"))) == 1

@@ -47,6 +47,11 @@ class Access:
         self._authenticate = authenticate
         self._trust_local = trust_local
 
+    @property
+    def asks_store(self) -> bool:
+        """Whether nobody can be known while the store is away."""
+        return self._authenticate is None
+
     async def principal(self, connection: HTTPConnection) -> Principal:
         """Who calls, if it may from where it does; raises ``Problem``."""
         caller = await self.caller(connection)

@@ -74,11 +74,13 @@ def create_app(
     trust_local: bool = True,
     public_metrics: bool = False,
     run: bool = True,
+    node: bool = True,
 ) -> FastAPI:
     """An application of its own: routes, dashboard, probes and metrics.
 
-    With ``run`` it starts and stops the scheduler as well; without, it only serves. Whoever asks
-    for ``/metrics`` must be let in to read, as for REST, unless these are ``public_metrics``.
+    With ``run`` it starts and stops the scheduler as well; without, somebody else does, unless
+    there is to be no ``node`` here: then it is alive and ready without one. Whoever asks for
+    ``/metrics`` must be let in to read, as for REST, unless these are ``public_metrics``.
     """
     service = Service(scheduler)
     access = Access(service.keys, authenticate, trust_local=trust_local)
@@ -106,7 +108,7 @@ def create_app(
     )
     app.include_router(_routes(service, access, dashboard=True))
     app.add_route("/", _to_the_dashboard, include_in_schema=False)
-    app.include_router(probes(scheduler, access, public_metrics=public_metrics))
+    app.include_router(probes(scheduler, access, public_metrics=public_metrics, node=node))
     add_description(app, access)
     app.add_exception_handler(HTTPException, _plain)
     return app

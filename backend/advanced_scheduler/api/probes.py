@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import SchedulerError
+from ..metrics.recent import Recent
 from ..metrics.series import SchedulerMetrics
-from ..metrics.server import Page, Pages
+from ..metrics.server import BARE_FAILURE, Page, Pages, Reply
 from ..scheduler import AdvancedTaskScheduler
 from .access import Access, demand
 from .auth import Scope
@@ -21,22 +23,39 @@ from .routing import hardened, problem_response
 
 Answer = Callable[[Request], Awaitable[Response]]
 
-_PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/health/startup"})
-"""What tells nothing but whether all is well."""
+_REPORT, _METRICS = "/health", "/metrics"
+_THREADS: Final = 8  # of their own: a store that hangs holds those of all other requests
 
 
-def probes(scheduler: AdvancedTaskScheduler, access: Access, *, public_metrics: bool) -> APIRouter:
+def probes(
+    scheduler: AdvancedTaskScheduler, access: Access, *, public_metrics: bool, node: bool = True
+) -> APIRouter:
     """What ``serve_metrics`` answers as well; what has details, to those who may read."""
-    public = _PUBLIC | {"/metrics"} if public_metrics else _PUBLIC
-    pages, router = Pages(scheduler, SchedulerMetrics(scheduler)), APIRouter()
-    for path, page in pages.by_path.items():
-        answer = _answering(page)
-        router.add_route(
-            path,
-            answer if path in public else _guarded(answer, access),
-            methods=["GET", "HEAD"],
-            include_in_schema=False,
-        )
+    pages = Pages(scheduler, SchedulerMetrics(scheduler), node=node)
+    pinged = Recent(scheduler.store.ping, scheduler.clock, keep=2, wait=1)
+    threads, router = CapacityLimiter(_THREADS), APIRouter()
+
+    def answering(page: Page) -> Answer:
+        async def answer(request: Request) -> Response:
+            asked = request.headers.get("accept", "")
+            return _response(await to_thread.run_sync(page, asked, limiter=threads))
+
+        return answer
+
+    async def report(request: Request) -> Response:
+        if access.asks_store:
+            try:
+                await to_thread.run_sync(pinged.get, limiter=threads)
+            except (TimeoutError, SchedulerError):
+                return _response(BARE_FAILURE)  # at once: who asks cannot be looked up
+        return await reported(request)
+
+    answers = {path: answering(page) for path, page in pages.by_path.items()}
+    reported = _guarded(answers[_REPORT], access)
+    if not public_metrics:
+        answers[_METRICS] = _guarded(answers[_METRICS], access)
+    for path, answer in {**answers, _REPORT: report}.items():
+        router.add_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
     return router
 
 
@@ -63,10 +82,6 @@ def _guarded(answer: Answer, access: Access) -> Answer:
     return check
 
 
-def _answering(page: Page) -> Answer:
-    async def answer(request: Request) -> Response:
-        reply = await run_in_threadpool(page, request.headers.get("accept", ""))
-        headers = dict(reply.headers)
-        return hardened(Response(reply.body, reply.status, headers, reply.content_type))
-
-    return answer
+def _response(reply: Reply) -> Response:
+    headers = dict(reply.headers)
+    return hardened(Response(reply.body, reply.status, headers, reply.content_type))

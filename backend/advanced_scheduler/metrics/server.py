@@ -51,11 +51,18 @@ Page = Callable[[str], Reply]
 
 
 class Pages:
-    """What there is to read of one scheduler, by path."""
+    """What there is to read of one scheduler, by path.
 
-    def __init__(self, scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics) -> None:
+    ``node`` is False where nothing will start it: a process that only shows what is stored is
+    alive without an engine, and ready when its store answers.
+    """
+
+    def __init__(
+        self, scheduler: AdvancedTaskScheduler, metrics: SchedulerMetrics, *, node: bool = True
+    ) -> None:
         self._scheduler = scheduler
         self._metrics = metrics
+        self._node = node
         self._asked = Recent(scheduler.health_facts, scheduler.clock, keep=2, wait=1)
         self.by_path: Mapping[str, Page] = {
             "/metrics": self._scrape,
@@ -67,7 +74,7 @@ class Pages:
 
     def _known(self) -> HealthFacts:
         """What can be told without asking a server: a probe of life depends on none."""
-        return self._scheduler.health_facts(ask=False)
+        return replace(self._scheduler.health_facts(ask=False), node=self._node)
 
     def _unready(self) -> list[str]:
         """Only what the servers said is remembered: a start or a stop shows at once."""
@@ -99,6 +106,12 @@ class Pages:
 
 def _status(good: bool) -> HTTPStatus:
     return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+BARE_FAILURE: Final = Reply(
+    HTTPStatus.SERVICE_UNAVAILABLE, HEALTH_JSON, json.dumps({"status": "fail"}).encode()
+)
+"""The report where nobody can tell who asks for it."""
 
 
 def _verdict(problems: list[str]) -> Reply:
