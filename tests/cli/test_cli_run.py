@@ -65,6 +65,8 @@ def test_a_service_shows_a_store_and_runs_nothing(tmp_path: Path) -> None:
     made = scheduler.schedule_task(len, "abc")
     scheduler.close()
     with serving(tmp_path, "serve", *APP) as service:
+        for probe in ("live", "startup", "ready"):
+            assert service.ask(f"/health/{probe}")[0] == 200
         assert service.ask(f"{API}/executions/{made}")[1]["status"] == "pending"
         assert service.ask(f"{API}/nodes")[1]["items"] == []
         code, left = service.stop()

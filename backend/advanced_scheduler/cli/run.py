@@ -75,8 +75,9 @@ def run(
     if queue is not None:
         scheduler.queues = checked_queues([one.strip() for one in queue.split(",")])
     try:
-        service = HttpService(scheduler, host, port) if API in roles else None
-        asyncio.run(_node(scheduler, service, starts=bool(roles - {API})))
+        starts = bool(roles - {API})
+        service = HttpService(scheduler, host, port, node=starts) if API in roles else None
+        asyncio.run(_node(scheduler, service, starts=starts))
     finally:
         scheduler.close()
 

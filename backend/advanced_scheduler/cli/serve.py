@@ -34,7 +34,7 @@ def serve(
             )
         over = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: over.set())
-        with HttpService(found.scheduler, host, port) as service:
+        with HttpService(found.scheduler, host, port, node=False) as service:
             service.announce()
             over.wait()
 

@@ -30,10 +30,13 @@ _LAST_SECONDS: Final = 5  # for requests that are under way when it ends
 class HttpService:
     """Listens from the moment it is made, answers while it is entered.
 
-    It runs nothing of the scheduler. Raises ``CommandFailed`` where it cannot listen.
+    It runs nothing of the scheduler; ``node`` says whether somebody here will. Raises
+    ``CommandFailed`` where it cannot listen.
     """
 
-    def __init__(self, scheduler: AdvancedTaskScheduler, host: str, port: int) -> None:
+    def __init__(
+        self, scheduler: AdvancedTaskScheduler, host: str, port: int, *, node: bool
+    ) -> None:
         try:
             import uvicorn
 
@@ -47,7 +50,7 @@ class HttpService:
         self.host: Final = host
         self.port: Final = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            create_app(scheduler, run=False),
+            create_app(scheduler, run=False, node=node),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_LAST_SECONDS,
