@@ -15,8 +15,8 @@ BENCH_READY := .venv-bench/.ready .venv-bench-3.12/.ready
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
-demo: $(READY) ## run the demo: an integrity audit of the environment it runs in
-	$(BIN)/python -m advanced_scheduler.demo $(ARGS)
+demo: $(READY) ## see it work: an audit of the environment it runs in; ARGS: --serve, --cluster
+	$(BIN)/advanced-scheduler demo $(ARGS)
 
 test: $(READY) ## run the tests, scenarios included; ARGS="-k cron" goes to pytest
 	$(BIN)/python -m pytest -m "not slow and not benchmark" $(ARGS)

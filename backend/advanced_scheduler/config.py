@@ -161,6 +161,11 @@ def load_env_file(path: Path) -> None:
     load_dotenv(path, override=False)
 
 
+def environment_with(**settings: str) -> dict[str, str]:
+    """Our environment, for a child process that is to have these settings."""
+    return {**os.environ, **{_PREFIX + name.upper(): value for name, value in settings.items()}}
+
+
 def variables_set() -> Mapping[str, str]:
     """The variables that settings come from, by the name of the setting."""
     found: dict[str, str] = {}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.environments import copy_of, install
+
 from .world import World, application, serving
 
 
@@ -41,3 +43,12 @@ def world(
             with serving(made.scheduler) as url:
                 made.ways = ["--url", url]
                 yield made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A copy of a distribution that is really installed, and a small one."""
+    folder = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    copy_of("tenacity", folder)
+    install(folder, "alpha", {"alpha/__init__.py": "A = 1\n", "alpha/data.txt": "data\n"})
+    return folder

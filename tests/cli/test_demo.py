@@ -1,4 +1,4 @@
-"""``python -m advanced_scheduler.demo``, as a user runs it."""
+"""``advanced-scheduler demo``, as a user runs it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.environments import copy_of, install
-
-COMMAND = [sys.executable, "-m", "advanced_scheduler.demo"]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A copy of a distribution that is really installed, and a small one."""
-    folder = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
-    copy_of("tenacity", folder)
-    install(folder, "alpha", {"alpha/__init__.py": "A = 1\n", "alpha/data.txt": "data\n"})
-    return folder
+COMMAND = [sys.executable, "-m", "advanced_scheduler.cli", "demo"]
 
 
 def command(site: Path, *options: str) -> list[str]:

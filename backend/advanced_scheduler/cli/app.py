@@ -13,6 +13,7 @@ class Commands(LazyGroup):
     """Every command with its module and its line in the help."""
 
     modules: ClassVar = {
+        "demo": ("demo", "See it work: an audit, the dashboard, a cluster."),
         "run": ("run", "A node in the foreground, with the service if you like."),
         "serve": ("serve", "The service and the dashboard, without a node."),
         "task": ("tasks", "Tasks: what can be run, and to run it."),

@@ -1,1 +1,1 @@
-"""An integrity audit of a Python environment: ``python -m advanced_scheduler.demo``."""
+"""What ``advanced-scheduler demo`` shows: an audit of a Python environment, and sample tasks."""

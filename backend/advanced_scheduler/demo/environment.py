@@ -11,6 +11,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
 
+from ..errors import ConfigurationError
+
 _IN_A_VENV: Final = (
     "lib/python3*/site-packages",
     "lib64/python3*/site-packages",
@@ -51,7 +53,7 @@ class Installed:
 def site_folders(environment: Path | None) -> list[str]:
     """The site-packages of a virtual environment, or the folder itself; None: where we run.
 
-    Raises ``ValueError`` for a folder in which nothing is installed.
+    Raises ``ConfigurationError`` for a folder in which nothing is installed.
     """
     if environment is None:
         paths = sysconfig.get_paths()
@@ -62,7 +64,7 @@ def site_folders(environment: Path | None) -> list[str]:
     # lib64 is often a link to lib, and both are often the same folder
     folders = list(dict.fromkeys(str(path.resolve()) for path in candidates))
     if not any(next(_discover(folder), None) for folder in folders):
-        raise ValueError(
+        raise ConfigurationError(
             f"nothing is installed in {', '.join(folders)}; "
             "give a virtual environment or a site-packages folder"
         )

@@ -42,16 +42,15 @@ class Inventory(TypedDict):
 
 
 class Audit:
-    """An integrity audit of ``folders``: collect, then verify in parallel, then report.
+    """An integrity audit of some folders: collect, then verify in parallel, then report.
 
-    Every step is an execution in the scheduler's store, so that an audit whose process was
-    killed goes on in the next one. The workflow id of all but the first step is the id of the
-    first, which is the id of the audit.
+    It is reported into ``output``. Every step is an execution in the scheduler's store, so that an
+    audit whose process was killed goes on in the next one. The workflow id of all but the first
+    step is the id of the first, which is the id of the audit.
     """
 
-    def __init__(self, scheduler: AdvancedTaskScheduler, folders: list[str], output: Path) -> None:
+    def __init__(self, scheduler: AdvancedTaskScheduler, output: Path) -> None:
         self._scheduler = scheduler
-        self._folders = folders
         self._output = output
         self._tasks = (
             TaskDefinition("collect", "Collect", self.collect, priority=TaskPriority.HIGH),
@@ -68,23 +67,19 @@ class Audit:
                 lock_timeout=10,
             ),
             TaskDefinition(
-                "nightly-audit",
-                "Nightly audit",
-                self.collect,
-                args=(folders,),
-                priority=TaskPriority.BACKGROUND,
+                "nightly-audit", "Nightly audit", self.collect, priority=TaskPriority.BACKGROUND
             ),
         )
         for task in self._tasks:
             scheduler.register_task(task)
 
-    def begin(self) -> str:
+    def begin(self, folders: list[str]) -> str:
         """Schedule an audit; answers its id, which is the id of its first execution."""
-        return self._scheduler.schedule_task("collect", self._folders)
+        return self._scheduler.schedule_task("collect", folders)
 
-    def every_night(self) -> str:
+    def every_night(self, folders: list[str]) -> str:
         """Make sure that there is a nightly schedule, in UTC; answers its id."""
-        return self._scheduler.schedule_cron_task("nightly-audit", NIGHTLY)
+        return self._scheduler.schedule_cron_task("nightly-audit", NIGHTLY, args=(folders,))
 
     def wait(self, audit: str) -> Report:
         """The report, once it is written; raises ``TaskFailed`` if there will be none."""
@@ -106,11 +101,11 @@ class Audit:
             for execution_id in waiting:
                 self._scheduler.wait_for_task(execution_id)
 
-    def reports(self) -> list[Report]:
-        """The reports on these folders that the store still has, the newest first."""
+    def reports(self, folders: list[str]) -> list[Report]:
+        """The reports on the folders that the store still has, the newest first."""
         rows = self._find(task_id="report", statuses=frozenset({TaskStatus.COMPLETED}))
         found = (row.result for row in rows)
-        return [one for one in found if one and one.get("folders") == self._folders]
+        return [one for one in found if one and one.get("folders") == folders]
 
     def collect(self, folders: list[str]) -> Inventory:
         """Take stock, and schedule all that follows from it.
@@ -146,7 +141,7 @@ class Audit:
         assert audit is not None
         (collected,) = self._scheduler.store.get([audit])
         rows = [row for row in self._find(workflow_id=audit) if row.task_id != "report"]
-        previous = next(iter(self.reports()), None)
+        previous = next(iter(self.reports(collected.result["folders"])), None)
         report = build(collected, rows, previous, self._scheduler.clock.now())
         write(report, self._output)
         return report

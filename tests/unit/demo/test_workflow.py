@@ -33,6 +33,7 @@ class Bench:
 
     scheduler: AdvancedTaskScheduler
     audit: Audit
+    folders: list[str]
     clock: ManualClock
     output: Path
 
@@ -65,12 +66,12 @@ def bench(site: Path, tmp_path: Path, clock: ManualClock) -> Iterator[Bench]:
     output = tmp_path / "output"
     output.mkdir()
     scheduler = AdvancedTaskScheduler(store=f"sqlite:///{output}/audit.db", clock=clock)
-    yield Bench(scheduler, Audit(scheduler, site_folders(site), output), clock, output)
+    yield Bench(scheduler, Audit(scheduler, output), site_folders(site), clock, output)
     scheduler.close()
 
 
 def test_an_audit_leads_from_collecting_to_a_written_report(bench: Bench) -> None:
-    audit = bench.audit.begin()
+    audit = bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     report = bench.written()
     assert report["audit"] == audit
@@ -83,7 +84,7 @@ def test_every_kind_of_finding_reaches_the_report(bench: Bench, site: Path) -> N
     (site / "alpha/__init__.py").write_text("A = 3\n")
     (site / "beta.py").unlink()
     (site / "stray.py").write_text("")
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     report = bench.written()
     assert [one["path"] for one in report["altered"]] == ["alpha/__init__.py"]
@@ -97,7 +98,7 @@ def test_what_cannot_be_read_is_tried_again(bench: Bench, site: Path) -> None:
     path = site / "alpha/data.txt"
     path.unlink()
     path.mkdir()
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run()
     (waiting,) = (row for row in bench.executions("verify") if row.args[1] == "alpha")
     assert waiting.status is TaskStatus.RETRYING
@@ -115,7 +116,7 @@ def test_what_can_never_be_read_is_a_finding(bench: Bench, site: Path) -> None:
     path = site / "alpha/data.txt"
     path.unlink()
     path.symlink_to(path)
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     report = bench.written()
     (found,) = report["unreadable"]
@@ -126,7 +127,7 @@ def test_what_can_never_be_read_is_a_finding(bench: Bench, site: Path) -> None:
 
 def test_a_verification_that_fails_does_not_hold_the_report_back(bench: Bench, site: Path) -> None:
     (site / "beta-1.0.dist-info" / "RECORD").write_text("beta.py,sha256=AAAA,many\n")
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     (failed,) = bench.written()["failed"]
     assert failed["what"].endswith("beta 1.0")
@@ -136,7 +137,7 @@ def test_a_verification_that_fails_does_not_hold_the_report_back(bench: Bench, s
 def test_large_distributions_are_more_urgent_than_small_ones(bench: Bench, site: Path) -> None:
     install(site, "large", {"large.txt": "x" * 2_000_000})
     install(site, "medium", {"medium.txt": "x" * 100_000})
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     assert {row.args[1]: row.priority for row in bench.executions("verify")} == {
         "large": TaskPriority.HIGH,
@@ -147,7 +148,7 @@ def test_large_distributions_are_more_urgent_than_small_ones(bench: Bench, site:
 
 
 def test_collecting_again_after_a_crash_schedules_nothing_twice(bench: Bench, site: Path) -> None:
-    (row,) = bench.scheduler.store.get([bench.audit.begin()])
+    (row,) = bench.scheduler.store.get([bench.audit.begin(bench.folders)])
     token = CURRENT.set(TaskContext(execution=row, node="crashes", started=bench.clock.now()))
     try:
         first = bench.audit.collect([str(site)])
@@ -160,40 +161,40 @@ def test_collecting_again_after_a_crash_schedules_nothing_twice(bench: Bench, si
 
 
 def test_another_process_finishes_what_was_begun(bench: Bench, site: Path) -> None:
-    audit = bench.audit.begin()
+    audit = bench.audit.begin(bench.folders)
     asyncio.run(bench.scheduler.run_due())
     bench.scheduler.close()
 
     heir = AdvancedTaskScheduler(store=f"sqlite:///{bench.output}/audit.db", clock=bench.clock)
-    bench.audit, bench.scheduler = Audit(heir, [str(site)], bench.output), heir
+    bench.audit, bench.scheduler = Audit(heir, bench.output), heir
     assert bench.audit.unfinished()
     bench.run_to_the_end()
     assert bench.written()["audit"] == audit
 
 
 def test_the_second_report_compares_itself_with_the_first(bench: Bench, site: Path) -> None:
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     (site / "beta.py").write_text("B = 3\n")
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     changes = bench.written()["changes"]
     assert changes is not None
     assert changes["appeared"] == ["altered: beta.py"]
-    assert len(bench.audit.reports()) == 2
+    assert len(bench.audit.reports(bench.folders)) == 2
 
 
 def test_reports_on_other_folders_are_left_out(bench: Bench) -> None:
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     bench.run_to_the_end()
     other = AdvancedTaskScheduler(store=f"sqlite:///{bench.output}/audit.db", clock=bench.clock)
-    assert Audit(other, ["elsewhere"], bench.output).reports() == []
+    assert Audit(other, bench.output).reports(["elsewhere"]) == []
     other.close()
 
 
 def test_the_nightly_schedule_audits_by_itself(bench: Bench) -> None:
-    schedule_id = bench.audit.every_night()
-    assert bench.audit.every_night() == schedule_id
+    schedule_id = bench.audit.every_night(bench.folders)
+    assert bench.audit.every_night(bench.folders) == schedule_id
     (schedule,) = bench.scheduler.get_schedules()
     assert schedule.next_fire_time == datetime(2030, 1, 1, 2, 30, tzinfo=UTC)
     bench.run()
@@ -205,7 +206,7 @@ def test_the_nightly_schedule_audits_by_itself(bench: Bench) -> None:
 
 
 def test_what_vanishes_before_it_is_verified_is_told(bench: Bench, site: Path) -> None:
-    bench.audit.begin()
+    bench.audit.begin(bench.folders)
     asyncio.run(bench.scheduler.run_due())
     shutil.rmtree(site / "beta-1.0.dist-info")
     bench.run_to_the_end()
@@ -214,7 +215,7 @@ def test_what_vanishes_before_it_is_verified_is_told(bench: Bench, site: Path) -
 
 
 def test_an_environment_that_vanished_fails_the_audit(bench: Bench, site: Path) -> None:
-    audit = bench.audit.begin()
+    audit = bench.audit.begin(bench.folders)
     shutil.rmtree(site)
     bench.run_to_the_end()
     with pytest.raises(TaskFailed, match="nothing is installed"):
