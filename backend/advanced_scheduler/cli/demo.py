@@ -130,7 +130,8 @@ def _serve(scheduler: AdvancedTaskScheduler, folders: list[str], output: Path, p
     from ..demo.application import Application
 
     application = Application(scheduler, output)
-    with _until_told(), HttpService(scheduler, LOOPBACK, port) as service, scheduler.running():
+    service = HttpService(scheduler, LOOPBACK, port, node=True)
+    with _until_told(), service, scheduler.running():
         application.begin(folders)
         service.announce()
         _say("sample tasks run until Ctrl-C; the next run goes on with the same store")
@@ -146,7 +147,7 @@ def _cluster(folders: list[str], output: Path, store: str | None, port: int) -> 
         scheduler = demo_scheduler(on.store, redis_url=on.locks, auto_migrate=True)
         with (
             closing(scheduler),
-            HttpService(scheduler, LOOPBACK, port) as service,
+            HttpService(scheduler, LOOPBACK, port, node=False) as service,
             nodes(on, output) as begun,
         ):
             Application(scheduler, output).begin(folders)
