@@ -63,7 +63,7 @@ def add_description(app: FastAPI, access: Access) -> None:
     """The description of REST, to those who may read."""
 
     async def describe(_: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(app.openapi))
+        return hardened(JSONResponse(await run_in_threadpool(app.openapi)))
 
     path = "/api/v1/scheduler/openapi.json"
     app.add_route(path, _guarded(describe, access), include_in_schema=False)
