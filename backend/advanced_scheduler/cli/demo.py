@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,8 +85,8 @@ def demo(
     """
     _check(serve or cluster, {"--quiet": quiet, "--strict": strict})
     _check(cluster, {"--concurrency": concurrency})
-    with _needing("demo"):
-        from ..demo.environment import site_folders
+    from ..demo.environment import site_folders
+
     folders = site_folders(environment)
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -173,9 +174,13 @@ def _wait(scheduler: AdvancedTaskScheduler, nodes: Sequence[Node] = ()) -> NoRet
                 _say(f"{one.name} is gone, {len(left)} of {len(nodes)} nodes left")
         raise AssertionError("nobody sets it")
     finally:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not spoil the clean-up
+        for number in _SIGNALS:  # a second one must leave no server behind
+            signal.signal(number, signal.SIG_IGN if nodes else _end_now)
         scheduler.announce_stop()
+
+
+def _end_now(number: int, _: object) -> NoReturn:
+    os._exit(128 + number)
 
 
 @contextmanager
