@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from contextlib import suppress
 
 import pytest
+import typer
 from rich.console import Console
 
 from advanced_scheduler.cli.asked import instant_of, query_of, seconds_of
-from advanced_scheduler.cli.outcome import CommandFailed
-from advanced_scheduler.cli.output import Printer, Table, aligned, boxed, said, spoken
+from advanced_scheduler.cli.harmless import harmless
+from advanced_scheduler.cli.outcome import CommandFailed, reported
+from advanced_scheduler.cli.output import (
+    Format,
+    Printer,
+    Table,
+    aligned,
+    boxed,
+    columns,
+    said,
+    spoken,
+)
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 TABLE = Table(
@@ -58,6 +71,23 @@ def test_values_stay_on_one_line() -> None:
     assert [said(one) for one in (None, True, [], ["a", 1], "a\nb", {"a": 1}, 0.123456)] == [
         *("-", "yes", "-", "a, 1", "a b", '{"a": 1}', "0.123"),
     ]
+
+
+def test_what_a_task_says_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    said_by_task = "a\x1b]0;mine\x07 \x1b[2J\x9b31m\u202eb\x7f"
+    document = {"line": said_by_task}
+    Printer().show(document, said_by_task, document, columns([document], line="line"))
+    Printer(Format.JSON).show(document)
+    Printer(Format.JSON).next(document)
+    Printer(Format.YAML).show(document)
+    with suppress(typer.Exit), reported():
+        raise CommandFailed(said_by_task)
+    out, err = capsys.readouterr()
+    assert not [one for one in out + err if not (one.isprintable() or one in "\n\u202e")]
+    assert "\\u001b]0;mine\\u0007" in drawn(Table(["x"], [[said_by_task]]))
+    text = harmless(json.dumps(document, ensure_ascii=False))
+    assert json.loads(text) == document
+    assert "\u202e" not in text
 
 
 def test_durations_are_spoken() -> None:

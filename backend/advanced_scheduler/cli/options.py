@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
 import typer
 
 from .client import Client
+from .harmless import harmless
 from .outcome import CommandFailed, Exit, reported
 from .output import Format, Printer
 from .service import client_of
@@ -59,7 +60,7 @@ class Session:
     def more(self, page: dict[str, Any]) -> None:
         """Tell people how to go on after a page."""
         if page.get("next_cursor") and self.printer.for_people:
-            typer.echo(f"there is more: --cursor {page['next_cursor']}", err=True)
+            typer.echo(harmless(f"there is more: --cursor {page['next_cursor']}"), err=True)
 
     def tell_of_tasks(self) -> None:
         """Tell people why a list may lack tasks."""
@@ -110,6 +111,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
     if yes:
         return
+    question = harmless(question)
     if not sys.stdin.isatty():
         raise CommandFailed(f"{question} Nobody is here to say: give --yes", Exit.USAGE)
     if not typer.confirm(question, err=True):

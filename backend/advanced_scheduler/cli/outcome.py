@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from .. import errors
+from .harmless import harmless
 
 
 class Exit(IntEnum):
@@ -60,5 +61,5 @@ def reported() -> Iterator[None]:
     except (KeyboardInterrupt, typer.Abort):
         raise typer.Exit(Exit.INTERRUPTED) from None
     except (CommandFailed, errors.SchedulerError) as error:
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        typer.echo(harmless(f"error: {' '.join(str(error).split())}"), err=True)
         raise typer.Exit(code_of(error)) from None

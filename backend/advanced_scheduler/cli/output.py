@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from ..clock import SystemClock
+from .harmless import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -65,7 +66,7 @@ class Printer:
     def show(self, document: Any, *blocks: Block) -> None:
         """Print a document: as it is for programs, as ``blocks`` for people."""
         if self.format is Format.JSON:
-            typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            typer.echo(harmless(json.dumps(document, indent=2, ensure_ascii=False)))
         elif self.format is Format.YAML:
             import yaml
 
@@ -78,7 +79,7 @@ class Printer:
     def next(self, document: Any, *blocks: Block) -> None:
         """Print one of many documents: a line of JSON, or one part of a YAML stream."""
         if self.format is Format.JSON:
-            typer.echo(json.dumps(document, ensure_ascii=False))
+            typer.echo(harmless(json.dumps(document, ensure_ascii=False)))
             return
         if self.format is Format.YAML:
             typer.echo("---")
@@ -93,7 +94,7 @@ class Printer:
         """Rich's terminal, on stdout."""
         from rich.console import Console
 
-        return Console(markup=False, highlight=False, no_color=self.plain or None)
+        return Console(markup=False, highlight=False, emoji=False, no_color=self.plain or None)
 
     def _block(self, block: Block) -> None:
         if isinstance(block, Table) and sys.stdout.isatty():
@@ -105,7 +106,7 @@ class Printer:
 def plain(block: Block) -> str:
     """A block as lines, none of them broken."""
     if isinstance(block, str):
-        return block
+        return harmless(block)
     return "\n".join(aligned(block) if isinstance(block, Table) else _facts(block))
 
 
@@ -151,8 +152,8 @@ def said(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(said, value)) or "-"
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)
-    return " ".join(str(value).split())
+        return harmless(json.dumps(value, ensure_ascii=False))
+    return harmless(" ".join(str(value).split()))
 
 
 def ago(key: str) -> Cell:

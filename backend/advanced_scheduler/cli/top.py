@@ -37,7 +37,8 @@ def top(session: Session, *, every: Every = 2.0) -> None:
         return
     from rich.live import Live
 
-    with _keys() as pressed, Live(screen=True, auto_refresh=False) as live:
+    console = session.printer.console()
+    with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         said = KEYS
         while True:
             found = _look(session)

@@ -116,14 +116,16 @@ def _shown(*, on: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
         yield tell
     else:
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        words = TextColumn("{task.description}", markup=False)
+        columns = words, BarColumn(), TaskProgressColumn()
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
 
             def draw(found: dict[str, Any]) -> None:
-                words, share = _progress(found)
-                bar.update(task, description=words, total=share and 1.0, completed=share or 0.0)
+                line, share = _progress(found)
+                bar.update(task, description=line, total=share and 1.0, completed=share or 0.0)
 
             yield draw
 
@@ -137,4 +139,4 @@ def _progress(found: dict[str, Any]) -> tuple[str, float | None]:
         share = told["done"] / told["total"]
         words.append(f"{said(told['done'])}/{said(told['total'])}")
     words.append(told.get("message") or "")
-    return " ".join(filter(None, words)), share
+    return said(" ".join(filter(None, words))), share
