@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advanced_scheduler.stores import open_store
+from advanced_scheduler.triggers import IntervalTrigger
 
 from .rest import PREFIX, Rest, serving
 
@@ -146,3 +148,14 @@ def test_a_fault_of_a_cron_text_points_at_its_field(rest: Rest) -> None:
             sent = {**body, **({"timezone": "Mars/Base"} if field == "timezone" else {})}
             status, told = refused(rest, method, path, json=sent)
             assert (status, [one["pointer"] for one in told["errors"]]) == (422, [f"/{field}"])
+
+
+def test_a_name_may_have_every_printable_character(rest: Rest) -> None:
+    name = "".join(map(chr, range(33, 127))) + " a%2Fb é任务"
+    rest.scheduler.create_schedule("add", IntervalTrigger(60), schedule_id=name, args=[1])
+    address = f"/schedules/{quote(name, safe='')}"
+    assert rest.get(address)["id"] == name
+    made = rest.post(f"{address}/run", {}, 202)["execution_id"]
+    assert rest.get(f"/executions/{made}")["schedule_id"] == name
+    assert rest.get("/audit")["items"][0]["target"] == name
+    assert rest.get("/schedules/a/b", 404)

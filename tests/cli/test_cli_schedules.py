@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from advanced_scheduler import SystemClock
+from advanced_scheduler.triggers import IntervalTrigger
 
 from .world import World, must_fit
 
@@ -121,3 +122,12 @@ def test_a_preview_needs_no_scheduler() -> None:
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert "minute" in wrong.stderr
     assert alone.run("schedule", "preview").exit_code == 2
+
+
+def test_a_name_may_have_any_character(world: World) -> None:
+    name = "a/b %2F ?#& é任务"
+    world.scheduler.create_schedule("add", IntervalTrigger(3600), schedule_id=name, args=[1])
+    assert world.json("schedule", "show", name)["id"] == name
+    assert world.json("schedule", "pause", name)["status"] == "paused"
+    for dots in (".", ".."):
+        assert world.run("schedule", "show", dots).exit_code == 3

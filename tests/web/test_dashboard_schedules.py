@@ -44,6 +44,19 @@ def test_the_list_says_in_words_when_what_runs(page: Page, nightly: Schedule) ->
     expect(page.get_by_text("No schedule fits.")).to_be_visible()
 
 
+def test_a_name_may_have_slashes_and_tags(page: Page, site: Site) -> None:
+    name = "a/b <img src=x onerror=alert(1)>\"' %2F"
+    trigger = CronTrigger("30 2 * * *")
+    made = site.scheduler.create_schedule("greet", trigger, schedule_id=name, name=name)
+    page.goto("schedules?task_id=greet")
+    page.get_by_role("link", name=name).first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    said(page, "Paused")
+    assert site.scheduler.get_schedule(made).paused
+    site.scheduler.remove_schedule(made)
+
+
 def test_pause_resume_and_run_now_from_the_list(page: Page, site: Site, nightly: Schedule) -> None:
     page.goto("schedules")
     row = page.get_by_role("row").filter(has_text=str(nightly.name))

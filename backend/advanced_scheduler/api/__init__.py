@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from .app import create_app, openapi, probes_router, scheduler_router
 from .auth import Principal, Scope
+from .slashes import NamesWithSlashes
 
-__all__ = ["Principal", "Scope", "create_app", "openapi", "probes_router", "scheduler_router"]
+__all__ = [
+    "NamesWithSlashes",
+    "Principal",
+    "Scope",
+    "create_app",
+    "openapi",
+    "probes_router",
+    "scheduler_router",
+]

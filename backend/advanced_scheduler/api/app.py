@@ -41,6 +41,7 @@ from .routes_series import add_series
 from .routing import problem_response, route_class
 from .service import Service
 from .shared_time import SharedClock
+from .slashes import NamesWithSlashes, whole
 from .sockets import add_socket
 
 PREFIX: Final = "/api/v1/scheduler"
@@ -111,6 +112,7 @@ def create_app(
     app.include_router(probes(scheduler, access, public_metrics=public_metrics, node=node))
     add_description(app, access)
     app.add_exception_handler(HTTPException, _plain)
+    app.add_middleware(NamesWithSlashes)
     return app
 
 
@@ -188,7 +190,7 @@ async def _plain(request: Request, error: Exception) -> Response:
     """What the framework says of a path or a method, as a problem."""
     status = getattr(error, "status_code", 500)
     codes = {404: "not-found", 405: "method-not-allowed"}
-    detail = f"{request.method} {request.url.path}: {getattr(error, 'detail', '')}"
+    detail = f"{request.method} {whole(request.url.path)}: {getattr(error, 'detail', '')}"
     problem = Problem(status, codes.get(status, "failed"), detail)
     response = problem_response(problem, "-")
     response.headers.update(getattr(error, "headers", None) or {})

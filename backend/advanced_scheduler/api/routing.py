@@ -27,6 +27,7 @@ from .limits import with_body
 from .once import Handler, Once
 from .problems import Fault, Problem, pointer_to, problem_of
 from .service import Service
+from .slashes import whole
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ def _handled(
         request_id = _request_id(request)
         asked: Mapping[str, Any] = {}
         request.state.principal = NOBODY
+        parts = request.path_params.items()
+        request.scope["path_params"] = {name: whole(part) for name, part in parts}
         try:
             if access is not None:
                 request.state.principal = await access.caller(request)

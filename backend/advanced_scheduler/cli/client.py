@@ -35,7 +35,12 @@ _NO_TASKS: Final = "with --store alone no tasks are known; give --app MODULE:NAM
 
 
 def path_of(*parts: str) -> str:
-    """A path below the prefix, of names that may have any character in them."""
+    """A path below the prefix, of names that may have any character in them.
+
+    Raises ``CommandFailed`` for a dot or two, which lead elsewhere in an address.
+    """
+    if not {".", ".."}.isdisjoint(parts):
+        raise CommandFailed("nothing can be asked of what is named with dots alone", Exit.NOT_FOUND)
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from getpass import getuser
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .client import PREFIX, SECONDS, Client
 from .outcome import CommandFailed, Exit
@@ -132,16 +132,14 @@ def _check_made(store: Store) -> None:
 def _served(scheduler: AdvancedTaskScheduler) -> Iterator[httpx.Client]:
     """REST over a scheduler of this process, with all scopes, in the name of who is logged in."""
     import httpx
-    from a2wsgi import ASGIMiddleware
 
     from ..api import Principal, Scope, create_app
+    from .bridge import Bridge
 
     local = Principal(name=f"{getuser()}@cli", scopes=frozenset(Scope))
-    app: Any = create_app(scheduler, run=False, authenticate=lambda _: local)
-    with _event_loop() as loop:
-        bridge: Any = ASGIMiddleware(app, loop=loop)  # the two state the same calls differently
-        with httpx.Client(transport=httpx.WSGITransport(bridge), base_url=_HERE) as http:
-            yield http
+    app = create_app(scheduler, run=False, authenticate=lambda _: local)
+    with _event_loop() as loop, httpx.Client(transport=Bridge(app, loop), base_url=_HERE) as http:
+        yield http
 
 
 @contextmanager

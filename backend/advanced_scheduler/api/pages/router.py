@@ -15,6 +15,7 @@ from ..access import COOKIE, Access, demand
 from ..auth import Principal, Scope
 from ..problems import Problem, not_found, problem_of
 from ..service import Service
+from ..slashes import whole
 from .assets import assets
 from .catalog import NAVIGATION, PAGES
 from .page import Context, Page, Visit
@@ -86,7 +87,7 @@ def _visit(page: Page, service: Service, request: Request, visitor: Principal) -
         principal=visitor,
         root="../" * request.path_params.get("rest", page.path).count("/") or "./",
         now=service.scheduler.clock.now(),
-        path=dict(request.path_params),
+        path={name: whole(part) for name, part in request.path_params.items()},
         query={name: asked.getlist(name) for name in asked},
     )
 
