@@ -97,6 +97,9 @@ class Desk:
         key = row.execution_id, row.fence
         try:
             await self._save(row)
+            await self._offload(self._drop_if_gone, row)
+        except StoreError as error:
+            logger.warning("not known whether %s is still there: %s", row.execution_id, error)
         except asyncio.CancelledError:
             pass  # the attempt has ended, and what it came to is what counts
         finally:
@@ -175,6 +178,12 @@ class Desk:
         )
         progress: Mapping[str, object] | None = data["progress"]
         return progress
+
+    def _drop_if_gone(self, row: TaskExecution) -> None:
+        """Who deletes an execution that was cancelled elsewhere, and not yet here, is too early."""
+        if not self._store.get([row.execution_id]):
+            for kind in (RecordKind.LOG, RecordKind.SPAWNED):
+                self._store.drop_records(kind, [row.execution_id])
 
 
 def _key(context: TaskContext) -> _Attempt:

@@ -175,6 +175,26 @@ def test_a_task_that_tells_nothing_leaves_nothing(target: AdvancedTaskScheduler)
     assert (target.get_notes(one).lines, target.get_notes(one).progress) == ((), None)
 
 
+def test_nothing_is_left_of_what_was_deleted_while_it_ran(tmp_path: Any) -> None:
+    """Elsewhere it was cancelled and deleted, and this node has not heard of it yet."""
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    here, elsewhere = scheduler(url), scheduler(url)
+
+    def work(context: TaskContext) -> None:
+        elsewhere.cancel_task(context.execution_id)
+        assert elsewhere.delete_executions([context.execution_id]) == 1
+        context.logger.info("still here")
+        context.spawn("job")
+
+    add_task(here, work)
+    here.schedule_task("job")
+    run(here)
+    for kind in (RecordKind.LOG, RecordKind.SPAWNED):
+        assert here.store.records(kind, limit=10) == []
+    here.close()
+    elsewhere.close()
+
+
 def test_logs_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
     target = scheduler(task_log_lines=0)
 
