@@ -37,14 +37,19 @@ class ExecutionCalls:
         return self._commands.schedule_many(task, calls, options)
 
     def schedule_workflow(
-        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        task_ids: Iterable[str],
+        arguments: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        workflow_id: str | None = None,
     ) -> dict[str, str]:
         """Schedule these tasks together, as one workflow run; answers {task id: execution id}.
 
         Dependencies among them are bound within the run. ``arguments`` are keyword arguments
-        by task id.
+        by task id. Of a ``workflow_id`` that is there, the executions are answered, and nothing
+        is scheduled.
         """
-        return self._commands.schedule_workflow(task_ids, arguments or {})
+        return self._commands.schedule_workflow(task_ids, arguments or {}, workflow_id)
 
     def cancel_task(self, execution_id: str) -> bool:
         """Cancel an execution, and skip what depends on it; False if it had ended or is unknown.
@@ -74,15 +79,15 @@ class ExecutionCalls:
         """
         return self._commands.reorder(execution_id, priority, rank)
 
-    def retry_execution(self, execution_id: str) -> str:
+    def retry_execution(self, execution_id: str, *, new_id: str | None = None) -> str:
         """Run an execution that has ended once more, as a new one; answers the new id.
 
         It has the arguments and options of the old one, which its ``extras["again"]`` names, and
         starts now, without its dependencies. While that one has not ended, asking again answers
-        its id. Raises ``ExecutionNotFound``, ``TaskNotRegistered``, and ``InvalidArguments`` if
-        it has not ended.
+        its id; with a ``new_id`` (UUIDv7) for the new one, also later. Raises
+        ``ExecutionNotFound``, ``TaskNotRegistered``, and ``InvalidArguments`` if it has not ended.
         """
-        return self._commands.retry(execution_id)
+        return self._commands.retry(execution_id, new_id)
 
     def backfill_schedule(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
         """Run a schedule for instants (aware) of the past; answers the execution ids, by instant.

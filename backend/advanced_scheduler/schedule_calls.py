@@ -189,14 +189,16 @@ class ScheduleCalls:
         *,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        execution_id: str | None = None,
     ) -> str:
         """Run a schedule once, now, also while it is paused; answers the execution id.
 
         ``args`` take the place of the schedule's, ``kwargs`` override them by name. Where the
         overlap policy lets nothing run, the id is that of the execution that has not ended.
+        With an ``execution_id`` (UUIDv7), asking again runs nothing again.
         Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
         """
-        return self._schedules.run(schedule_id, args, kwargs)
+        return self._schedules.run(schedule_id, args, kwargs, execution_id)
 
     def trigger_event(self, name: str, payload: Mapping[str, Any] | None = None) -> list[str]:
         """Run every schedule whose trigger is ``EventTrigger(name)``; answers the execution ids.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 
 from advanced_scheduler.api import Scope
 from advanced_scheduler.api.replies import LEASE, Replies
-from advanced_scheduler.models import RecordKind
+from advanced_scheduler.models import RecordKind, TaskStatus
+from advanced_scheduler.stores import open_store
+from advanced_scheduler.testing import FaultyStore
+from advanced_scheduler.triggers import CronTrigger
 
-from .rest import PREFIX, Rest
+from .rest import PREFIX, Rest, serving
 
 BODY = {"args": [1]}
 
@@ -104,3 +108,45 @@ def test_what_is_refused_may_be_sent_again_and_a_key_of_nonsense_may_not(far: Re
     assert run(far, may)
     for key in ("", "x" * 256):
         assert run(far, once(may, key), 400)["code"] == "invalid-idempotency-key"
+
+
+@pytest.fixture
+def faulty() -> Iterator[tuple[Rest, FaultyStore]]:
+    """A service whose store does what it is asked, and does not say so when it is told to."""
+    store = FaultyStore(open_store("memory://"))
+    with serving(store.face) as rest:
+        yield rest, store
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "verb"),
+    [
+        ("/tasks/add/execute", BODY, "add"),
+        ("/executions/{old}/retry", None, "add"),
+        ("/schedules/s/run", {}, "fire"),
+        ("/workflows", {"tasks": ["add"], "arguments": {"add": {"a": 1}}}, "add"),
+    ],
+)
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_was_done_and_not_answered_is_not_done_again(
+    faulty: tuple[Rest, FaultyStore], path: str, body: Any, verb: str, killed: bool
+) -> None:
+    """The store was lost after it, or the process was killed before it had kept the reply."""
+    rest, store = faulty
+    rest.scheduler.create_schedule("add", CronTrigger("0 0 1 7 *"), schedule_id="s", args=[1])
+    old = rest.scheduler.schedule_task("add", 1)
+    rest.run()
+    path = path.format(old=old)
+    store.fail(verb, after=True)
+    assert rest.post(path, body, 503, headers=once({}))["code"] == "store-unavailable"
+    if killed:
+        (record,) = rest.scheduler.store.records(RecordKind.REPLY)
+        data = {name: value for name, value in record.data.items() if name != "over"}
+        rest.scheduler.store.save_record(replace(record, data=data))
+        assert rest.post(path, body, 409, headers=once({}))
+        rest.clock.advance(LEASE)
+    rest.run()
+    (made,) = [one for one in rest.scheduler.executions() if one.execution_id != old]
+    assert made.status is TaskStatus.COMPLETED
+    assert made.execution_id in str(rest.post(path, body, 202, headers=once({})))
+    assert len(rest.scheduler.executions()) == 2

@@ -44,6 +44,15 @@ Cursor = Annotated[Id | None, Query(description="The next_cursor of the page bef
 PathId = Annotated[Id, Path()]
 
 
+def _new_id(request: Request) -> str | None:
+    new_id: str | None = getattr(request.state, "new_id", None)
+    return new_id
+
+
+NewId = Annotated[str | None, Depends(_new_id)]
+"""What a request under an idempotency key makes has this id, however often it is sent."""
+
+
 def if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:
     """The version that the caller has seen; raises ``Problem`` for what is no ETag of ours."""
     if if_match is None or if_match.strip() == "*":

@@ -150,9 +150,9 @@ class Executions:
             409, "execution-not-pending", f"execution {execution_id} is {status}, not pending"
         )
 
-    def retry(self, execution_id: str) -> str:
+    def retry(self, execution_id: str, new_id: str | None = None) -> str:
         """Run it again; answers the id of the new execution."""
-        return self._scheduler.retry_execution(execution_id)
+        return self._scheduler.retry_execution(execution_id, new_id=new_id)
 
     def batch(self, asked: Batch) -> BatchOut:
         """Do the same to many; what cannot be done to one holds up no other."""

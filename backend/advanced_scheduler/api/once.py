@@ -6,17 +6,23 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import StoreError
+from ..errors import SchedulerError, StoreError
 from .auth import Principal
+from .problems import Problem
 from .replies import LEASE, Begun, Replies, Reply
 
 logger = logging.getLogger(__name__)
+
+_REFUSALS: Final = (Problem, RequestValidationError, HTTPException, SchedulerError)
+"""Raised before anything is done, but where the store was lost."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -39,11 +45,14 @@ class Once:
         if before is not None:
             headers = {"location": before.location} if before.location else {}
             return Response(before.body, before.status, headers, media_type="application/json")
+        request.state.new_id = begun.new_id
         try:
             async with self._renewed(begun):
                 response = await self._serve(request)
-        except BaseException:
-            await run_in_threadpool(self._replies.give_up, begun)
+        except BaseException as error:
+            refused = isinstance(error, _REFUSALS) and not isinstance(error, StoreError)
+            over = self._replies.give_up if refused else self._replies.doubt
+            await run_in_threadpool(over, begun)
             raise
         body, location = bytes(response.body).decode(), response.headers.get("location")
         reply = Reply(response.status_code, body, location)

@@ -8,25 +8,31 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
+from ..engine.ids import ExecutionIds
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .problems import Problem
 
 KEPT: Final = timedelta(days=1)
 _SWEPT: Final = 100  # old replies that go at each new one
-_BODY: Final = 64 * 1024  # bytes of a reply that are kept
+_BODY: Final = 1024 * 1024  # characters of a reply that are kept
 
 LEASE: Final = timedelta(seconds=60)
 """How long a request counts as under way from which nothing more is heard."""
 
-_TRIES: Final = 10  # of one request, each but the last by a process that was killed
+_TRIES: Final = 20  # of one request, of each but the last of which nobody knows what became
 
 
 class Begun(NamedTuple):
-    """A request under way: the name of its record, and the hash of what was asked."""
+    """A request under way: the name of its record, and the hash of what was asked.
+
+    ``new_id`` is for what it makes, the same at each try: what one has made that was killed, or
+    lost its store before it heard the answer, the next does not make again.
+    """
 
     name: str
     request: str
+    new_id: str
 
 
 class Reply(NamedTuple):
@@ -47,6 +53,7 @@ class Replies:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._ids = ExecutionIds()
 
     def begin(self, who: str, key: str, path: str, body: bytes) -> tuple[Begun, Reply | None]:
         """A request that is under way now, or the reply if it was made before.
@@ -60,6 +67,7 @@ class Replies:
         now = self._clock.now()
         self._store.drop_records_before(RecordKind.REPLY, now - KEPT, _SWEPT)
         tries = self._tries(name)
+        new_id = (tries[0].data.get("new_id") if tries else None) or self._ids.make(now)
         for one in tries:
             if one.data.get("request") != request:
                 raise Problem(
@@ -68,10 +76,10 @@ class Replies:
             if "status" in one.data:
                 location = one.data.get("location")
                 reply = Reply(int(one.data["status"]), str(one.data["body"]), location)
-                return Begun(one.record_id, request), reply
+                return Begun(one.record_id, request, new_id), reply
         number = int(tries[-1].record_id.rpartition("-")[2]) + 1 if tries else 0
-        begun = Begun(f"{name}-{number}", request)
-        held = tries and tries[-1].written_time + LEASE > now
+        begun = Begun(f"{name}-{number}", request, new_id)
+        held = tries and "over" not in tries[-1].data and tries[-1].written_time + LEASE > now
         if held or number == _TRIES or not self._save(begun, {}, new=True):
             raise Problem(409, "request-under-way", "the first request of this key is under way")
         return begun, None
@@ -83,13 +91,17 @@ class Replies:
     def end(self, begun: Begun, reply: Reply) -> None:
         """Keep what was answered; a fault of the server, or a long reply, is not kept."""
         if reply.status >= 500 or len(reply.body) > _BODY:
-            self.give_up(begun)
+            self.doubt(begun)
         else:
             self._save(begun, reply._asdict())
 
     def give_up(self, begun: Begun) -> None:
-        """The request failed without an answer: it may be sent again."""
+        """The request was refused: it may be sent again, as if it had not been."""
         self._store.drop_records(RecordKind.REPLY, [begun.name])
+
+    def doubt(self, begun: Begun) -> None:
+        """The request failed, maybe after it was done: it may be sent again, and makes no more."""
+        self._save(begun, {"over": True})
 
     def _tries(self, name: str) -> list[Record]:
         """From the first to the last; a new one is a new record, so that only one can make it."""
@@ -102,7 +114,7 @@ class Replies:
             kind=RecordKind.REPLY,
             record_id=begun.name,
             written_time=self._clock.now(),
-            data={"request": begun.request, **reply},
+            data={"request": begun.request, "new_id": begun.new_id, **reply},
         )
         return self._store.save_record(record, new=new)
 

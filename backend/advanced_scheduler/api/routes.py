@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from .asking import READ, RUN, WRITE, Cursor, PageLimit, PathId
+from .asking import READ, RUN, WRITE, Cursor, NewId, PageLimit, PathId
 from .log_schemas import LogPage
 from .schemas import (
     Batch,
@@ -85,10 +85,10 @@ def add_task_verbs(router: APIRouter, service: Service) -> None:
 
     @router.post("/tasks/{task_id}/execute", status_code=202, dependencies=[RUN])
     def execute_task(
-        task_id: PathId, response: Response, asked: RunAsked | None = None
+        task_id: PathId, response: Response, new_id: NewId, asked: RunAsked | None = None
     ) -> ExecutionStarted:
         """Run it once, as soon as a node is free."""
-        made = tasks.run(task_id, asked or RunAsked())
+        made = tasks.run(task_id, asked or RunAsked(), new_id)
         response.headers["location"] = f"../../executions/{made}"
         return ExecutionStarted(execution_id=made)
 
@@ -160,9 +160,11 @@ def add_execution_verbs(router: APIRouter, service: Service) -> None:
         return executions.reorder(execution_id, asked)
 
     @router.post("/executions/{execution_id}/retry", status_code=202, dependencies=[RUN])
-    def retry_execution(execution_id: PathId, response: Response) -> ExecutionStarted:
+    def retry_execution(
+        execution_id: PathId, response: Response, new_id: NewId
+    ) -> ExecutionStarted:
         """Run it again, as a new execution."""
-        made = executions.retry(execution_id)
+        made = executions.retry(execution_id, new_id)
         response.headers["location"] = f"../../executions/{made}"
         return ExecutionStarted(execution_id=made)
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 
-from .asking import READ, RUN, WRITE, Cursor, IfMatch, PageLimit, PathId
+from .asking import READ, RUN, WRITE, Cursor, IfMatch, NewId, PageLimit, PathId
 from .fields import Id, Instant, Number
 from .schedule_schemas import (
     BackfillAsked,
@@ -103,10 +103,13 @@ def add_schedule_verbs(router: APIRouter, service: Service) -> None:
 
     @router.post("/schedules/{schedule_id}/run", status_code=202, dependencies=[RUN])
     def run_schedule(
-        schedule_id: PathId, response: Response, asked: RunScheduleAsked | None = None
+        schedule_id: PathId,
+        response: Response,
+        new_id: NewId,
+        asked: RunScheduleAsked | None = None,
     ) -> ExecutionStarted:
         """Run it once, now, also while it is paused."""
-        made = schedules.run(schedule_id, asked or RunScheduleAsked())
+        made = schedules.run(schedule_id, asked or RunScheduleAsked(), new_id)
         response.headers["location"] = f"../../executions/{made}"
         return ExecutionStarted(execution_id=made)
 
@@ -160,9 +163,9 @@ def add_workflows(router: APIRouter, service: Service) -> None:
         return workflows.runs(limit, cursor)
 
     @router.post("/workflows", status_code=202, dependencies=[RUN])
-    def run_workflow(asked: WorkflowAsked, response: Response) -> WorkflowStarted:
+    def run_workflow(asked: WorkflowAsked, response: Response, new_id: NewId) -> WorkflowStarted:
         """Run these tasks together."""
-        made = workflows.start(asked)
+        made = workflows.start(asked, new_id)
         response.headers["location"] = f"workflows/{made.workflow_id}"
         return made
 

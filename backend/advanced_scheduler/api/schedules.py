@@ -149,9 +149,11 @@ class ScheduleService:
         """Go on; raises ``ScheduleNotFound``."""
         return schedule_out(self._scheduler.resume_schedule(schedule_id, catch_up=catch_up))
 
-    def run(self, schedule_id: str, asked: RunScheduleAsked) -> str:
+    def run(self, schedule_id: str, asked: RunScheduleAsked, new_id: str | None = None) -> str:
         """Run it once, now; answers the execution id. Raises ``ScheduleNotFound``."""
-        return self._scheduler.run_schedule_now(schedule_id, args=asked.args, kwargs=asked.kwargs)
+        return self._scheduler.run_schedule_now(
+            schedule_id, args=asked.args, kwargs=asked.kwargs, execution_id=new_id
+        )
 
     def rollback(self, schedule_id: str, version: int) -> ScheduleOut:
         """Make an earlier version the next one; raises ``ScheduleNotFound``."""

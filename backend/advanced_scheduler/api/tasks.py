@@ -138,10 +138,10 @@ class Tasks:
             return ExecutionQuery(task_id=task_id)
         return ExecutionQuery(schedule_id=self._schedule(task_id).schedule_id)
 
-    def run(self, task_id: str, asked: RunAsked) -> str:
+    def run(self, task_id: str, asked: RunAsked, new_id: str | None = None) -> str:
         """Run it once; answers the execution id. Raises ``Problem``."""
         if task_id not in self._scheduler.task_definitions:
-            return self._run_scheduled(self._schedule(task_id), asked)
+            return self._run_scheduled(self._schedule(task_id), asked, new_id)
         if asked.at is not None and asked.delay is not None:
             raise InvalidArguments("at and delay say the same thing; give one of them")
         options = ScheduleOptions(
@@ -152,6 +152,7 @@ class Tasks:
             unique=asked.unique,
             tags=asked.tags,
             timeout=asked.timeout,
+            execution_id=new_id,
         )
         taken = RESERVED & asked.kwargs.keys()
         if taken:
@@ -165,7 +166,7 @@ class Tasks:
             task_id=query.task_id, schedule_id=query.schedule_id, limit=limit
         )
 
-    def _run_scheduled(self, schedule: Schedule, asked: RunAsked) -> str:
+    def _run_scheduled(self, schedule: Schedule, asked: RunAsked, new_id: str | None) -> str:
         """What a task of the service is run with, its schedule says."""
         if asked.model_fields_set:
             raise Problem(
@@ -174,7 +175,7 @@ class Tasks:
                 f"task {schedule.schedule_id!r} has its own arguments and options",
                 faults=[Fault(f"/{one}", "not for this task") for one in asked.model_fields_set],
             )
-        return self._scheduler.run_schedule_now(schedule.schedule_id)
+        return self._scheduler.run_schedule_now(schedule.schedule_id, execution_id=new_id)
 
     def _schedules(self, task_id: str) -> list[Schedule]:
         """Those that run a registered task, or the one that a task of the service is."""

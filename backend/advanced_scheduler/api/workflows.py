@@ -97,9 +97,9 @@ class Workflows:
         run = _run(workflow_id, rows)
         return WorkflowDetail(**run.model_dump(), items=[_task(row) for row in rows])
 
-    def start(self, asked: WorkflowAsked) -> WorkflowStarted:
+    def start(self, asked: WorkflowAsked, new_id: str | None = None) -> WorkflowStarted:
         """Run these tasks together; raises ``ValueError``."""
-        made = self._scheduler.schedule_workflow(asked.tasks, asked.arguments)
+        made = self._scheduler.schedule_workflow(asked.tasks, asked.arguments, workflow_id=new_id)
         first = self._scheduler.get_execution(next(iter(made.values())))
         run = "" if first is None or first.workflow_id is None else first.workflow_id
         return WorkflowStarted(workflow_id=run, executions=made)

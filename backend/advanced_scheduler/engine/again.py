@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,10 +41,11 @@ class Again:
         self._intake = intake
         self._clock = clock
 
-    def execution(self, row: TaskExecution) -> str:
+    def execution(self, row: TaskExecution, new_id: str | None = None) -> str:
         """Run it once more, now, without its dependencies; answers the new id.
 
-        That of the execution that does so already, while there is one that has not ended.
+        That of the execution that does so already, while there is one that has not ended, and
+        ``new_id`` if that is there.
         Raises ``InvalidArguments`` if it has not ended, ``TaskNotRegistered`` if no task of
         this process has its id.
         """
@@ -53,6 +54,8 @@ class Again:
                 f"execution {row.execution_id} is {row.status}; only one that has ended can be "
                 "run again"
             )
+        if new_id is not None and self._store.get([new_id]):
+            return new_id
         self._registry.get(row.task_id)
         now, last = self._clock.now(), row
         while (planned := self._known(RecordKind.AGAIN, last.execution_id)) is not None:
@@ -61,7 +64,8 @@ class Again:
                 break
             last = found[0]
         if planned is None:
-            planned = self._planned(RecordKind.AGAIN, last.execution_id, [row.task_id], now)
+            ids = {row.task_id: new_id or self._intake.new_id(now)}
+            planned = self._planned(RecordKind.AGAIN, last.execution_id, ids, now)
         twin = self._twin(row, planned[row.task_id], now)
         return self._intake.accept([twin], now)[0]
 
@@ -72,7 +76,9 @@ class Again:
         ``ExecutionNotFound`` if there is no such run, ``InvalidArguments`` while some of it has
         not ended, and where everything completed.
         """
-        newest = self._newest(workflow_id)
+        newest = self.newest(workflow_id)
+        if not newest:
+            raise ExecutionNotFound(f"no workflow run {workflow_id!r}: see scheduler.executions()")
         waiting = [row for row in newest.values() if row.status not in FINAL]
         if waiting:
             raise InvalidArguments(
@@ -86,7 +92,8 @@ class Again:
             self._registry.get(task)
         now = self._clock.now()
         seen = max(row.execution_id for row in newest.values())
-        ids = self._planned(RecordKind.RERUN, seen, undone, now)
+        wanted = {task: self._intake.new_id(now) for task in undone}
+        ids = self._planned(RecordKind.RERUN, seen, wanted, now)
         return self._accept(undone, ids, now)
 
     def _accept(
@@ -120,24 +127,22 @@ class Again:
         return found[0].data if found else None
 
     def _planned(
-        self, kind: RecordKind, execution_id: str, tasks: Iterable[str], now: datetime
+        self, kind: RecordKind, execution_id: str, ids: Mapping[str, str], now: datetime
     ) -> Mapping[str, str]:
         """The same, made now, unless somebody else is faster: then theirs.
 
         Who adds an execution whose id is there adds nothing: so two who do all of this make one,
         and who goes on after a crash makes what is missing, also when the rest has ended.
         """
-        ids = {task: self._intake.new_id(now) for task in tasks}
         plan = Record(kind=kind, record_id=execution_id, written_time=now, data=ids)
         if self._store.save_record(plan, new=True):
             return ids
         return {**ids, **(self._known(kind, execution_id) or {})}
 
-    def _newest(self, workflow_id: str) -> dict[str, TaskExecution]:
+    def newest(self, workflow_id: str) -> dict[str, TaskExecution]:
+        """The executions of a workflow run by task; none if there is no such run."""
         query = ExecutionFilter(workflow_id=workflow_id, limit=_MOST)
         rows = self._store.find(query) if is_storable(workflow_id) else []
-        if not rows:
-            raise ExecutionNotFound(f"no workflow run {workflow_id!r}: see scheduler.executions()")
         newest: dict[str, TaskExecution] = {}
         for row in rows:  # the newest comes first
             newest.setdefault(row.task_id, row)

@@ -34,7 +34,7 @@ from ..models import (
 from ..registry import RegisteredTask, definition_for
 from .again import Again
 from .intake import DEFAULTS, Intake, Request
-from .options import checked, cleared_until, execution_filter
+from .options import check_execution_id, checked, cleared_until, execution_filter
 from .parts import Parts
 from .pools import Pools
 from .settler import Change
@@ -141,7 +141,10 @@ class Commands:
         return self.schedule(task, [_split(one) for one in calls], options, None)
 
     def schedule_workflow(
-        self, task_ids: Iterable[str], arguments: Mapping[str, Mapping[str, Any]]
+        self,
+        task_ids: Iterable[str],
+        arguments: Mapping[str, Mapping[str, Any]],
+        workflow_id: str | None = None,
     ) -> dict[str, str]:
         """One execution for each task, upstream ones first, bound to each other."""
         if isinstance(task_ids, str) or not isinstance(task_ids, Iterable):
@@ -153,7 +156,12 @@ class Commands:
         if strangers:
             raise InvalidArguments(f"arguments for {strangers[0]!r}, which is not in the workflow")
         tasks = {task_id: self._parts.registry.get(task_id) for task_id in task_ids}
-        options = ScheduleOptions(workflow_id=uuid4().hex)
+        options = checked(
+            ScheduleOptions(workflow_id=workflow_id or uuid4().hex),
+            metadata_bytes=self._parts.settings.arguments_limit_bytes,
+        )
+        if workflow_id is not None and (there := self._again.newest(workflow_id)):
+            return {one: row.execution_id for one, row in there.items()}
         ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
         requests = [
             Request(tasks[one], *_split(arguments.get(one, {})), options) for one in ordered
@@ -234,15 +242,16 @@ class Commands:
             self._parts.events.publish(Event(EventType.REORDERED, now, move.on(row)))
         return done
 
-    def retry(self, execution_id: str) -> str:
+    def retry(self, execution_id: str, new_id: str | None = None) -> str:
         """A new execution in the place of one that has ended; answers its id."""
+        check_execution_id(new_id)
         row = self.find(execution_id)
         if row is None:
             raise ExecutionNotFound(
                 f"no execution {execution_id!r}; it never existed, or it was trimmed from the "
                 "history"
             )
-        return self._again.execution(row)
+        return self._again.execution(row, new_id)
 
     def retry_workflow(self, workflow_id: str) -> dict[str, str]:
         """New executions in the place of those of a run that did not complete."""

@@ -178,11 +178,16 @@ def _check_rank(rank: object) -> None:
         raise _bad("rank", rank, f"a whole number from {-HIGHEST_RANK} to {HIGHEST_RANK}")
 
 
+def check_execution_id(execution_id: object) -> None:
+    """Raise ``InvalidArguments`` unless it is None, or an id that an execution may have."""
+    if execution_id is not None and not is_id(execution_id):
+        raise _bad("execution_id", execution_id, "a UUID of version 7, in lower case")
+
+
 def _check_id(options: ScheduleOptions) -> None:
     if options.execution_id is None:
         return
-    if not is_id(options.execution_id):
-        raise _bad("execution_id", options.execution_id, "a UUID of version 7, in lower case")
+    check_execution_id(options.execution_id)
     if options.connection is not None:
         raise InvalidArguments("execution_id and connection exclude each other; give one of them")
 

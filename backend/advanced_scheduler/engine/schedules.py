@@ -22,7 +22,7 @@ from ..stores.base import Firing
 from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .ledger import in_utc
 from .new_schedules import Asked, Edit, New, NewSchedules
-from .options import plain_json
+from .options import check_execution_id, plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
 from .schedule_edits import INSTANT, is_same, not_run, revived, shifted, with_trigger
@@ -201,10 +201,19 @@ class Schedules:
         kept = self._parts.store.versions(schedule_id)
         return kept or [seen]  # stored by a release that kept no versions
 
-    def run(self, schedule_id: str, args: object, kwargs: object) -> str:
+    def run(self, schedule_id: str, args: object, kwargs: object, new_id: str | None = None) -> str:
         """Run it once, now; answers the id of the execution, or of the one that has not ended."""
         given, named = checked_call(args, kwargs)
-        wish = Wish(reason="run by hand", args=given, kwargs=named or {}, by_hand=True)
+        check_execution_id(new_id)
+        if new_id is not None and self._parts.store.get([new_id]):
+            return new_id
+        wish = Wish(
+            reason="run by hand",
+            args=given,
+            kwargs=named or {},
+            by_hand=True,
+            execution_id=new_id,
+        )
         while True:
             ids = self._parts.ticker.run(lambda: [self.get(schedule_id)], wish)
             if ids:  # else what stood in its way has just ended

@@ -61,6 +61,7 @@ class Wish:
     kwargs: Mapping[str, Any]
     payload: Mapping[str, Any] | None = None
     by_hand: bool = False
+    execution_id: str | None = None
 
 
 class Steps:
@@ -176,7 +177,8 @@ class Steps:
         payload = wish.payload or {}
         kwargs = {**kwargs, **wish.kwargs, **taken_by(task, payload)}
         args = args if wish.args is None else wish.args
-        return _request(task, schedule, instant, (args, kwargs), _told(schedule, wish))
+        made = _request(task, schedule, instant, (args, kwargs), _told(schedule, wish))
+        return made._replace(execution_id=wish.execution_id or made.execution_id)
 
     def _trigger(self, schedule: Schedule) -> Trigger:
         said = repr(schedule.trigger)  # those of many schedules are alike, such as midnight
