@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -131,11 +131,13 @@ class Revoking(MemoryStore):
     armed: RecordKind | None = None
     revoke: Callable[[], None]
 
-    def save_record(self, record: Record, *, new: bool = False) -> bool:
+    def save_record(
+        self, record: Record, *, new: bool = False, expected: datetime | None = None
+    ) -> bool:
         if record.kind is self.armed:
             self.armed = None
             self.revoke()
-        return super().save_record(record, new=new)
+        return super().save_record(record, new=new, expected=expected)
 
 
 def test_who_logs_in_while_the_key_is_revoked_is_not_let_in() -> None:

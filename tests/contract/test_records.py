@@ -77,3 +77,21 @@ def test_old_records_are_dropped_the_oldest_first(store: Store) -> None:
     assert store.drop_records_before(RecordKind.NODE, NOW - 2 * SECOND, 100) == 1
     assert ids(store.records(RecordKind.NODE)) == ["e", "d", "c"]
     assert store.drop_records_before(RecordKind.NODE, NOW - 2 * SECOND, 100) == 0
+
+
+def test_a_record_is_replaced_if_it_is_the_one_that_was_expected(store: Store) -> None:
+    assert not store.save_record(record("a"), expected=NOW), "there is none"
+    store.save_record(record("a", age=5))
+    store.save_record(record("a", kind=RecordKind.AUDIT))
+    assert not store.save_record(record("a", age=1), expected=NOW - 4 * SECOND)
+    assert store.records(RecordKind.NODE) == [record("a", age=5)]
+    assert store.save_record(record("a", age=1), expected=NOW - 5 * SECOND)
+    assert store.records(RecordKind.NODE) == [record("a", age=1)]
+
+
+def test_a_record_is_dropped_if_it_is_the_one_that_was_expected(store: Store) -> None:
+    for age, one in enumerate("abc"):
+        store.save_record(record(one, age=age))
+    assert store.drop_records(RecordKind.NODE, ["a", "b", "x"], expected=NOW - 1 * SECOND) == 1
+    assert ids(store.records(RecordKind.NODE)) == ["c", "a"]
+    assert store.drop_records(RecordKind.NODE, ["b"], expected=NOW - 1 * SECOND) == 0

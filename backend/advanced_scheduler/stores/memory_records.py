@@ -19,11 +19,14 @@ class MemoryRecords:
         self._records_lock = free_in_child(threading.Lock())
         self._records: defaultdict[RecordKind, dict[str, Record]] = defaultdict(dict)
 
-    def save_record(self, record: Record, *, new: bool = False) -> bool:
-        """Insert or replace; False if it must be new and is not."""
+    def save_record(
+        self, record: Record, *, new: bool = False, expected: datetime | None = None
+    ) -> bool:
+        """Insert or replace; False if it must be new or as ``expected``, and is not."""
         with self._records_lock:
             held = self._records[record.kind]
-            if new and record.record_id in held:
+            found = held.get(record.record_id)
+            if (new and found) or (expected and not _written(found, expected)):
                 return False
             held[record.record_id] = record
             return True
@@ -45,11 +48,17 @@ class MemoryRecords:
             )
             return [one for _, one in nlargest(limit, found, key=lambda pair: pair[0])]
 
-    def drop_records(self, kind: RecordKind, ids: Collection[str]) -> int:
+    def drop_records(
+        self, kind: RecordKind, ids: Collection[str], *, expected: datetime | None = None
+    ) -> int:
         """Delete them."""
         with self._records_lock:
             held = self._records[kind]
-            return sum(held.pop(one, None) is not None for one in set(ids))
+            found = [held[one] for one in set(ids) if one in held]
+            gone = [one for one in found if expected is None or _written(one, expected)]
+            for one in gone:
+                del held[one.record_id]
+            return len(gone)
 
     def drop_records_of(self, execution_id: str) -> None:
         """Delete what belongs to an execution."""
@@ -69,3 +78,7 @@ class MemoryRecords:
             )
             gone = [held.pop(one_id) for _, one_id in nsmallest(limit, old)]
             return len(gone)
+
+
+def _written(record: Record | None, at: datetime) -> bool:
+    return record is not None and record.written_time == at

@@ -12,8 +12,13 @@ from ..models import Record, RecordKind
 class RecordStore(Protocol):
     """Small records by kind and id: nodes, pauses, keys, audit lines."""
 
-    def save_record(self, record: Record, *, new: bool = False) -> bool:
-        """Insert or replace; with ``new`` insert, or answer False where the kind has this id."""
+    def save_record(
+        self, record: Record, *, new: bool = False, expected: datetime | None = None
+    ) -> bool:
+        """Insert or replace; with ``new`` insert, or answer False where the kind has this id.
+
+        With ``expected`` replace what was written at this time, or answer False.
+        """
         ...
 
     def records(
@@ -30,8 +35,10 @@ class RecordStore(Protocol):
         """
         ...
 
-    def drop_records(self, kind: RecordKind, ids: Collection[str]) -> int:
-        """Delete them; answers how many were there."""
+    def drop_records(
+        self, kind: RecordKind, ids: Collection[str], *, expected: datetime | None = None
+    ) -> int:
+        """Delete them (if written at the ``expected`` time); answers how many went."""
         ...
 
     def drop_records_before(self, kind: RecordKind, before: datetime, limit: int) -> int:

@@ -68,11 +68,13 @@ _REFUSAL: Final = re.compile(
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "add": ("insert",),
     "delete": ("duration", "forget"),
+    "drop_records": ("record",),
     "fire": ("insert",),
     "prune": ("duration", "forget"),
     "add_schedules": ("schedule",),
     "put": ("schedule",),
     "remove": ("schedule",),
+    "save_record": ("record",),
     "totals": ("duration",),
 }
 

@@ -21,11 +21,13 @@ class RedisRecords(RedisClient):
         super().__init__(url)
         self._records = Reader("record", RECORD, self._clock)
 
-    def save_record(self, record: Record, *, new: bool = False) -> bool:
-        """Insert or replace; False if it must be new and is not."""
+    def save_record(
+        self, record: Record, *, new: bool = False, expected: datetime | None = None
+    ) -> bool:
+        """Insert or replace; False if it must be new or as ``expected``, and is not."""
         row = RECORD.dump(record)
-        args = [row["kind"], row["record_id"], row["written_time"], int(new), row["data"] or ""]
-        return bool(self._call("save_record", args))
+        args = [row["kind"], row["record_id"], row["written_time"], int(new), _time(expected)]
+        return bool(self._call("save_record", [*args, row["data"] or ""]))
 
     def records(
         self,
@@ -47,22 +49,29 @@ class RedisRecords(RedisClient):
             pairs = list(zip(map(str.encode, wanted), values, strict=True))
         return self._records.decode([_fetched(kind, one, value) for one, value in pairs if value])
 
-    def drop_records(self, kind: RecordKind, ids: Collection[str]) -> int:
+    def drop_records(
+        self, kind: RecordKind, ids: Collection[str], *, expected: datetime | None = None
+    ) -> int:
         """Delete them."""
         wanted = sorted(set(ids))
         parts = (wanted[at : at + _CHUNK] for at in range(0, len(wanted), _CHUNK))
-        return sum(self._call("drop_records", [kind, "", 0, *listed(part)]) for part in parts)
+        asked = [kind, "", _time(expected), 0]
+        return sum(self._call("drop_records", [*asked, *listed(part)]) for part in parts)
 
     def drop_records_before(self, kind: RecordKind, before: datetime, limit: int) -> int:
         """Delete what is older, the oldest first."""
         dropped = 0
         while dropped < limit:
             step = min(_CHUNK, limit - dropped)
-            gone = self._call("drop_records", [kind, micros(before), step, *listed([])])
+            gone = self._call("drop_records", [kind, micros(before), "", step, *listed([])])
             dropped += gone
             if gone < step:
                 break
         return dropped
+
+
+def _time(instant: datetime | None) -> int | str:
+    return "" if instant is None else micros(instant)
 
 
 def _fetched(kind: RecordKind, record_id: bytes, stored: bytes) -> Fetched:

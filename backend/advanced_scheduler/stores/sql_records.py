@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,9 +22,11 @@ _REPLACE: Final = (
     .where(*_OURS)
     .values(written_time=sa.bindparam("at"), data=sa.bindparam("content"))
 )
+_REPLACE_EXPECTED: Final = _REPLACE.where(_r.written_time == sa.bindparam("expected"))
 _DROP: Final = sa.delete(records).where(
     _r.kind == sa.bindparam("of"), _r.record_id.in_(sa.bindparam("ids", expanding=True))
 )
+_DROP_EXPECTED: Final = _DROP.where(_r.written_time == sa.bindparam("expected"))
 _OLD: Final = (
     sa.select(_r.record_id)
     .where(_r.kind == sa.bindparam("of"), _r.written_time < sa.bindparam("before"))
@@ -40,8 +42,10 @@ class SqlRecords(SqlDatabase):
         super().__init__(url, auto_migrate=auto_migrate)
         self._records = Reader("record", RECORD, self._clock)
 
-    def save_record(self, record: Record, *, new: bool = False) -> bool:
-        """Insert or replace; False if it must be new and is not."""
+    def save_record(
+        self, record: Record, *, new: bool = False, expected: datetime | None = None
+    ) -> bool:
+        """Insert or replace; False if it must be new or as ``expected``, and is not."""
         row = RECORD.dump(record)
         change = {
             "of": row["kind"],
@@ -51,6 +55,9 @@ class SqlRecords(SqlDatabase):
         }
 
         def work(db: Connection) -> bool:
+            if expected is not None:
+                seen = {**change, "expected": micros(expected)}
+                return bool(db.execute(_REPLACE_EXPECTED, seen).rowcount)
             if not new and db.execute(_REPLACE, change).rowcount:
                 return True
             added = bool(self._dialect.insert(db, records, [row]))
@@ -77,12 +84,18 @@ class SqlRecords(SqlDatabase):
         found = self._read(lambda db: db.execute(statement).all())
         return self._records.decode([(row, {}) for row in found])
 
-    def drop_records(self, kind: RecordKind, ids: Collection[str]) -> int:
+    def drop_records(
+        self, kind: RecordKind, ids: Collection[str], *, expected: datetime | None = None
+    ) -> int:
         """Delete them."""
+        asked: dict[str, Any] = {"of": str(kind)}
+        statement = _DROP
+        if expected is not None:
+            statement, asked["expected"] = _DROP_EXPECTED, micros(expected)
 
         def work(db: Connection) -> int:
             return sum(
-                db.execute(_DROP, {"of": str(kind), "ids": some}).rowcount
+                db.execute(statement, {**asked, "ids": some}).rowcount
                 for some in chunks(sorted(set(ids)))
             )
 
