@@ -53,6 +53,11 @@ def import_function(path: str) -> tuple[Callable[..., Any], str]:
     ) from missing
 
 
+def is_below(module: str, modules: Iterable[str]) -> bool:
+    """Whether the module of this name is one of these, or below one of them."""
+    return any(f"{module}.".startswith(f"{one}.") for one in modules)
+
+
 def did_you_mean(name: str, names: Collection[str]) -> str:
     """``; did you mean 'a' or 'b'?`` where some of ``names`` look like ``name``, or nothing."""
     if len(names) > _SUGGESTING_LIMIT:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..errors import InvalidTask, InvalidTrigger
-from ..functions import import_function
+from ..functions import import_function, is_below
 from ..models import LONGEST
 from ..triggers import (
     CronTrigger,
@@ -158,7 +158,7 @@ def allowed_function(
     the module has from elsewhere; TASK_SCHEDULING_FAILED if there is no such function.
     """
     task = f"{module_id}.{function_name}"
-    if not _is_below(module_id, allowed_modules) or not _is_function(function_name):
+    if not is_below(module_id, allowed_modules) or not _is_function(function_name):
         raise Refused(
             "TASK_NOT_ALLOWED",
             f"task {task!r} is not registered, and its module is not allowed; register it, or "
@@ -170,7 +170,7 @@ def allowed_function(
     except InvalidTask as error:
         raise wrong(_CODE, task, {"function_name": str(error)}) from error
     home = getattr(function, "__module__", None)
-    if not inspect.isroutine(function) or not _is_below(str(home), allowed_modules):
+    if not inspect.isroutine(function) or not is_below(str(home), allowed_modules):
         raise Refused(
             "TASK_NOT_ALLOWED",
             f"task {task!r} is not defined there but in module {home!r}, which is not allowed, or "
@@ -229,7 +229,3 @@ def _trigger(
     if at is None:  # the first run is one interval from now
         at = interval_trigger(*every, now, timezone).get_next_fire_time(now, now) or now
     return interval_trigger(*every, at, timezone)
-
-
-def _is_below(module: str, prefixes: Sequence[str]) -> bool:
-    return any(f"{module}.".startswith(f"{prefix}.") for prefix in prefixes)

@@ -34,6 +34,7 @@ from ..executors import Outcome
 from ..models import RetryConfig, ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from ..stores.base import Store
+from .job_functions import UnknownFunction
 from .line import Line
 from .submission import Submission
 from .tasks import JobTasks
@@ -102,6 +103,7 @@ class AdvancedExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has n
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
+        self._in_line = False  # what was submitted last
 
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
         """Called by APScheduler: the engine runs on its event loop, or in a thread of its own.
@@ -151,13 +153,22 @@ class AdvancedExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has n
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
         """Stored when this returns, unless the caller is an event loop, or the store is away."""
         submission = Submission(job, run_times)
+        self._in_line = True
         try:
             if self._loop is None:
                 self._accept(submission)
+                self._in_line = False
                 return
         except StoreUnavailable as error:
             self._logger.warning('Job "%s" waits for the store: %s', job, error)
         self._line.put(partial(self._accept, submission))
+
+    def once_stored(self, call: Callable[[], object]) -> None:
+        """Call it after what was submitted last is stored: at once, or on a thread of ours."""
+        if self._in_line:
+            self._line.put(call)
+        else:
+            call()
 
     def _accept(self, submission: Submission) -> None:
         """Make its executions, each after the one before; safe to repeat."""
@@ -245,7 +256,7 @@ class AdvancedExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has n
             self._meet_job(job)
 
     def _meet_job(self, job: Job) -> None:
-        if job.executor != self._alias:
+        if job.executor != self._alias or isinstance(job.func, UnknownFunction):
             return
         self._gone.discard(job.id)
         try:
