@@ -13,6 +13,7 @@ from advanced_scheduler.models import (
     TaskExecution,
     TaskPriority,
     TaskStatus,
+    outline_of,
 )
 from advanced_scheduler.stores.base import Store
 
@@ -171,6 +172,19 @@ def test_a_page_is_not_disturbed_by_newer_rows(store: Store) -> None:
     (last,) = store.find(ExecutionFilter(limit=1))
     store.add([execution("d")])
     assert ids(store.find(ExecutionFilter(cursor=last.execution_id))) == ["b", "a"]
+
+
+def test_outlines_are_of_the_page_that_find_answers(store: Store) -> None:
+    store.add(
+        [
+            execution("a", tags=("x", "y"), workflow_id="run", reason="waits"),
+            execution("b", error="no", metrics={"node": "before"}),
+            execution("c", task_id="u"),
+        ]
+    )
+    for query in (ExecutionFilter(), ExecutionFilter(cursor="c", limit=1)):
+        assert store.outlines(query) == [outline_of(row) for row in store.find(query)]
+    assert [one.tags for one in store.outlines(ExecutionFilter(cursor="b"))] == [("x", "y")]
 
 
 def test_find_in_the_order_of_claims(store: Store) -> None:

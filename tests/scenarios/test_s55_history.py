@@ -18,6 +18,8 @@ from advanced_scheduler.config import Settings
 from advanced_scheduler.lifecycle import CLAIMABLE, FINAL
 from advanced_scheduler.models import ExecutionFilter, TaskExecution
 from advanced_scheduler.stores.base import Claim, Store
+from tests.benchmarks.programs.history import fill as fill_mixed
+from tests.benchmarks.programs.ours_lists import asked, opened
 from tests.scenarios import breaks, checks
 from tests.scenarios.clusters import SQL, STORES, Clusters, on
 from tests.scenarios.harness import SCALED, Cluster, waited
@@ -25,6 +27,7 @@ from tests.scenarios.tasks import definition, doze, note
 
 ROWS = 50_000
 MANY = 1_000_000
+LISTED = 20_000
 KEPT = 1_000
 STEP = 200  # rows that one delete may take
 GRACE = 1.0  # seconds
@@ -201,6 +204,24 @@ def test_nothing_that_nodes_ask_walks_through_the_history(cluster: Cluster) -> N
                 if one.strip() == "SCAN executions" or "Seq Scan on executions" in one
             ]
             assert not walks, f"{text}\n{steps}"
+
+
+@on(*SQL)
+def test_no_list_walks_through_the_history(cluster: Cluster) -> None:
+    scheduler = opened(cluster.store_url)
+    store: Any = scheduler.store
+    fill_mixed(store, LISTED)
+    for name, ask in asked(scheduler, LISTED).items():
+        with statements(store) as seen:
+            ask()
+        for text, parameters in seen:
+            if text.lstrip().upper().startswith(("SELECT", "WITH")):
+                skips = "OFFSET" in text.upper() and parameters[-1] != 0  # SQLite is told of none
+                assert not skips, f"{name}: {text}"
+                steps = plan(store, text, parameters)
+                assert "SCAN executions\n" not in f"{steps}\n", f"{name}: {text}\n{steps}"
+                assert "Seq Scan on executions" not in steps, f"{name}: {text}\n{steps}"
+    scheduler.close()
 
 
 def claims(store: Store, rounds: int = 200) -> float:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..errors import ExecutionNotFound
-from ..models import RecordKind, TaskExecution, TaskStatus
+from ..models import ExecutionFilter, Outline, RecordKind, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .operation_schemas import DeadLetterGroup, DeadLetterPage
 from .problems import not_found
@@ -62,41 +62,33 @@ class DeadLetters:
         deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
         return _done("discard", len(rows), deleted, [])
 
-    def _members(self, group_id: str) -> list[TaskExecution]:
+    def _members(self, group_id: str) -> list[Outline]:
         rows, _ = self._failed()
         for one, members in _grouped(rows).items():
             if _id(*one) == group_id:
                 return members
         raise not_found("dead-letter-group", group_id)
 
-    def _failed(self) -> tuple[list[TaskExecution], bool]:
-        rows: list[TaskExecution] = []
-        while len(rows) < _LOOKED_AT:
-            page = self._scheduler.executions(
-                statuses=[TaskStatus.FAILED],
-                limit=_STEP,
-                cursor=rows[-1].execution_id if rows else None,
-            )
-            rows += page
-            if len(page) < _STEP:
-                return rows, True
-        return rows, False
+    def _failed(self) -> tuple[list[Outline], bool]:
+        query = ExecutionFilter(statuses=frozenset({TaskStatus.FAILED}), limit=_LOOKED_AT)
+        rows = self._scheduler.store.outlines(query)
+        return rows, len(rows) < _LOOKED_AT
 
 
-def _grouped(rows: Sequence[TaskExecution]) -> dict[tuple[str, str], list[TaskExecution]]:
-    groups: defaultdict[tuple[str, str], list[TaskExecution]] = defaultdict(list)
+def _grouped(rows: Sequence[Outline]) -> dict[tuple[str, str], list[Outline]]:
+    groups: defaultdict[tuple[str, str], list[Outline]] = defaultdict(list)
     for row in rows:
         groups[row.task_id, _kind(row)].append(row)
     return dict(groups)
 
 
-def _kind(row: TaskExecution) -> str:
+def _kind(row: Outline) -> str:
     """The type of the error: what stands before the colon, if that is one word."""
     head = (row.error or "").partition(":")[0]
     return head if head.replace(".", "_").isidentifier() else "Error"
 
 
-def _group(one: tuple[str, str], rows: Sequence[TaskExecution]) -> DeadLetterGroup:
+def _group(one: tuple[str, str], rows: Sequence[Outline]) -> DeadLetterGroup:
     times = [row.completed_time for row in rows if row.completed_time is not None]
     return DeadLetterGroup(
         id=_id(*one),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..engine.ids import first_id_at
 from ..engine.options import HIGHEST_RANK
 from ..errors import SchedulerError
 from ..lifecycle import CLAIMABLE, FINAL
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
+from ..models import ExecutionFilter, Outline, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .log_schemas import LogLineOut, LogPage
 from .problems import Problem, not_found
@@ -31,6 +31,10 @@ MOST: Final = 1000
 _STEP: Final = 500  # rows in one question to the store
 _LOOKED_AT: Final = 5000  # rows in one search for what no index knows: so it answers soon
 _BATCH: Final = 10_000  # executions that one call acts on
+
+
+_Seen: TypeAlias = TaskExecution | Outline
+_Read: TypeAlias = Callable[[ExecutionFilter], Sequence[_Seen]]
 
 
 class _Found(NamedTuple):
@@ -68,15 +72,13 @@ class Executions:
 
     def all(self, query: ExecutionQuery, limit: int) -> Iterator[ExecutionOut]:
         """The executions that fit, a page after the other."""
-        wanted = _wanted(query)
-        since = None if query.since is None else first_id_at(query.since)
-        left = limit
-        for row in self._candidates(query, None, _STEP):
-            if left == 0 or (since is not None and row.execution_id < since):
+        cursor, left = None, limit
+        while left:
+            found = self._search(query, min(left, _STEP), cursor, _LOOKED_AT)
+            yield from map(execution_out, found.rows)
+            cursor, left = found.cursor, left - len(found.rows)
+            if cursor is None:
                 return
-            if wanted is None or wanted(row):
-                left -= 1
-                yield execution_out(row)
 
     def get(self, execution_id: str) -> ExecutionDetail:
         """One execution with all that is known of it; raises ``Problem``."""
@@ -207,35 +209,41 @@ class Executions:
     def _search(
         self, query: ExecutionQuery, limit: int, cursor: str | None, looked_at: int
     ) -> _Found:
-        since = None if query.since is None else first_id_at(query.since)
-        rows: list[TaskExecution] = []
-        wanted = _wanted(query)
-        step = min(limit, _STEP) if wanted is None else _STEP
-        for seen, row in enumerate(self._candidates(query, cursor, step)):
-            if since is not None and row.execution_id < since:
-                return _Found(rows, None, complete=True)
-            if len(rows) == limit:
-                return _Found(rows, rows[-1].execution_id, complete=True)
+        since = "" if query.since is None else first_id_at(query.since)
+        store, wanted = self._scheduler.store, _wanted(query)
+        read: _Read = store.find if wanted is None else store.outlines
+        step = min(limit + 1, _STEP) if wanted is None else _STEP
+        fitting: list[_Seen] = []
+        for seen, row in enumerate(_candidates(read, query, cursor, step)):
+            if row.execution_id < since:
+                break
+            if len(fitting) == limit:
+                return _Found(self._whole(fitting), fitting[-1].execution_id, complete=True)
             if seen == looked_at and wanted is not None:
-                return _Found(rows, cursor, complete=False)
+                return _Found(self._whole(fitting), cursor, complete=False)
             cursor = row.execution_id
             if wanted is None or wanted(row):
-                rows.append(row)
-        return _Found(rows, None, complete=True)
+                fitting.append(row)
+        return _Found(self._whole(fitting), None, complete=True)
 
-    def _candidates(
-        self, query: ExecutionQuery, cursor: str | None, step: int
-    ) -> Iterator[TaskExecution]:
-        """By the conditions that the store knows, a page after the other."""
-        if query.until is not None:
-            last = first_id_at(query.until)
-            cursor = last if cursor is None else min(cursor, last)
-        while True:
-            page = self._scheduler.store.find(_filter(query, cursor, step))
-            yield from page
-            if len(page) < step:
-                return
-            cursor = page[-1].execution_id
+    def _whole(self, found: Sequence[_Seen]) -> list[TaskExecution]:
+        rows = [one for one in found if isinstance(one, TaskExecution)]
+        return rows if len(rows) == len(found) else self._named([one.execution_id for one in found])
+
+
+def _candidates(
+    read: _Read, query: ExecutionQuery, cursor: str | None, step: int
+) -> Iterator[_Seen]:
+    """By the conditions that the store knows, a page after the other."""
+    if query.until is not None:
+        last = first_id_at(query.until)
+        cursor = last if cursor is None else min(cursor, last)
+    while True:
+        page = read(_filter(query, cursor, step))
+        yield from page
+        if len(page) < step:
+            return
+        cursor = page[-1].execution_id
 
 
 def _filter(query: ExecutionQuery, cursor: str | None, limit: int) -> ExecutionFilter:
@@ -252,14 +260,14 @@ def _filter(query: ExecutionQuery, cursor: str | None, limit: int) -> ExecutionF
     )
 
 
-def _wanted(query: ExecutionQuery) -> Callable[[TaskExecution], bool] | None:
+def _wanted(query: ExecutionQuery) -> Callable[[_Seen], bool] | None:
     """The conditions that no index knows; None if there is none."""
     node, tag = query.node, query.tag
     text = None if query.text is None else query.text.casefold()
     if node is None and tag is None and text is None:
         return None
 
-    def fits(row: TaskExecution) -> bool:
+    def fits(row: _Seen) -> bool:
         return (
             (node is None or node_of(row) == node)
             and (tag is None or tag in row.tags)
@@ -269,7 +277,7 @@ def _wanted(query: ExecutionQuery) -> Callable[[TaskExecution], bool] | None:
     return fits
 
 
-def _words(row: TaskExecution) -> str:
+def _words(row: _Seen) -> str:
     told = (row.execution_id, row.task_id, row.task_name, row.error or "", row.reason or "")
     return "\n".join(told).casefold()
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from ..engine.again import AGAIN
 from ..lifecycle import FINAL
-from ..models import Progress, TaskExecution, TaskPriority, TaskStatus, attempts_of
+from ..models import Outline, Progress, TaskExecution, TaskPriority, TaskStatus, attempts_of
 from .fields import PriorityName
 from .schemas import (
     AttemptOut,
@@ -39,7 +39,7 @@ def priority_of(name: PriorityName) -> TaskPriority:
     return TaskPriority[name.upper()]
 
 
-def node_of(row: TaskExecution) -> str | None:
+def node_of(row: TaskExecution | Outline) -> str | None:
     """Where it runs, or has run last."""
     return row.node or row.metrics.get("node")
 

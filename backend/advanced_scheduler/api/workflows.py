@@ -75,7 +75,7 @@ class Workflows:
         found: dict[str, None] = {}
         looked_at = 0
         while len(found) < limit and looked_at < _LOOKED_AT:
-            page = self._scheduler.store.find(ExecutionFilter(cursor=cursor, limit=_STEP))
+            page = self._scheduler.store.outlines(ExecutionFilter(cursor=cursor, limit=_STEP))
             for row in page:
                 looked_at += 1
                 if row.workflow_id is not None and row.workflow_id not in found:

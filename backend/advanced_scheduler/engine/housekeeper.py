@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
 AUDIT_SECONDS: Final = 5.0
+PRUNE_SECONDS: Final = 0.1
+LEAST_STEP: Final = 10
+"""A step of the pruning that takes longer is halved, down to so many rows; others are doubled."""
+
 PRUNE_REST: Final = 100
 """How much longer than a fruitless look for old history the next one is waited for."""
 
@@ -66,6 +70,7 @@ class Housekeeper:
         self._ticker = ticker
         self._audited: float | None = None
         self._prune_from = 0.0
+        self._prune_step = BATCH
         self._settle_from = 0.0
         self._held_here = held_here
 
@@ -148,8 +153,11 @@ class Housekeeper:
             keep=settings.history_limit,
             before=now - timedelta(seconds=settings.history_grace_seconds),
             older_than=now - timedelta(days=settings.history_days),
-            limit=BATCH,
+            limit=self._prune_step,
         ):
-            begun = self._clock.monotonic()
+            ended = self._clock.monotonic()
+            slow = ended - begun > PRUNE_SECONDS  # others wait for what it locks
+            step = self._prune_step // 2 if slow else self._prune_step * 2
+            self._prune_step, begun = min(max(step, LEAST_STEP), BATCH), ended
         ended = self._clock.monotonic()
         self._prune_from = ended + PRUNE_REST * (ended - begun)

@@ -9,8 +9,10 @@ from .executions import (
     EXECUTION_FIELDS,
     NOTHING,
     ExecutionFilter,
+    Outline,
     TaskExecution,
     blank_of,
+    outline_of,
 )
 from .notes import LogLine, Notes, Progress
 from .records import OF_EXECUTION, Record, RecordKind
@@ -69,6 +71,7 @@ __all__ = [
     "NodeState",
     "NodeStatus",
     "Notes",
+    "Outline",
     "OverlapPolicy",
     "Parked",
     "Pauses",
@@ -97,6 +100,7 @@ __all__ = [
     "attempts_of",
     "blank_of",
     "outcome_of",
+    "outline_of",
     "result_of",
     "task_key",
     "with_attempt",

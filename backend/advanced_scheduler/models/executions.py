@@ -48,6 +48,22 @@ class ExecutionFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The few fields of an execution that a search looks at, where most rows do not fit."""
+
+    execution_id: str
+    task_id: str
+    task_name: str
+    completed_time: datetime | None = None
+    error: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    node: str | None = None
+    tags: tuple[str, ...] = ()
+    workflow_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskExecution:
     """One run of a task, from the moment it is scheduled until it has ended.
 
@@ -153,3 +169,10 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _FIELDS: Final = fields(TaskExecution)
 EXECUTION_FIELDS: Final = tuple(item.name for item in _FIELDS)
 _Draft, _thawed = drafts_of(TaskExecution)
+
+_OUTLINE: Final = tuple(one.name for one in fields(Outline))
+
+
+def outline_of(row: TaskExecution) -> Outline:
+    """The outline of a whole row."""
+    return Outline(**{name: getattr(row, name) for name in _OUTLINE})

@@ -18,6 +18,7 @@ from ..lifecycle import Transition
 from ..models import (
     NO_PAUSES,
     ExecutionFilter,
+    Outline,
     Parked,
     Pauses,
     Schedule,
@@ -128,6 +129,13 @@ class ExecutionStore(Protocol):
 
     def find(self, query: ExecutionFilter) -> list[TaskExecution]:
         """A page of at most ``query.limit`` rows."""
+        ...
+
+    def outlines(self, query: ExecutionFilter) -> list[Outline]:
+        """The same page, of each row only what a search looks at: many cost little.
+
+        What cannot be read of the rest does not matter here.
+        """
         ...
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:

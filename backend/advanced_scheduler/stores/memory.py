@@ -15,6 +15,7 @@ from ..lifecycle import FINAL, Transition
 from ..lifecycle import claim as claiming
 from ..models import (
     ExecutionFilter,
+    Outline,
     Parked,
     Schedule,
     ScheduleFilter,
@@ -25,6 +26,7 @@ from ..models import (
     Tick,
     TickOutcome,
     Total,
+    outline_of,
     task_key,
 )
 from .base import Claim, Exchange, Firing
@@ -85,6 +87,10 @@ class MemoryStore(MemoryRecords):
         if query.order == "claim":
             return nsmallest(query.limit, rows, _in_order_of_claims)
         return nlargest(query.limit, rows, _BY_ID)
+
+    def outlines(self, query: ExecutionFilter) -> list[Outline]:
+        """A page of rows, of each what a search looks at."""
+        return [outline_of(row) for row in self.find(query)]
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
         """The row with the highest id of each task."""

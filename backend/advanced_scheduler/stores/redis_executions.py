@@ -11,7 +11,15 @@ from typing import Any, Final, TypeVar
 
 from ..lifecycle import CLAIMABLE, Transition
 from ..lifecycle import claim as claiming
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus, TickOutcome
+from ..models import (
+    ExecutionFilter,
+    Outline,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    TickOutcome,
+    outline_of,
+)
 from .base import ONE_STEP, Claim, Exchange
 from .redis_client import EVERYTHING, RedisClient
 from .redis_rows import (
@@ -79,6 +87,10 @@ class RedisExecutions(RedisClient):
         wanted = TaskPriority if query.priority is None else [query.priority]
         head = [query.limit, *optional(query.queue), *listed(map(int, wanted))]
         return self._read(lambda skip: self._call("line", [*head, *listed(skip)]))
+
+    def outlines(self, query: ExecutionFilter) -> list[Outline]:
+        """A page of rows, of each what a search looks at."""
+        return [outline_of(row) for row in self.find(query)]
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
         """The row with the highest id of each task."""

@@ -16,6 +16,7 @@ from ..forks import free_in_child
 from ..models import (
     EXECUTION_FIELDS,
     MisfirePolicy,
+    Outline,
     OverlapPolicy,
     Parked,
     Record,
@@ -296,6 +297,7 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
     "version": _COUNT,
 }
 
+OUTLINE: Final = Codec(Outline, (one.name for one in fields(Outline)))
 EXECUTION: Final = Codec(TaskExecution.make, (n for n in EXECUTION_FIELDS if n != "blocked_by"))
 SCHEDULE: Final = Codec(Schedule, (one.name for one in fields(Schedule)))
 TICK: Final = Codec(Tick, (one.name for one in fields(Tick)))

@@ -12,16 +12,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..lifecycle import CLAIMABLE, Transition, plain_need
-from ..models import ExecutionFilter, TaskExecution, TaskPriority, TaskStatus
+from ..models import ExecutionFilter, Outline, TaskExecution, TaskPriority, TaskStatus
 from . import sql_statements as statements
 from .abilities import Signal
 from .base import Claim
-from .rows import EXECUTION, Fetched, Reader, micros, nearest, write
+from .rows import EXECUTION, OUTLINE, Fetched, Reader, micros, nearest, write
 from .sql_database import SqlDatabase, chunks
 from .sql_dialect import Dialect
 from .sql_schema import edges, executions, ticks
 from .sql_statements import ROWS, Wanted, without_skipped
-from .sql_totals import add_to_totals, drop_records, prunable, prune
+from .sql_totals import Last, Prunable, add_to_totals, drop_records, prunable, prune
 
 SOON: Final = timedelta(seconds=1)
 """What is due by then is news for other nodes; what is due later, they find by polling."""
@@ -38,6 +38,8 @@ class SqlExecutions(SqlDatabase):
     def __init__(self, url: str, *, auto_migrate: bool = False) -> None:
         super().__init__(url, auto_migrate=auto_migrate)
         self._executions = Reader("execution", EXECUTION, self._clock)
+        self._excess: Mapping[int, Last] = {}  # replaced, never changed: by how many are kept
+        self._outlines = Reader("execution", OUTLINE, self._clock)
 
     def add(self, executions: Sequence[TaskExecution]) -> list[bool]:
         """Insert; False where the id or the unique key is taken."""
@@ -57,19 +59,15 @@ class SqlExecutions(SqlDatabase):
 
     def find(self, query: ExecutionFilter) -> list[TaskExecution]:
         """A page of rows."""
-        statement = ROWS.limit(query.limit)
-        for name in ("task_id", "workflow_id", "schedule_id", "priority", "queue"):
-            if (wanted := getattr(query, name)) is not None:
-                statement = statement.where(_e[name] == write(name, wanted))
-        if query.statuses is not None:
-            statement = statement.where(_e.status.in_(sorted(map(str, query.statuses))))
-        if query.order == "claim":
-            statement = statement.order_by(*statements.CLAIM_ORDER)
-        else:
-            statement = statement.order_by(_e.execution_id.desc())
-            if query.cursor is not None:
-                statement = statement.where(_e.execution_id < query.cursor)
+        statement = statements.page(ROWS, query)
         return self._read(lambda db: self._rows(db, statement, {}))
+
+    def outlines(self, query: ExecutionFilter) -> list[Outline]:
+        """A page of rows, of each what a search looks at."""
+        statement = statements.page(statements.OUTLINES, query)
+        places = self._dialect.places
+        rows = self._read(lambda db: db.execute(statement, execution_options=places).all())
+        return self._outlines.decode([(row, {}) for row in rows])
 
     def newest(self, task_ids: Collection[str]) -> dict[str, TaskExecution]:
         """The row with the highest id of each task."""
@@ -112,8 +110,15 @@ class SqlExecutions(SqlDatabase):
             add_to_totals(self._dialect, db, pruned)  # last, since it locks schedules
             return len(pruned)
 
-        what = self._read(lambda db: prunable(db, keep=keep, before=before, older_than=older_than))
-        return self._write(work) if what.old or what.last is not None else 0
+        def look(db: Connection) -> Prunable:
+            last = self._excess.get(keep)
+            return prunable(db, keep=keep, before=before, older_than=older_than, last=last)
+
+        what = self._read(look)
+        gone = self._write(work) if what.old or what.last is not None else 0
+        # More to prune is up to the same row; what is pruned by then must be looked for again.
+        self._excess = {keep: what.last} if gone == limit and what.last is not None else {}
+        return gone
 
     def delete(self, ids: Collection[str]) -> int:
         """Delete those of these rows that have ended."""
@@ -125,6 +130,7 @@ class SqlExecutions(SqlDatabase):
             add_to_totals(self._dialect, db, gone)
             return len(gone)
 
+        self._excess = {}
         return self._write(work)
 
     def extend(self, node: str, held: Mapping[str, int], lease_until: datetime) -> set[str]:

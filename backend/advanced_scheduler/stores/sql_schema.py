@@ -7,10 +7,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from ..lifecycle import CLAIMABLE
-from ..models import DEFAULT_QUEUE
+from ..lifecycle import CLAIMABLE, FINAL
+from ..models import DEFAULT_QUEUE, TaskPriority, TaskStatus
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The revision that these tables are; ``migrations/versions`` leads there from any older one."""
 
 READABLE_FROM: Final = "0001"
@@ -185,6 +185,15 @@ claimable: Final = sa.text(
 """The rows that a claim looks at, spelled as in the condition of their index."""
 
 
+UNSUCCESSFUL: Final = FINAL - {TaskStatus.COMPLETED}
+unsuccessful: Final = sa.text(
+    "status IN ({})".format(", ".join(f"'{one}'" for one in sorted(UNSUCCESSFUL)))
+)
+other_queue: Final = sa.text(f"queue <> '{DEFAULT_QUEUE}'")
+other_priority: Final = sa.text(f"priority <> {TaskPriority.NORMAL:d}")
+"""The few rows that lists are asked for among many, spelled as in the conditions of indexes."""
+
+
 def _index(name: str, *columns: sa.ColumnElement[Any], where: str | sa.TextClause = "") -> None:
     """An index, over the rows that meet ``where`` alone: most rows are history."""
     clause = sa.text(where) if isinstance(where, str) else where
@@ -200,6 +209,9 @@ _index("executions_ended", _e.completed_time, _e.execution_id, where="completed_
 _index("executions_blocked", _e.execution_id, where="blocked = 1")
 _index("executions_status", _e.status, _e.execution_id, _e.priority)
 _index("executions_task", _e.task_id, _e.execution_id)
+_index("executions_unsuccessful", _e.task_id, _e.status, _e.execution_id, where=unsuccessful)
+_index("executions_queue", _e.queue, _e.execution_id, where=other_queue)
+_index("executions_priority", _e.priority, _e.execution_id, where=other_priority)
 _index("executions_workflow", _e.workflow_id, _e.execution_id, where="workflow_id IS NOT NULL")
 _index("executions_schedule", _e.schedule_id, _e.execution_id, where="schedule_id IS NOT NULL")
 _index("execution_edges_upstream", edges.c.upstream, edges.c.downstream)

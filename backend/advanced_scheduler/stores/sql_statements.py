@@ -13,9 +13,26 @@ from sqlalchemy.ext.compiler import compiles
 
 from ..lifecycle import FINAL, OPEN
 from ..lifecycle import claim as claiming
-from ..models import TaskExecution, TaskPriority, TaskStatus, task_key
-from .rows import EXECUTION
-from .sql_schema import claimable, due, edges, executions, ticks
+from ..models import (
+    DEFAULT_QUEUE,
+    ExecutionFilter,
+    TaskExecution,
+    TaskPriority,
+    TaskStatus,
+    task_key,
+)
+from .rows import EXECUTION, OUTLINE, write
+from .sql_schema import (
+    UNSUCCESSFUL,
+    claimable,
+    due,
+    edges,
+    executions,
+    other_priority,
+    other_queue,
+    ticks,
+    unsuccessful,
+)
 
 _e = executions.c
 _FINAL: Final = sorted(map(str, FINAL))
@@ -61,6 +78,7 @@ COLUMNS: Final = tuple(_e[name] for name in EXECUTION.names)
 ROWS: Final = sa.select(*COLUMNS, _BLOCKERS)
 """Rows, each with a JSON list of what blocks it: one statement sees one instant."""
 
+OUTLINES: Final = sa.select(*(_e[name] for name in OUTLINE.names))
 CLAIM_ORDER: Final = (_e.priority, _e.rank.desc(), due, _e.execution_id)
 
 BY_IDS: Final = ROWS.where(_listed(_e.execution_id, "ids"))
@@ -116,6 +134,31 @@ FREE_IF_NO_EDGE: Final = (
     )
     .values(blocked=0)
 )
+
+
+def page(rows: sa.Select[Any], query: ExecutionFilter) -> sa.Select[Any]:
+    """Those of ``rows`` that fit, in order; conditions that name an index are spelled as it is."""
+    statement = rows.limit(query.limit)
+    for name in ("workflow_id", "schedule_id", "priority", "queue"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(_e[name] == write(name, wanted))
+    if query.task_id is not None:
+        # What is open stands in the index of states; that of tasks leads through the history.
+        is_open = query.statuses is not None and query.statuses <= OPEN
+        statement = statement.where((_any_task.element if is_open else _e.task_id) == query.task_id)
+    if query.statuses is not None:
+        statement = statement.where(_e.status.in_(sorted(map(str, query.statuses))))
+        if query.task_id is not None and query.statuses <= UNSUCCESSFUL:
+            statement = statement.where(unsuccessful)
+    if query.order == "claim":
+        return statement.order_by(*CLAIM_ORDER)
+    if query.queue not in (None, DEFAULT_QUEUE):
+        statement = statement.where(other_queue)
+    if query.priority not in (None, TaskPriority.NORMAL) and query.statuses is None:
+        statement = statement.where(other_priority)
+    if query.cursor is not None:
+        statement = statement.where(_e.execution_id < query.cursor)
+    return statement.order_by(_e.execution_id.desc())
 
 
 def without_skipped(statement: sa.Select[Any]) -> sa.Select[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -50,19 +50,30 @@ _PRUNED: Final = sa.select(_t.status, _t.count, _t.seconds).where(
 _TOTALS: Final = sa.union_all(_LIVE, _PRUNED)  # one statement sees one instant
 
 
+Last: TypeAlias = tuple[int, str]
+"""When the newest row in excess ended, and its id."""
+
+
 class Prunable(NamedTuple):
     """What may go: rows up to ``last``, and what is too old. It stays so, whatever is added."""
 
-    last: tuple[int, str] | None
+    last: Last | None
     old: bool
 
 
-def prunable(db: Connection, *, keep: int, before: datetime, older_than: datetime) -> Prunable:
-    """Look before a transaction locks: this takes as long as the history that is kept."""
+def prunable(
+    db: Connection, *, keep: int, before: datetime, older_than: datetime, last: Last | None
+) -> Prunable:
+    """Look before a transaction locks.
+
+    To find ``last`` takes as long as the history that is kept, so it is not sought again if given.
+    """
     asked = {"older_than": micros(older_than), "before": micros(before)}
     beyond, *old = db.execute(statements.PRUNABLE, asked).one()
-    last = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first() if beyond else None
-    return Prunable(None if last is None else (last[0], last[1]), any(old))
+    if last is None and beyond:
+        found = db.execute(statements.NEWEST_IN_EXCESS, {"keep": keep}).first()
+        last = None if found is None else (found[0], found[1])
+    return Prunable(last if beyond else None, any(old))
 
 
 def prune(

@@ -188,6 +188,19 @@ def test_a_long_history_is_looked_through_now_and_then(clock: ManualClock) -> No
     assert looked[2:] == [True, False]
 
 
+def test_old_history_goes_in_steps_that_are_short(clock: ManualClock) -> None:
+    steps: list[int] = []
+
+    class Slow(MemoryStore):
+        def prune(self, **limits: Any) -> int:
+            steps.append(limits["limit"])
+            clock.advance(seconds=limits["limit"] / 1000)
+            return int(len(steps) < 6)
+
+    keeper(parts(Slow(), clock)).sweep()
+    assert steps == [BATCH, BATCH // 2, *2 * [BATCH, BATCH // 2]]
+
+
 class ManyBlocked(MemoryStore):
     """Takes ``seconds`` to see that nothing is stranded."""
 
