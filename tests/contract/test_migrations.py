@@ -294,7 +294,7 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(site: Site) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "words"),
     [
-        (None, "0099", "'0099' is no revision; use one of 0001, 0002, 0003, 0004, 0005"),
+        (None, "0099", "'0099' is no revision; use one of 0001, 0002, 0003, 0004, 0005, 0006"),
         ("first", HEAD, "'first' is no revision"),
         ("0002", "0001", "0001 comes before 0002; there is no way back"),
     ],

@@ -53,6 +53,8 @@ def list_executions(
     query = query_of(filters or (), status=status, task_id=task)
     page = session.client.get("/executions", **query, limit=limit, cursor=cursor)
     session.printer.show(page, execution_table(page["executions"]))
+    if not page["complete"] and session.printer.for_people:
+        typer.echo(f"the search ended early; go on with --cursor {page['next_cursor']}", err=True)
     session.more(page)
 
 
