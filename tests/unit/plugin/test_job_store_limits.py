@@ -52,6 +52,11 @@ def _ran(count: int) -> bool:
     return len(RUNS) == count
 
 
+def _is_empty(scheduler: BaseScheduler) -> bool:
+    """Before that it cannot be shut down: a race of APScheduler's own."""
+    return not scheduler.get_jobs()
+
+
 def ago(**amount: float) -> datetime:
     return datetime.now(UTC) - timedelta(**amount)  # noqa: TID251  # APScheduler's clock is real
 
@@ -251,6 +256,7 @@ def test_a_job_whose_executor_is_elsewhere_is_left_to_whom_it_is_known(
     schedulers.append(knowing)
     knowing.start()
     eventually(lambda: RUNS, what="it runs where its executor is")
+    eventually(partial(_is_empty, knowing), what="APScheduler has done with it")
 
 
 def test_a_submission_that_the_store_did_not_hear_of_is_told_it_later(
@@ -286,6 +292,7 @@ def test_a_scheduler_outlives_an_outage_of_its_store(
     faulty.come_back()
     scheduler.add_job(work, args=["after"], misfire_grace_time=None)
     eventually(lambda: RUNS == ["after"], what="it goes on")
+    eventually(partial(_is_empty, scheduler), what="APScheduler has done with it")
 
 
 def test_more_jobs_than_one_look_takes_are_all_run_once(
@@ -317,6 +324,7 @@ def test_a_configuration_of_texts_makes_one() -> None:
     try:
         scheduler.add_job(work, args=["second"], jobstore="second", misfire_grace_time=None)
         eventually(lambda: RUNS == ["second"], what="it runs")
+        eventually(partial(_is_empty, scheduler), what="APScheduler has done with it")
         assert isinstance(scheduler._lookup_jobstore("default"), AdvancedJobStore)
     finally:
         scheduler.shutdown()
@@ -332,6 +340,7 @@ def test_an_executor_and_a_job_store_share_a_scheduler(tmp_path: Path) -> None:
         scheduler.add_job(work, args=[name], id=name, misfire_grace_time=None)
         scheduler.start()
         eventually(partial(_ran, count), what="it has run")
+        eventually(partial(_is_empty, scheduler), what="APScheduler has done with it")
         scheduler.shutdown()
     assert [row.status for row in advanced.executions()] == ["completed"] * 2
     advanced.close()
