@@ -136,6 +136,7 @@ def test_a_workflow_runs_along_the_graph(rest: Rest) -> None:
     graph = rest.get("/workflows/graph")
     assert {"source": "add", "target": "more", "type": "success"} in graph["edges"]
     assert {one["id"]: one["layer"] for one in graph["nodes"]} == {"add": 0, "fail": 0, "more": 1}
+    assert {one["id"] for one in graph["nodes"] if one["critical"]} == {"add", "more"}
     body = {"tasks": ["add", "more"], "arguments": {"add": {"a": 1}}}
     run = rest.post("/workflows", body, 202)["workflow_id"]
     assert rest.get(f"/workflows/{run}")["status"] == "pending"

@@ -33,10 +33,7 @@ def graph_of_tasks(graph: GraphOut, link: Link | None = None) -> svg.Graph:
 
 
 def graph_of_run(run: WorkflowDetail, link: Link | None = None) -> svg.Graph:
-    """The tasks of a run with their states; ``link`` leads from an execution id to its page.
-
-    Critical are those on the way that took longest: what to make faster, to be done earlier.
-    """
+    """The tasks of a run with their states; ``link`` leads from an execution id to its page."""
     here = {one.task_id for one in run.items}
     edges = [
         svg.Edge(source=edge.source, target=edge.target, type=edge.type)
@@ -44,7 +41,6 @@ def graph_of_run(run: WorkflowDetail, link: Link | None = None) -> svg.Graph:
         for edge in one.upstream
         if edge.source in here
     ]
-    critical = _longest(run.items, edges)
     nodes = [
         svg.Node(
             id=one.task_id,
@@ -52,7 +48,7 @@ def graph_of_run(run: WorkflowDetail, link: Link | None = None) -> svg.Graph:
             state=one.status,
             note="" if one.duration is None else svg.lasting(one.duration),
             href=None if link is None else link(one.execution_id),
-            critical=one.task_id in critical,
+            critical=one.critical,
         )
         for one in run.items
     ]
@@ -122,24 +118,6 @@ def _reached(start: str, neighbours: Mapping[str, Iterable[str]]) -> set[str]:
             if other not in found:
                 found.add(other)
                 waiting.append(other)
-    return found
-
-
-def _longest(tasks: Sequence[WorkflowTask], edges: Sequence[svg.Edge]) -> set[str]:
-    """The tasks on the way whose durations add up to most; none where nothing has a duration."""
-    took = {one.task_id: one.duration or 0.0 for one in tasks}
-    before: dict[str, list[str]] = {one: [] for one in took}
-    for edge in edges:
-        before[edge.target].append(edge.source)
-    depths = svg.depths_of(took, edges)
-    ends: dict[str, float] = {}
-    for one in sorted(took, key=depths.__getitem__):
-        ends[one] = took[one] + max((ends.get(other, 0.0) for other in before[one]), default=0.0)
-    last = max(ends, key=ends.__getitem__, default=None)
-    found: set[str] = set()
-    while last is not None and ends[last] > 0 and last not in found:
-        found.add(last)
-        last = max(before[last], key=ends.__getitem__, default=None)
     return found
 
 

@@ -36,7 +36,11 @@ class GraphOut(Answer):
 
 
 class WorkflowTask(Answer):
-    """The newest execution of a task in a run; times in UTC, durations in seconds."""
+    """The newest execution of a task in a run; times in UTC, durations in seconds.
+
+    ``critical``: it is on the way whose durations add up to most, so to make it faster is to be
+    done earlier.
+    """
 
     task_id: str
     execution_id: str
@@ -45,6 +49,7 @@ class WorkflowTask(Answer):
     end_time: datetime | None
     duration: float | None
     reason: str | None
+    critical: bool
     upstream: list[GraphEdge]
 
 
@@ -70,6 +75,12 @@ class WorkflowPage(Page):
     """Runs, the latest first."""
 
     items: list[WorkflowRun]
+
+
+class WorkflowDetails(Page):
+    """Runs with their tasks, the latest first."""
+
+    items: list[WorkflowDetail]
 
 
 class WorkflowAsked(Asked):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Final
 
 from ..lifecycle import FINAL
@@ -17,6 +18,7 @@ from .workflow_schemas import (
     GraphOut,
     WorkflowAsked,
     WorkflowDetail,
+    WorkflowDetails,
     WorkflowPage,
     WorkflowRun,
     WorkflowStarted,
@@ -55,15 +57,15 @@ class Workflows:
             one for one in self._scheduler.dependency_graph.topological_sort() if one in definitions
         ]
         edges = _edges(definitions)
-        layers, longest = _layers(order, edges)
+        ends, longest = _longest(dict.fromkeys(order, 1.0), edges)
         return GraphOut(
             nodes=[
                 GraphNode(
                     id=one,
                     name=definitions[one].task_name,
                     priority=priority_name(definitions[one].priority),
-                    layer=layers[one],
-                    critical=one in longest,
+                    layer=int(ends[one]) - 1,
+                    critical=len(longest) > 1 and one in longest,
                 )
                 for one in order
             ],
@@ -72,30 +74,22 @@ class Workflows:
 
     def runs(self, limit: int = 50, cursor: str | None = None) -> WorkflowPage:
         """The latest runs; the cursor is an execution id."""
-        found: dict[str, None] = {}
-        looked_at = 0
-        while len(found) < limit and looked_at < _LOOKED_AT:
-            page = self._scheduler.store.outlines(ExecutionFilter(cursor=cursor, limit=_STEP))
-            for row in page:
-                looked_at += 1
-                if row.workflow_id is not None and row.workflow_id not in found:
-                    if len(found) == limit:
-                        break
-                    found[row.workflow_id] = None
-                cursor = row.execution_id
-            if len(page) < _STEP:
-                cursor = None
-                break
-        runs = [_run(one, rows) for one in found if (rows := self._rows(one))]
-        return WorkflowPage(items=runs, next_cursor=cursor)
+        found, next_cursor = self._latest(limit, cursor)
+        runs = [_run(one, rows) for one, rows in found.items()]
+        return WorkflowPage(items=runs, next_cursor=next_cursor)
+
+    def details(self, limit: int, cursor: str | None = None) -> WorkflowDetails:
+        """The same with their tasks."""
+        found, next_cursor = self._latest(limit, cursor)
+        runs = [_detail(one, rows) for one, rows in found.items()]
+        return WorkflowDetails(items=runs, next_cursor=next_cursor)
 
     def get(self, workflow_id: str) -> WorkflowDetail:
         """One run with its tasks; raises ``Problem``."""
         rows = self._rows(workflow_id)
         if not rows:
             raise not_found("workflow", workflow_id)
-        run = _run(workflow_id, rows)
-        return WorkflowDetail(**run.model_dump(), items=[_task(row) for row in rows])
+        return _detail(workflow_id, rows)
 
     def start(self, asked: WorkflowAsked, new_id: str | None = None) -> WorkflowStarted:
         """Run these tasks together; raises ``ValueError``."""
@@ -124,6 +118,26 @@ class Workflows:
                 return row.execution_id
         raise Problem(404, "task-not-found", f"workflow {workflow_id!r} has no task {task_id!r}")
 
+    def _latest(
+        self, limit: int, cursor: str | None
+    ) -> tuple[dict[str, list[TaskExecution]], str | None]:
+        """The rows of the latest runs among the next executions, and where to go on."""
+        found: dict[str, None] = {}
+        looked_at = 0
+        while len(found) < limit and looked_at < _LOOKED_AT:
+            page = self._scheduler.store.outlines(ExecutionFilter(cursor=cursor, limit=_STEP))
+            for row in page:
+                looked_at += 1
+                if row.workflow_id is not None and row.workflow_id not in found:
+                    if len(found) == limit:
+                        break
+                    found[row.workflow_id] = None
+                cursor = row.execution_id
+            if len(page) < _STEP:
+                cursor = None
+                break
+        return {one: rows for one in found if (rows := self._rows(one))}, cursor
+
     def _rows(self, workflow_id: str) -> list[TaskExecution]:
         """The newest execution of each task, in the order in which they were made."""
         query = ExecutionFilter(workflow_id=workflow_id, limit=_MOST)
@@ -142,24 +156,25 @@ def _edges(definitions: Mapping[str, TaskDefinition]) -> list[GraphEdge]:
     ]
 
 
-def _layers(
-    order: Sequence[str], edges: Sequence[GraphEdge]
-) -> tuple[dict[str, int], frozenset[str]]:
-    """How many tasks come before each on the longest way, and the tasks on one such way."""
-    upstream: dict[str, list[str]] = {one: [] for one in order}
+def _longest(
+    weights: Mapping[str, float], edges: Sequence[GraphEdge]
+) -> tuple[dict[str, float], frozenset[str]]:
+    """The weight of the heaviest way to each task, itself included, and the tasks on the heaviest.
+
+    That is none where nothing weighs anything.
+    """
+    upstream: dict[str, list[str]] = {one: [] for one in weights}
     for edge in edges:
         upstream[edge.target].append(edge.source)
-    layers: dict[str, int] = {}
-    for one in order:
-        layers[one] = max((layers[other] + 1 for other in upstream[one]), default=0)
-    longest: list[str] = []
-    last = max(order, key=lambda one: layers[one], default=None)
-    while last is not None and layers[last] > 0:
-        longest.append(last)
-        last = next(one for one in upstream[last] if layers[one] == layers[longest[-1]] - 1)
-    if last is not None and longest:
-        longest.append(last)
-    return layers, frozenset(longest)
+    ends: dict[str, float] = {}
+    for one in TopologicalSorter(upstream).static_order():
+        ends[one] = weights[one] + max((ends[other] for other in upstream[one]), default=0.0)
+    way: list[str] = []
+    last = max(ends, key=ends.__getitem__, default=None)
+    while last is not None and ends[last] > 0:
+        way.append(last)
+        last = max(upstream[last], key=ends.__getitem__, default=None)
+    return ends, frozenset(way)
 
 
 def _run(workflow_id: str, rows: Sequence[TaskExecution]) -> WorkflowRun:
@@ -179,17 +194,33 @@ def _run(workflow_id: str, rows: Sequence[TaskExecution]) -> WorkflowRun:
     )
 
 
-def _task(row: TaskExecution) -> WorkflowTask:
-    return WorkflowTask(
-        task_id=row.task_id,
-        execution_id=row.execution_id,
-        status=row.status.value,
-        start_time=row.started_time,
-        end_time=row.completed_time,
-        duration=row.metrics.get("execution_time"),
-        reason=row.reason,
-        upstream=[
-            GraphEdge(source=one.task_id, target=row.task_id, type=one.dependency_type)
-            for one in row.dependencies
-        ],
-    )
+def _detail(workflow_id: str, rows: Sequence[TaskExecution]) -> WorkflowDetail:
+    return WorkflowDetail(**_run(workflow_id, rows).model_dump(), items=_tasks(rows))
+
+
+def _tasks(rows: Sequence[TaskExecution]) -> list[WorkflowTask]:
+    took = {row.task_id: row.metrics.get("execution_time") for row in rows}
+    edges = {row.task_id: _upstream(row) for row in rows}
+    inner = [one for some in edges.values() for one in some if one.source in took]
+    _, critical = _longest({one: length or 0.0 for one, length in took.items()}, inner)
+    return [
+        WorkflowTask(
+            task_id=row.task_id,
+            execution_id=row.execution_id,
+            status=row.status.value,
+            start_time=row.started_time,
+            end_time=row.completed_time,
+            duration=took[row.task_id],
+            reason=row.reason,
+            critical=row.task_id in critical,
+            upstream=edges[row.task_id],
+        )
+        for row in rows
+    ]
+
+
+def _upstream(row: TaskExecution) -> list[GraphEdge]:
+    return [
+        GraphEdge(source=one.task_id, target=row.task_id, type=one.dependency_type)
+        for one in row.dependencies
+    ]

@@ -24,7 +24,12 @@ def graph_of_run(found: dict[str, Any]) -> Graph:
     """What ``/workflows/{id}`` answered."""
     return Graph(
         nodes=[
-            Node(id=one["task_id"], label=one["task_id"], state=one["status"])
+            Node(
+                id=one["task_id"],
+                label=one["task_id"],
+                state=one["status"],
+                critical=one.get("critical", False),  # which a service of before does not tell
+            )
             for one in found["items"]
         ],
         edges=[Edge(**edge) for one in found["items"] for edge in one["upstream"]],

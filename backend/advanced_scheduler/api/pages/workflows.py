@@ -9,8 +9,7 @@ from ..problems import Problem
 from ..workflow_schemas import GraphOut, WorkflowDetail
 from .page import Context, Nav, Page, Visit
 
-_RUNS: Final = 20
-_GRID: Final = 25
+_RUNS: Final = 25
 _OPEN: Final = frozenset({"pending", "running", "retrying"})
 _VIEWS: Final = ("graph", "gantt", "table")
 _UNMET: Final = frozenset({"failed", "cancelled", "skipped"})
@@ -21,13 +20,13 @@ def workflows(visit: Visit) -> Context:
     graph = visit.service.workflows.graph()
     parts = drawing.parts_of(graph)
     chosen = _chosen(parts, visit.first("of"))
-    page = visit.service.workflows.runs(_RUNS, visit.first("cursor"))
+    page = visit.service.workflows.details(_RUNS, visit.first("cursor"))
     return {
         "parts": [(part.nodes[0].id, len(part.nodes)) for part in parts],
         "chosen": chosen,
         "alone": len(graph.nodes) - sum(len(one.nodes) for one in parts),
         "picture": chosen and _definitions(visit, chosen),
-        "grid": chosen and _grid(visit, chosen),
+        "grid": chosen and _grid(visit, chosen, page.items),
         "runs": page.items,
         "next_cursor": page.next_cursor,
     }
@@ -65,10 +64,8 @@ def _definitions(visit: Visit, part: GraphOut) -> svg.Markup:
     return svg.draw(graph, f"Workflow of {len(part.nodes)} tasks")
 
 
-def _grid(visit: Visit, part: GraphOut) -> svg.Markup | None:
+def _grid(visit: Visit, part: GraphOut, runs: list[WorkflowDetail]) -> svg.Markup | None:
     tasks = [one.id for one in part.nodes]
-    latest = visit.service.workflows.runs(_GRID).items
-    runs = [visit.service.workflows.get(one.id) for one in latest]
     ours = [run for run in runs if any(one.task_id in tasks for one in run.items)]
     if not ours:
         return None

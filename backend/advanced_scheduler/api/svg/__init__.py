@@ -10,7 +10,7 @@ from __future__ import annotations
 from .bars import Cell, Row, Slice, Span, gantt, grid, strip, timeline
 from .charts import Level, Sample, histogram, sparkline, throughput
 from .graph import draw
-from .layout import DependencyType, Edge, Graph, Layout, Node, depths_of, lay_out
+from .layout import DependencyType, Edge, Graph, Layout, Node, lay_out
 from .markup import Markup, lasting
 from .states import ICONS, icon
 from .text import dot, mermaid, text
@@ -29,7 +29,6 @@ __all__ = [
     "Sample",
     "Slice",
     "Span",
-    "depths_of",
     "dot",
     "draw",
     "gantt",

@@ -109,7 +109,7 @@ def lay_out(graph: Graph, sizes: Sizes) -> Layout:
         if one[0] in nodes and one[1] in nodes and one[0] != one[1]
     ]
     known = [Edge(source=source, target=target, type=type_) for source, target, type_ in edges]
-    depths = depths_of(nodes, known)
+    depths = _depths_of(nodes, known)
     joined = {one for edge in known for one in (edge.source, edge.target)}
     net = _Net([], [])
     number = {one: net.add(depths[one], sizes.width(nodes[one])) for one in nodes if one in joined}
@@ -136,7 +136,7 @@ def lay_out(graph: Graph, sizes: Sizes) -> Layout:
     )
 
 
-def depths_of(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, int]:
+def _depths_of(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, int]:
     """How many nodes come before each on the longest way; those on a cycle come last."""
     after: dict[str, list[str]] = {one: [] for one in nodes}
     waiting = dict.fromkeys(after, 0)
