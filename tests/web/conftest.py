@@ -17,9 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--screenshots", action="store_true", help="renew backend/docs/screenshots")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One for a module: while it is open, its thread cannot run another event loop."""
+    """One for this folder: while it is open, its thread cannot run another event loop."""
     with chromium() as found:
         yield found
 

@@ -143,6 +143,8 @@ def test_keys_are_made_shown_once_and_revoked(browser: Browser, site: Site) -> N
         page.goto("settings")
         expect(page.get_by_text("From the first key on, every call must show one")).to_be_visible()
         admin = make_key(page, "operator")
+        expect(page.locator("#stream")).to_have_text("log in again")
+        expect(page.locator("output")).to_have_text(admin)  # it is shown once: nothing reloads it
         page.goto("settings")
         page.get_by_label("API key").fill(admin)
         page.get_by_role("button", name="Log in").click()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from advanced_scheduler.models import OverlapPolicy, Schedule, TaskStatus
-from advanced_scheduler.triggers import CronTrigger
+from advanced_scheduler.triggers import CronTrigger, OneTimeTrigger
 from tests.support.waiting import eventually
 from tests.web.browser import NARROW, confirm, overflow, said, violations, watched
 from tests.web.sites import Site
@@ -70,6 +72,27 @@ def test_pause_resume_and_run_now_from_the_list(page: Page, site: Site, nightly:
     said(page, "Runs now:")
     (made,) = site.scheduler.executions(schedule_id=nightly.schedule_id)
     site.until(made.execution_id, S.COMPLETED)
+
+
+def test_the_list_says_how_each_went_last(site: Site) -> None:
+    """Also of two schedules of one task, of which only one ran it last."""
+    started = site.scheduler.clock.now() + timedelta(seconds=0.2)
+    made = [
+        site.scheduler.create_schedule(task, OneTimeTrigger(started), name=f"Once {task}")
+        for task in ("break", "greet", "greet")
+    ]
+    for one in made:
+        eventually(lambda one=one: site.scheduler.executions(schedule_id=one))  # type: ignore[misc]
+    ran = {one: site.scheduler.executions(schedule_id=one)[0].execution_id for one in made}
+    site.until(ran[made[0]], S.FAILED)
+    for one in made[1:]:
+        site.until(ran[one], S.COMPLETED)
+    rows = httpx.get(f"{site.url}schedules").text.split("<tr>")
+    for one, status in zip(made, ("failed", "completed", "completed"), strict=True):
+        (row,) = [row for row in rows if f"schedules/{quote(one, safe='')}" in row]
+        assert f'executions/{ran[one]}"' in row
+        assert f"s-{status}" in row
+        site.scheduler.remove_schedule(one)
 
 
 def test_a_preview_needs_no_script_and_tells_of_clock_changes(browser: Browser, site: Site) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..engine.ids import first_id_at
@@ -13,6 +13,7 @@ from ..models import ExecutionFilter, Outline, TaskExecution, TaskPriority, Task
 from ..scheduler import AdvancedTaskScheduler
 from .log_schemas import LogLineOut, LogPage
 from .problems import Problem, not_found
+from .schedule_schemas import ScheduleOut
 from .schemas import (
     Batch,
     BatchOut,
@@ -107,6 +108,22 @@ class Executions:
                 if any(need.key == execution_id for need in one.dependencies)
             }
         return [execution_out(found[one]) for one in sorted(found)]
+
+    def latest_of(self, schedules: Iterable[ScheduleOut]) -> dict[str, ExecutionOut]:
+        """The newest execution of each schedule that has fired, by schedule id.
+
+        One question for all of them, and one more for each whose task last ran otherwise.
+        """
+        fired = [one for one in schedules if one.last_run is not None]
+        newest = self._scheduler.store.newest({one.task_id for one in fired})
+        found: dict[str, ExecutionOut] = {}
+        for one in fired:
+            row = newest.get(one.task_id)
+            if row is None or row.schedule_id != one.id:
+                row = next(iter(self._scheduler.executions(schedule_id=one.id, limit=1)), None)
+            if row is not None:
+                found[one.id] = execution_out(row)
+        return found
 
     def row(self, execution_id: str) -> TaskExecution:
         """The execution itself; raises ``Problem``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import quantiles
@@ -62,15 +63,20 @@ class Tasks:
     def page(self, limit: int = 100, cursor: str | None = None) -> TaskPage:
         """Tasks by id."""
         ids = {*self._scheduler.task_definitions}
-        scheduled = {
-            one.schedule_id: one for one in self._scheduler.get_schedules() if is_of_service(one)
-        }
-        wanted = sorted(one for one in ids | scheduled.keys() if cursor is None or one > cursor)
+        schedules = self._scheduler.get_schedules()
+        scheduled = {one.schedule_id: one for one in schedules if is_of_service(one)}
+        by_task: defaultdict[str, list[Schedule]] = defaultdict(list)
+        for one in schedules:
+            by_task[one.task_id].append(one)
+        known = sorted(ids | scheduled.keys())
+        wanted = [task for task in known if cursor is None or task > cursor]
         page = [
-            TaskOut(**_service_fields(scheduled[one]))
-            if one in scheduled
-            else self._registered_out(one)
-            for one in wanted[:limit]
+            TaskOut(
+                **_service_fields(scheduled[task])
+                if task in scheduled
+                else _known(self._scheduler.task_definitions[task], by_task[task])
+            )
+            for task in wanted[:limit]
         ]
         more = len(wanted) > limit
         return TaskPage(tasks=page, next_cursor=page[-1].id if more else None)
@@ -195,31 +201,12 @@ class Tasks:
             raise not_found("task", task_id)
         return found
 
-    def _registered_out(self, task_id: str) -> TaskOut:
-        return TaskOut(**self._known(self._scheduler.task_definitions[task_id]))
-
-    def _known(self, definition: TaskDefinition) -> dict[str, Any]:
-        schedules = self._scheduler.find_schedules(task_id=definition.task_id)
-        live = [one for one in schedules if not one.ended]
-        due = [one.next_fire_time for one in live if one.next_fire_time and not one.paused]
-        paused = bool(live) and all(one.paused for one in live)
-        return {
-            "id": definition.task_id,
-            "name": definition.task_name,
-            "status": "paused" if paused else "active",
-            "next_execution": min(due, default=None),
-            "recurring": bool(live),
-            "kind": "registered",
-            "priority": priority_name(definition.priority),
-            "tags": list(definition.tags),
-        }
-
     def _registered(self, definition: TaskDefinition) -> TaskDetail:
         schedules = self._scheduler.find_schedules(task_id=definition.task_id)
         rows = self._scheduler.executions(task_id=definition.task_id, limit=_JUDGED)
         task = self._scheduler.task_registry.get(definition.task_id)
         return TaskDetail(
-            **self._known(definition),
+            **_known(definition, schedules),
             description=inspect.getdoc(task.function),
             module_id=home_of(task.function),
             function_name=task.function.__qualname__
@@ -267,6 +254,22 @@ class Tasks:
             signature=[],
             **figures,
         )
+
+
+def _known(definition: TaskDefinition, schedules: Iterable[Schedule]) -> dict[str, Any]:
+    live = [one for one in schedules if not one.ended]
+    due = [one.next_fire_time for one in live if one.next_fire_time and not one.paused]
+    paused = bool(live) and all(one.paused for one in live)
+    return {
+        "id": definition.task_id,
+        "name": definition.task_name,
+        "status": "paused" if paused else "active",
+        "next_execution": min(due, default=None),
+        "recurring": bool(live),
+        "kind": "registered",
+        "priority": priority_name(definition.priority),
+        "tags": list(definition.tags),
+    }
 
 
 def is_of_service(schedule: Schedule) -> bool:

@@ -23,7 +23,7 @@ LAST: Final = {
 
 _FIELDS: Final = (
     *("task_id", "schedule_id", "workflow_id", "queue", "priority"),
-    *("node", "tag", "text", "since", "until"),
+    *("node", "tag", "text"),
 )
 _SHOWN: Final = 50
 
@@ -33,6 +33,8 @@ def query_of(visit: Visit) -> ExecutionQuery:
     given: dict[str, Any] = {
         name: value for name in _FIELDS if (value := visit.first(name)) is not None
     }
+    for name in ("since", "until"):
+        given[name] = visit.instant(name)
     if statuses := [one for one in visit.query.get("status", ()) if one]:
         given["status"] = statuses
     if last := visit.first("last"):
@@ -61,6 +63,8 @@ def executions(visit: Visit) -> Context:
         "status": sorted(query.status or ()),
         "priorities": PRIORITIES,
         "lasts": list(LAST),
+        "since": visit.instant("since"),
+        "until": query.until,
         "attempts": visit.service.tasks.attempts(),
     }
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 from ..auth import Principal, Scope
+from ..problems import Problem
 from ..service import Service
 
 API: Final = "../api/v1/scheduler/"
@@ -47,6 +48,16 @@ class Visit:
     def first(self, name: str) -> str | None:
         """A query parameter; None where it is absent or empty."""
         return next((one for one in self.query.get(name, ()) if one), None)
+
+    def instant(self, name: str) -> datetime | None:
+        """A time of the query as ISO text, in UTC unless it says otherwise; raises ``Problem``."""
+        if (text := self.first(name)) is None:
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise Problem(422, "invalid-value", f"{name}={text!r} is no time") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def link(self, *steps: str, **query: Any) -> str:
         """The address of another page, relative to this one."""

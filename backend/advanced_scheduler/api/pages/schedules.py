@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, get_args
 
 from ...errors import SchedulerError
@@ -37,6 +37,7 @@ def schedules(visit: Visit) -> Context:
     )
     return {
         "schedules": page.items,
+        "last": visit.service.executions.latest_of(page.items),
         "next_cursor": page.next_cursor,
         "states": get_args(StateName),
         "tasks": sorted(one.id for one in visit.service.workflows.graph().nodes),
@@ -83,7 +84,7 @@ def _count(text: str | None) -> int:
 
 def _ledger(visit: Visit, found: ScheduleDetail) -> Context:
     """What became of the last instants, the latest first; more of them with ``since``."""
-    since = _instant(visit.first("since")) or visit.now - _stretch(found)
+    since = visit.instant("since") or visit.now - _stretch(found)
     try:
         ledger = visit.service.schedules.ledger(found.id, since, visit.now)
     except (SchedulerError, Problem) as error:
@@ -101,26 +102,14 @@ def _stretch(found: ScheduleDetail) -> timedelta:
 
 
 def _explained(visit: Visit, schedule_id: str) -> Context:
-    asked = visit.first("instant")
-    if asked is None:
-        return {"explained": None, "unexplained": None}
-    instant = _instant(asked)
+    instant = visit.instant("instant")
+    told: Context = {"instant": instant, "explained": None, "unexplained": None}
     if instant is None:
-        return {"explained": None, "unexplained": f"{asked} is no instant"}
+        return told
     try:
-        found = visit.service.schedules.explain(schedule_id, instant)
+        return told | {"explained": visit.service.schedules.explain(schedule_id, instant)}
     except (SchedulerError, Problem) as error:
-        return {"explained": None, "unexplained": str(error)}
-    return {"explained": found, "unexplained": None}
-
-
-def _instant(text: str | None) -> datetime | None:
-    """An instant of a form, in UTC unless it says otherwise."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return told | {"unexplained": str(error)}
 
 
 PAGES: Final = (

@@ -9,7 +9,7 @@ from ..schemas import ExecutionOut
 from ..svg import Level, histogram
 from .page import Context, Nav, Page, Visit
 
-_SHOWN: Final = 50
+_SHOWN: Final = 40
 _LEVELS: Final = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
     *(10.0, 30.0, 60.0, 300.0, 900.0, 3600.0),

@@ -40,6 +40,11 @@ def utc(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def local(value: datetime | None) -> str:
+    """An instant for ``<input type="datetime-local">``, in UTC; empty for none."""
+    return "" if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
 def iso(value: datetime) -> str:
     """An instant for ``<time datetime>``."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -75,6 +80,7 @@ FILTERS: Final = {
     "count": count,
     "utc": utc,
     "iso": iso,
+    "local": local,
     "pretty": pretty,
     "short": short,
     "step": step,

@@ -17,6 +17,7 @@ OUTCOMES: Final = ("completed", "skipped", "cancelled", "failed", "timed_out")
 _PLOT: Final = 120.0  # pixels of the bars; above and below them is room for text
 _HEAD: Final = 18.0
 _FOOT: Final = 18.0
+_LINE: Final = 14.0  # of text
 _WIDTH: Final = 1000  # of the inner picture, which is stretched
 
 
@@ -71,7 +72,8 @@ def histogram(
 ) -> Markup:
     """How long executions took: a bar for each level, p50 and p95 as its marks."""
     top = max((one.count for one in levels), default=0) or 1
-    height = _HEAD + _PLOT + _FOOT
+    head = 2 * _LINE + 4
+    height = head + _PLOT + _FOOT
     parts: list[Markup] = []
     for at, one in enumerate(levels):
         tall = _PLOT * one.count / top
@@ -82,7 +84,7 @@ def histogram(
             tag("title", f"{said}: {one.count}"),
             x=percent(start + wide * 0.06),
             width=percent(wide * 0.88),
-            y=_HEAD + _PLOT - tall,
+            y=head + _PLOT - tall,
             height=tall,
             class_="bar",
         )
@@ -90,9 +92,9 @@ def histogram(
         parts.append(bar)
         if one.limit is not None and at % max(len(levels) // 6, 1) == 0:
             parts.append(_text(lasting(one.limit), middle, height - 4, anchor="middle"))
-    for name, seconds in (("p50", p50), ("p95", p95)):
+    for line, (name, seconds) in enumerate((("p95", p95), ("p50", p50))):
         if seconds is not None and levels:
-            parts += _mark(levels, name, seconds)
+            parts += _mark(levels, name, seconds, _LINE * (line + 1))
     return picture(label, *parts, class_="chart histogram", height=height)
 
 
@@ -155,16 +157,18 @@ def _times(times: Sequence[datetime], height: float) -> list[Markup]:
     ]
 
 
-def _mark(levels: Sequence[Level], name: str, seconds: float) -> list[Markup]:
+def _mark(levels: Sequence[Level], name: str, seconds: float, y: float) -> list[Markup]:
+    """A line from its words down through the bars; the words, on the line ``y``, touch no bar."""
     at = next(
         (i for i, one in enumerate(levels) if one.limit is None or seconds <= one.limit),
         len(levels) - 1,
     )
     x = percent((at + 0.5) / len(levels))
-    line = tag("line", x1=x, x2=x, y1=_HEAD, y2=_HEAD + _PLOT, class_=f"line {name}")
+    line = tag("line", x1=x, x2=x, y1=y - 8, y2=2 * _LINE + 4 + _PLOT, class_=f"line {name}")
     place = "start" if at < len(levels) / 2 else "end"
-    y = _HEAD - 6 if name == "p95" else _HEAD + 6
-    return [line, _text(f"{name} {lasting(seconds)}", x, y, anchor=place)]
+    said = f"{name} {lasting(seconds)}"
+    aside = f"\N{NO-BREAK SPACE}{said}" if place == "start" else f"{said}\N{NO-BREAK SPACE}"
+    return [line, _text(aside, x, y, anchor=place)]
 
 
 def _line(values: Sequence[float | None], top: float, class_: str) -> list[Markup]:

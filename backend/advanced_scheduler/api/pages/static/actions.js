@@ -28,6 +28,11 @@ export function say(text, alarm = false) {
   setTimeout(() => line.remove(), alarm ? 15000 : 5000);
 }
 
+/** Switch on what waited for this script: the server sends these buttons disabled. */
+export function arm(root) {
+  root.querySelectorAll("form[data-api] button:disabled").forEach((one) => (one.disabled = false));
+}
+
 /** Send the call of a form; `done` is called, with its region, after each that went well. */
 export function listen(done) {
   document.addEventListener("submit", (event) => {

@@ -4,7 +4,7 @@
 // dialog is left alone until it does not. In a region with data-grow, rows (data-row="id") change
 // in place, and new ones are announced instead of pushing the others away.
 
-import { listen } from "./actions.js";
+import { arm, listen } from "./actions.js";
 import { tellTimes } from "./times.js";
 
 const SOON = 400; // milliseconds between an event and the fetch it leads to, at least
@@ -79,12 +79,16 @@ function announce(region, news) {
 
 // --- fetching --------------------------------------------------------------------------------
 
+/** Whether the page shows what it shows only once: a new key, perhaps the first one of all. */
+const shown = () => document.querySelector("form[data-show] output:not(:empty)") !== null;
+
 async function refresh() {
   const began = performance.now();
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (answer.status === 401) return location.reload();
+  if (answer.status === 401) return shown() ? tell("lost", "log in again") : location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  arm(page);
   for (const fresh of regionsOf(page)) swap(fresh);
   took = performance.now() - began;
 }
@@ -114,7 +118,10 @@ function connect() {
   if (paused) return tell("off", "paused");
   if (!watching()) return;
   source = new EventSource(`${meta("api")}events`);
-  source.onopen = () => tell("live", "live");
+  source.onopen = () => {
+    tell("live", "live");
+    soon(); // what happened between the page and the stream
+  };
   source.onerror = () => tell("lost", "connecting");
   for (const type of ["resync", ...meta("events").split(" ")]) source.addEventListener(type, () => soon());
 }
@@ -157,6 +164,7 @@ async function tryAgain() {
   if (answer.ok) location.replace(location.href);
 }
 
+arm(document);
 for (const region of regionsOf(document)) sent.set(region.dataset.live, region.innerHTML);
 tellTimes();
 setInterval(tellTimes, 5000);
