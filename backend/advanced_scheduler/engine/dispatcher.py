@@ -207,8 +207,8 @@ class Dispatcher:
             queues=self.duties.queues,
             pauses=self.duties.beside(self.pauses),
         )
-        with self._times.of("exchange"):
-            return self._store.exchange([change.transition for change in changes], claim)
+        transitions = [change.transition for change in changes]
+        return self._times.call("exchange", self._store.exchange, transitions, claim)
 
     async def _adopt(self, asked: datetime) -> None:
         """Tell of ends that were stored, and start what was claimed, and never answered.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection
+from datetime import timedelta
 
 from ..clock import Clock
 from ..errors import StoreError
@@ -87,7 +87,9 @@ class Heartbeat:
         try:
             self._leases.ask()
             until = self._leases.now() + self._lease
-            kept = self._renewed(held, until) if held else held.keys()
+            kept: Collection[str] = ()
+            if held:
+                kept = self._times.call("extend", self._store.extend, self._node, held, until)
             self.last_beat = self._clock.monotonic()
         except StoreError as error:
             self._failed(error)
@@ -95,15 +97,11 @@ class Heartbeat:
             logger.warning("leases not renewed for %.1f s: %s", silent, error)
             if not self.overdue:
                 return
-            kept = set()
+            kept = ()
         gone = [(one, fence) for one, fence in held.items() if one not in kept]
         if gone:
             logger.info("%d executions are no longer held by node %s", len(gone), self._node)
             self._lost(gone)
-
-    def _renewed(self, held: Mapping[str, int], until: datetime) -> set[str]:
-        with self._times.of("extend"):
-            return self._store.extend(self._node, held, until)
 
     def _run(self) -> None:
         while True:

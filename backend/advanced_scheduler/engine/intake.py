@@ -96,8 +96,7 @@ class Intake:
 
     def accept(self, rows: Sequence[TaskExecution], now: datetime) -> list[str]:
         """Store rows that are ready to be; answers the id of each, or of its key's holder."""
-        with self._times.of("add"):
-            added = self._store.add(rows)
+        added = self._times.call("add", self._store.add, rows)
         all_new = all(added)
         stored = rows if all_new else [row for row, new in zip(rows, added, strict=True) if new]
         for row in stored:

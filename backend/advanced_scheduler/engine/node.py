@@ -294,9 +294,8 @@ class Node:
     async def _sweep(self) -> float:
         await self._offload(self.presence.listen)
         await self._offload(self.recorder.write)
-        with self._parts.times.of("sweep"):
-            rescued = await self._offload(self.housekeeper.round)
-        if rescued:
+        sweep = partial(self._parts.times.call, "sweep", self.housekeeper.round)
+        if await self._offload(sweep):
             self.dispatcher.wake()
         return next(self._rests)
 

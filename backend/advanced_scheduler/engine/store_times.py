@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..events import Event, EventBus, EventType
 from ..stores.base import Store
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _CALL: Final = EventType.STORE_CALL
-_UNTIMED: Final = nullcontext()
 
 
 class StoreTimes:
@@ -22,15 +23,12 @@ class StoreTimes:
         self._events = events
         self._clock = clock
 
-    def of(self, operation: str) -> AbstractContextManager[None]:
-        """Around a call: one that raises is an error, which is counted as such."""
-        if self._timed and self._events.hears(_CALL):
-            return self._measured(operation)
-        return _UNTIMED
-
-    @contextmanager
-    def _measured(self, operation: str) -> Iterator[None]:
+    def call(self, operation: str, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``ask`` answers. One that raises is an error, which is counted as such."""
+        if not (self._timed and self._events.hears(_CALL)):
+            return ask(*args, **kwargs)
         begun = self._clock.monotonic()
-        yield
+        answer = ask(*args, **kwargs)
         data = {"operation": operation, "seconds": self._clock.monotonic() - begun}
         self._events.publish(Event(_CALL, self._clock.now(), None, data))
+        return answer

@@ -116,17 +116,14 @@ class Ticker:
 
     def _take(self, steps: Sequence[Step], now: datetime) -> list[bool]:
         """Hand the steps to the store; which of them were as the store still has it."""
-        fired = self._fired([step.firing for step in steps]) if steps else []
+        firings = [step.firing for step in steps]
+        fired = self._times.call("fire", self._store.fire, firings) if steps else []
         for step, won in zip(steps, fired, strict=True):
             if won:
                 self.last_fired = step.firing.schedule_id
                 self._announce(step.firing, now)
                 self._cancel(step.replaced, step.firing, now)
         return fired
-
-    def _fired(self, firings: Sequence[Firing]) -> list[bool]:
-        with self._times.of("fire"):
-            return self._store.fire(firings)
 
     def _standing_in(self, schedule: Schedule, step: Step) -> str | None:
         """The execution that has not ended, for which a run by hand did not run."""

@@ -82,8 +82,9 @@ class Scrape(Collector):
         return store.schedule_counts(), sum(failed.values())
 
     def _read_cluster(self) -> list[Metric]:
-        with self._times.of("scrape"):
-            return [*self._queue(), *self._operation(), *self._census()]
+        return self._times.call(
+            "scrape", lambda: [*self._queue(), *self._operation(), *self._census()]
+        )
 
     def _queue(self) -> Iterable[Metric]:
         store, now = self._scheduler.store, self._scheduler.clock.now()
