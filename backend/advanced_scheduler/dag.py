@@ -6,9 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
-
-import networkx as nx
+from typing import TYPE_CHECKING, Final
 
 from . import lifecycle
 from .errors import CircularDependency, InvalidTask
@@ -16,20 +14,35 @@ from .forks import free_in_child
 from .lifecycle import Transition
 from .models import TaskDependency, TaskExecution, TaskStatus
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 _Trail = dict[str, str | None]  # each node that was visited -> the one it was reached from
 
 
 class TaskDependencyGraph:
     """Which task needs which, without cycles; thread-safe.
 
-    ``graph`` is the networkx graph, to be read; its edges lead from a dependency to its
-    dependent. A dependency that nobody has added yet is a placeholder node.
+    A dependency that nobody has added yet is a placeholder node.
     """
 
     def __init__(self) -> None:
-        self.graph: nx.DiGraph[str] = nx.DiGraph()
+        self._graph: nx.DiGraph[str] | None = None
         self._known: set[str] = set()
         self._lock = free_in_child(threading.RLock())
+
+    @property
+    def graph(self) -> nx.DiGraph[str]:
+        """The networkx graph, to be read; its edges lead from a dependency to its dependent.
+
+        Who has no tasks does not wait until networkx is imported.
+        """
+        with self._lock:
+            if self._graph is None:
+                import networkx as nx
+
+                self._graph = nx.DiGraph()
+            return self._graph
 
     def add_task(self, task_id: str, dependencies: Iterable[TaskDependency | str] = ()) -> None:
         """Add a task, or replace the dependencies of one that is there.
@@ -73,6 +86,8 @@ class TaskDependencyGraph:
 
     def has_cycle(self) -> bool:
         """Whether ``graph`` has a cycle: only if somebody has changed it by hand."""
+        import networkx as nx
+
         with self._lock:
             return not nx.is_directed_acyclic_graph(self.graph)
 
@@ -91,6 +106,8 @@ class TaskDependencyGraph:
 
         Raises ``CircularDependency`` if somebody has put a cycle into ``graph`` by hand.
         """
+        import networkx as nx
+
         with self._lock:
             try:
                 return list(nx.topological_sort(self.graph))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from .. import __version__
 from ..engine.leaving import heard_first
@@ -18,7 +19,6 @@ from .access import Access, Authenticate
 from .asking import PROBLEMS
 from .auth import Keyring
 from .openapi import DescribedApp
-from .pages import pages_router
 from .probes import add_description, probes
 from .problems import Problem
 from .routes import add_execution_verbs, add_executions, add_task_verbs, add_tasks
@@ -65,7 +65,7 @@ def scheduler_router(
     """
     service = Service(scheduler)
     access = Access(service.keys, authenticate, trust_local=trust_local)
-    return _routes(service, access, dashboard=dashboard)
+    return APIRouter(routes=_routes(service, access, dashboard=dashboard))
 
 
 def create_app(
@@ -76,8 +76,9 @@ def create_app(
     public_metrics: bool = False,
     run: bool = True,
     node: bool = True,
+    dashboard: bool = True,
 ) -> FastAPI:
-    """An application of its own: routes, dashboard, probes and metrics.
+    """An application of its own: routes, ``dashboard``, probes and metrics.
 
     With ``run`` it starts and stops the scheduler as well; without, somebody else does, unless
     there is to be no ``node`` here: then it is alive and ready without one. Whoever asks for
@@ -106,9 +107,10 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # by an address that is built from the Host header
+        routes=_routes(service, access, dashboard=dashboard),
     )
-    app.include_router(_routes(service, access, dashboard=True))
-    app.add_route("/", _to_the_dashboard, include_in_schema=False)
+    if dashboard:
+        app.add_route("/", _to_the_dashboard, include_in_schema=False)
     app.include_router(probes(scheduler, access, public_metrics=public_metrics, node=node))
     add_description(app, access)
     app.add_exception_handler(HTTPException, _plain)
@@ -116,7 +118,8 @@ def create_app(
     return app
 
 
-def _routes(service: Service, access: Access, *, dashboard: bool) -> APIRouter:
+def _routes(service: Service, access: Access, *, dashboard: bool) -> list[BaseRoute]:
+    """Side by side: FastAPI makes each route again for every router that is put into another."""
     router = _router(service, access)
     for add in (
         add_tasks,
@@ -138,13 +141,13 @@ def _routes(service: Service, access: Access, *, dashboard: bool) -> APIRouter:
         add(router, service)
     public = _router(service, None)
     add_login(public, service)
-    router_of_all = APIRouter()
-    router_of_all.include_router(router)
-    router_of_all.include_router(public)
-    add_socket(router_of_all, service, access, f"{PREFIX}/events/ws")
+    add_socket(public, service, access, "/events/ws")
+    routes = [*router.routes, *public.routes]
     if dashboard:
-        router_of_all.include_router(pages_router(service, access))
-    return router_of_all
+        from .pages import pages_router  # a command in this process needs no templates
+
+        routes += pages_router(service, access).routes
+    return routes
 
 
 def _router(service: Service, access: Access | None) -> APIRouter:

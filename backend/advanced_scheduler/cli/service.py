@@ -137,7 +137,7 @@ def _served(scheduler: AdvancedTaskScheduler) -> Iterator[httpx.Client]:
     from .bridge import Bridge
 
     local = Principal(name=f"{getuser()}@cli", scopes=frozenset(Scope))
-    app = create_app(scheduler, run=False, authenticate=lambda _: local)
+    app = create_app(scheduler, run=False, dashboard=False, authenticate=lambda _: local)
     with _event_loop() as loop, httpx.Client(transport=Bridge(app, loop), base_url=_HERE) as http:
         yield http
 
