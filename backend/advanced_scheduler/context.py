@@ -204,8 +204,8 @@ class TaskContext:
         As ``schedule_task``, in the same workflow run. Another attempt that comes to the same
         call answers the same id and schedules nothing: calls are told apart by ``key``, or by
         their number, which serves where their order is always the same. At most 1,000 for one
-        execution. Raises what ``schedule_task`` does, and ``SchedulerStateError`` once this
-        attempt has been cancelled.
+        execution, in no transaction of the caller's. Raises what ``schedule_task`` does, and
+        ``SchedulerStateError`` once this attempt has been cancelled.
         """
         if self.desk is None or self.cancelled.is_set():
             why = "no scheduler runs it" if self.desk is None else "this attempt was cancelled"

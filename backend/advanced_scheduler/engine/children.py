@@ -82,7 +82,11 @@ class Children:
 
     def _options(self, options: ScheduleOptions | None) -> object:
         given: object = options or ScheduleOptions()
-        if self._parent.workflow_id is None or not isinstance(given, ScheduleOptions):
+        if not isinstance(given, ScheduleOptions):
+            return given
+        if given.connection is not None:  # the id is on record, whatever becomes of a transaction
+            raise InvalidArguments("spawn() takes no connection; schedule_task() does")
+        if self._parent.workflow_id is None:
             return given
         return replace(given, workflow_id=given.workflow_id or self._parent.workflow_id)
 

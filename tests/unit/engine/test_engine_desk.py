@@ -323,10 +323,10 @@ def test_what_is_refused_is_not_remembered(target: AdvancedTaskScheduler) -> Non
     def work(context: TaskContext) -> str:
         with pytest.raises(ValueError, match="not registered"):
             context.spawn("nobody")
-        with pytest.raises(InvalidArguments):
-            context.spawn("child", 1, 2, 3)
-        with pytest.raises(InvalidArguments, match="key="):
-            context.spawn("child", key="")
+        connected = ScheduleOptions(connection=5)
+        for more in ({"one": 1}, {"key": ""}, {"options": connected}):
+            with pytest.raises(InvalidArguments, match=r"'one'|key=|no connection"):
+                context.spawn("child", **more)
         return context.spawn("child")
 
     add_task(target, work)

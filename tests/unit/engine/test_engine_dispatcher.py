@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.context import TaskContext
 from advanced_scheduler.engine.runner import Stop
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.events import Event, EventType
@@ -236,3 +238,32 @@ async def test_a_store_that_has_looked_ahead_is_not_asked_again(clock: ManualClo
         assert await target.run_due() == 0
         assert store.asked == times
         target.close()
+
+
+async def test_the_late_result_of_a_lost_attempt_counts_for_nothing(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    nodes = [scheduler(url, clock=clock) for _ in range(2)]
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def late(context: TaskContext) -> str:
+        if context.fence == 1:
+            begun.set()
+            await may_end.wait()
+        return f"fence {context.fence}"
+
+    for node in nodes:
+        add_task(node, late)
+    one = nodes[0].schedule_task("job")
+    abandoned = asyncio.create_task(nodes[0].run_due())
+    await begun.wait()
+    clock.advance(timedelta(hours=1))
+    await nodes[1].run_due()
+    assert row_of(nodes[1], one).result == "fence 2"
+    may_end.set()
+    await abandoned
+    row = row_of(nodes[0], one)
+    assert (row.result, row.status, row.crashes) == ("fence 2", TaskStatus.COMPLETED, 1)
+    for node in nodes:
+        node.close()
