@@ -69,7 +69,14 @@ class UnknownDependency(InvalidTask):
 
 
 class InvalidArguments(SchedulerError, ValueError):
-    """Arguments that the function does not take, or that would not come back equal."""
+    """Arguments that the function does not take, or that would not come back equal.
+
+    ``argument`` is the position or the name of the one that is wrong, where it is one.
+    """
+
+    def __init__(self, message: str, *, argument: int | str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
 class InvalidTrigger(SchedulerError, ValueError):

@@ -18,6 +18,7 @@ from .errors import InvalidTask
 
 _PATH: Final = re.compile(r"(\w+\.)+\w+|\w+(\.\w+)*:\w+(\.\w+)*")
 _SUGGESTING_LIMIT: Final = 1000  # names; to compare with more takes longer than it helps
+_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _SHOWN_LENGTH: Final = 300  # characters of a signature in a message
 
 
@@ -189,6 +190,24 @@ def binds(
     except TypeError:
         return False
     return True
+
+
+def argument_in(
+    why: str,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    signature: inspect.Signature | None,
+) -> int | str | None:
+    """Which argument it is why ``signature.bind`` refused: by position or name; None if unknown.
+
+    Python's words name it, unless there are too many positions.
+    """
+    known = {} if signature is None else signature.parameters
+    for name in (*kwargs, *known):
+        if repr(name) in why:
+            return name
+    most = sum(one.kind in _BY_POSITION for one in known.values())
+    return most if len(args) > most else None
 
 
 def shown(signature: inspect.Signature | None) -> str:

@@ -10,12 +10,13 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType, UnionType
-from typing import Annotated, Any, Final, Literal, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from .context import TaskContext
 from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNotRegistered
 from .forks import free_in_child
 from .functions import (
+    argument_in,
     arity_of,
     binds,
     body_of,
@@ -111,18 +112,21 @@ class RegisteredTask:
     def _check(
         self, bind: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        if self.context_parameter in kwargs:
-            self._refuse(f"{self.context_parameter!r} is the TaskContext, which is passed for you")
+        own = self.context_parameter
+        if own in kwargs:
+            raise self._misfit(f"{own!r} is the TaskContext, which is passed for you", own)
         try:
             bind(*args, **kwargs)
         except TypeError as error:
-            self._refuse(str(error), error)
+            about = argument_in(str(error), args, kwargs, self.signature)
+            raise self._misfit(str(error), about) from error
 
-    def _refuse(self, why: str, cause: BaseException | None = None) -> NoReturn:
-        raise InvalidArguments(
+    def _misfit(self, why: str, argument: int | str | None) -> InvalidArguments:
+        return InvalidArguments(
             f"task {self.definition.task_id!r} cannot take these arguments: {why}; its function "
-            f"is {name_of(self.function)}{shown(self.signature)}"
-        ) from cause
+            f"is {name_of(self.function)}{shown(self.signature)}",
+            argument=argument,
+        )
 
 
 class TaskRegistry:

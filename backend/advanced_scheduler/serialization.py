@@ -66,9 +66,6 @@ def from_json(text: str) -> Any:
     return parse_json(text)  # an eighth of the time of json.loads
 
 
-# --- arguments ------------------------------------------------------------------------------
-
-
 class ArgumentCodec:
     """Turns the arguments of one function into JSON and back, by its annotations.
 
@@ -107,7 +104,8 @@ class ArgumentCodec:
         """
         if not args and not kwargs:
             return (), {}
-        packed = [self._pack(slot.name, slot, value) for slot, value in self._positions(args)]
+        places = enumerate(self._positions(args))
+        packed = [self._pack(at, slot, value) for at, (slot, value) in places]
         named = {name: self._pack(name, self._slot(name), value) for name, value in kwargs.items()}
         size = sum(size for _, size in chain(packed, named.values())) + sum(map(len, named))
         if size > self._limit:
@@ -153,11 +151,12 @@ class ArgumentCodec:
     def _slot(self, name: str) -> _Slot:
         return self._named.get(name, self._named_rest)
 
-    def _pack(self, name: str, slot: _Slot, value: Any) -> tuple[Any, int]:
+    def _pack(self, place: int | str, slot: _Slot, value: Any) -> tuple[Any, int]:
         if type(value) is ResultOf:
             return None, 0
         if type(value) is Placeholder:
             return {_PLACEHOLDER: value.value}, 0
+        name = place if isinstance(place, str) else slot.name
         try:
             name.encode()  # half a surrogate pair is no JSON
             return slot.encode(value)
@@ -165,7 +164,8 @@ class ArgumentCodec:
             advice = "" if type(error) in _PLAIN_SPOKEN else f"; {slot.advice()}"
             raise InvalidArguments(
                 f"argument {cleaned(name)!r} of task function {self._function!r}, of type "
-                f"{type_name(value)}, cannot be stored: {_summary(error)}{advice}"
+                f"{type_name(value)}, cannot be stored: {_summary(error)}{advice}",
+                argument=place,
             ) from error
 
     def _unpack(self, name: str, slot: _Slot, plain: Any) -> Any:
@@ -342,9 +342,6 @@ def _parts(value: Any) -> list[tuple[Any, Any]] | None:
 
 def _follows_a_region(value: datetime | time) -> bool:
     return value.tzinfo is not None and value.tzinfo.utcoffset(None) is None
-
-
-# --- results --------------------------------------------------------------------------------
 
 
 def pack_result(value: Any, limit_bytes: int) -> Any:

@@ -189,6 +189,48 @@ def test_dead_letters_are_grouped_retried_and_discarded(rest: Rest) -> None:
     assert rest.get("/dead-letters")["items"] == []
 
 
+def test_what_cannot_run_again_stops_nothing_and_stays_a_dead_letter(rest: Rest) -> None:
+    ids = [ran(rest, "fail", args=[]) for _ in range(3)]
+    rest.scheduler.unregister_task("fail")
+    (group,) = rest.get("/dead-letters")["items"]
+    done = rest.post(f"/dead-letters/{group['id']}/retry")
+    assert (done["matched"], done["changed"], done["created"]) == (3, 0, [])
+    assert done["refused"].keys() == set(ids)
+    assert all("not registered" in why for why in done["refused"].values())
+    (group,) = rest.get("/dead-letters")["items"]
+    assert group["count"] == 3
+
+
+def test_what_a_task_has_asked_for_names_it(rest: Rest) -> None:
+    def parent(context: TaskContext) -> None:
+        context.spawn("add", 1)
+
+    rest.scheduler.register_task(define(parent, task_id="parent"))
+    asked = ran(rest, "parent", args=[])
+    (child,) = rest.get("/executions?task_id=add")["executions"]
+    assert (child["parent"], child["caused_by"]) == (asked, "task")
+    found = rest.get(f"/executions/{asked}")
+    assert (found["parent"], found["caused_by"]) == (None, "api")
+
+
+def test_an_argument_that_does_not_fit_is_pointed_at(rest: Rest) -> None:
+    def only(a: int, /, *, b: int = 0) -> None:
+        raise AssertionError("never called")
+
+    rest.scheduler.register_task(define(only, task_id="only"))
+
+    def pointed(task: str, **body: object) -> list[str]:
+        refused = rest.post(f"/tasks/{task}/execute", body, 422)
+        return [one["pointer"] for one in refused["errors"]]
+
+    assert pointed("only", args=[1, 2]) == ["/args/1"]
+    assert pointed("only", args=[]) == ["/kwargs/a"]
+    assert pointed("only", args=[1], kwargs={"c/d": 1}) == ["/kwargs/c~1d"]
+    assert pointed("add", args=[1], kwargs={"a": 2}) == ["/kwargs/a"]
+    body = {"tasks": ["add"], "arguments": {"add": {"c": 1}}}
+    assert "errors" not in rest.post("/workflows", body, 422)
+
+
 def test_a_request_with_a_key_of_idempotency_is_done_once(rest: Rest) -> None:
     headers = {"idempotency-key": "one"}
     first = rest.post("/tasks/add/execute", {"args": [1]}, 202, headers=headers)

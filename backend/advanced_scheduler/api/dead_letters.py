@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Final
 
-from ..errors import ExecutionNotFound
+from ..errors import ExecutionNotFound, SchedulerError, StoreUnavailable
 from ..models import ExecutionFilter, Outline, RecordKind, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .operation_schemas import DeadLetterGroup, DeadLetterPage
@@ -40,27 +39,38 @@ class DeadLetters:
         """Run each of a group again, and take it off the list; raises ``Problem``."""
         rows = self._members(group_id)
         created: list[str] = []
+        refused: dict[str, str] = {}
         for first in range(0, len(rows), _STEP):
             ids = [row.execution_id for row in rows[first : first + _STEP]]
-            created += self._again(ids)
-            self._scheduler.delete_executions(ids)
-        return _done("retry", len(rows), len(created), created)
+            created += self._again(ids, refused)
+            self._scheduler.delete_executions([one for one in ids if one not in refused])
+        return _done("retry", len(rows), len(created), created, refused)
 
-    def _again(self, ids: Sequence[str]) -> Iterator[str]:
-        """What was run again and not deleted, before a crash, is not run a second time."""
+    def _again(self, ids: Sequence[str], refused: dict[str, str]) -> Iterator[str]:
+        """What was run again and not deleted, before a crash, is not run a second time.
+
+        What cannot be run now stays on the list, and in ``refused`` is why.
+        """
         found = self._scheduler.store.records(RecordKind.AGAIN, ids=ids)
         planned = {one.record_id: next(iter(one.data.values())) for one in found}
         made = {row.execution_id for row in self._scheduler.store.get(planned.values())}
         for one in ids:
-            if planned.get(one) not in made:
-                with suppress(ExecutionNotFound):  # somebody else was faster
-                    yield self._scheduler.retry_execution(one)
+            if planned.get(one) in made:
+                continue
+            try:
+                yield self._scheduler.retry_execution(one)
+            except ExecutionNotFound:
+                continue  # somebody else was faster
+            except StoreUnavailable:
+                raise
+            except SchedulerError as error:
+                refused[one] = str(error)
 
     def discard(self, group_id: str) -> BatchOut:
         """Delete each of a group; raises ``Problem``."""
         rows = self._members(group_id)
         deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
-        return _done("discard", len(rows), deleted, [])
+        return _done("discard", len(rows), deleted, [], {})
 
     def _members(self, group_id: str) -> list[Outline]:
         rows, _ = self._failed()
@@ -106,12 +116,14 @@ def _id(task_id: str, kind: str) -> str:
     return hashlib.sha256(f"{task_id}\0{kind}".encode()).hexdigest()[:16]
 
 
-def _done(action: str, matched: int, changed: int, created: list[str]) -> BatchOut:
+def _done(
+    action: str, matched: int, changed: int, created: list[str], refused: dict[str, str]
+) -> BatchOut:
     return BatchOut(
         action=action,
         dry_run=False,
         matched=matched,
         changed=changed,
         created=created,
-        refused={},
+        refused=refused,
     )

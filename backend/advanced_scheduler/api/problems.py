@@ -87,5 +87,14 @@ def problem_of(error: errors.SchedulerError) -> Problem:
     """What the package raised on purpose, as a caller of the service is told of it."""
     for kind, status, code in _KINDS:
         if isinstance(error, kind):
-            return Problem(status, code, describe_error(error).partition(": ")[2] or str(error))
+            detail = describe_error(error).partition(": ")[2] or str(error)
+            return Problem(status, code, detail, faults=_faults(error, detail))
     return Problem(500, "failed", "the request failed; the log of the server says why")
+
+
+def _faults(error: Exception, detail: str) -> tuple[Fault, ...]:
+    """Which argument is wrong, in the bodies that have ``args`` and ``kwargs``."""
+    place = error.argument if isinstance(error, errors.InvalidArguments) else None
+    if place is None:
+        return ()
+    return (Fault(pointer_to("args" if isinstance(place, int) else "kwargs", place), detail),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue
 
@@ -60,6 +60,9 @@ class DependencyOut(Answer):
     settled: bool
 
 
+Cause: TypeAlias = Literal["api", "dependency", "retry", "schedule", "task"]
+
+
 class ExecutionOut(Answer):
     """One run of a task; times in UTC, durations in seconds."""
 
@@ -86,8 +89,9 @@ class ExecutionOut(Answer):
     error: str | None
     reason: str | None
     cause: str | None
-    caused_by: Literal["api", "dependency", "retry", "schedule"]
+    caused_by: Cause
     again: str | None
+    parent: str | None
     tags: list[str]
     schedule_id: str | None
     workflow_id: str | None

@@ -162,7 +162,8 @@ class Tasks:
         )
         taken = RESERVED & asked.kwargs.keys()
         if taken:
-            raise InvalidArguments(f"kwargs: {min(taken)!r} is no parameter of a task")
+            name = min(taken)
+            raise InvalidArguments(f"kwargs: {name!r} is no parameter of a task", argument=name)
         kwargs: dict[str, Any] = asked.kwargs
         return self._scheduler.schedule_task(task_id, *asked.args, options=options, **kwargs)
 

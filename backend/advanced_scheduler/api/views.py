@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ..engine.again import AGAIN
+from ..engine.intake import PARENT
 from ..lifecycle import FINAL
 from ..models import Outline, Progress, TaskExecution, TaskPriority, TaskStatus, attempts_of
 from .fields import PriorityName
 from .schemas import (
     AttemptOut,
+    Cause,
     DependencyOut,
     ExecutionDetail,
     ExecutionEnded,
@@ -134,6 +136,7 @@ def _common(row: TaskExecution) -> dict[str, Any]:
         "cause": row.cause,
         "caused_by": _caused_by(row),
         "again": row.extras.get(AGAIN),
+        "parent": row.extras.get(PARENT),
         "tags": list(row.tags),
         "schedule_id": row.schedule_id,
         "workflow_id": row.workflow_id,
@@ -147,9 +150,11 @@ def _task_id(row: TaskExecution, metadata: Mapping[str, Any]) -> str:
     return row.schedule_id if of_service and row.schedule_id else row.task_id
 
 
-def _caused_by(row: TaskExecution) -> Literal["api", "dependency", "retry", "schedule"]:
+def _caused_by(row: TaskExecution) -> Cause:
     if AGAIN in row.extras:
         return "retry"
+    if PARENT in row.extras:
+        return "task"
     if row.schedule_id is not None:
         return "schedule"
     return "dependency" if row.dependencies else "api"

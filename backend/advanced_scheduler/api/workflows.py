@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Final
 
+from ..errors import InvalidArguments
 from ..lifecycle import FINAL
 from ..models import ExecutionFilter, TaskDefinition, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
@@ -93,7 +94,12 @@ class Workflows:
 
     def start(self, asked: WorkflowAsked, new_id: str | None = None) -> WorkflowStarted:
         """Run these tasks together; raises ``ValueError``."""
-        made = self._scheduler.schedule_workflow(asked.tasks, asked.arguments, workflow_id=new_id)
+        try:
+            made = self._scheduler.schedule_workflow(
+                asked.tasks, asked.arguments, workflow_id=new_id
+            )
+        except InvalidArguments as error:  # its body has no ``kwargs`` to point into
+            raise InvalidArguments(str(error)) from error
         first = self._scheduler.get_execution(next(iter(made.values())))
         run = "" if first is None or first.workflow_id is None else first.workflow_id
         return WorkflowStarted(workflow_id=run, executions=made)

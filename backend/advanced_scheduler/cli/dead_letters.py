@@ -81,6 +81,9 @@ def _act(session: Session, action: str, groups: list[str]) -> None:
     past = {"retry": "run again", "discard": "deleted"}[action]
     counted = "1 execution" if done["changed"] == 1 else f"{done['changed']} executions"
     session.printer.show(done, f"{counted} {past}")
+    if refused := done["refused"]:
+        first, why = next(iter(refused.items()))
+        raise CommandFailed(f"{len(refused)} refused, as {first}: {why}")
 
 
 def _counted(number: int) -> str:

@@ -39,6 +39,28 @@ def test_memory_keeps_any_object_as_it_is() -> None:
     assert in_memory.load(task, args, {})[0][0] is thing
 
 
+def several(one: int, *rest: int, much: int = 0) -> None:
+    """Takes whole numbers."""
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "place"),
+    [
+        (("a",), {}, 0),
+        ((1, 2, "c"), {}, 2),
+        ((1,), {"much": "more"}, "much"),
+        ((), {}, "one"),
+        ((1,), {"any": 1}, "any"),
+    ],
+)
+def test_what_is_refused_is_named_by_its_place(
+    args: tuple[Any, ...], kwargs: dict[str, Any], place: int | str
+) -> None:
+    with pytest.raises(InvalidArguments) as refused:
+        arguments(as_json=True).store(register(several), args, kwargs)
+    assert refused.value.argument == place
+
+
 def test_memory_can_be_as_strict_as_a_durable_store() -> None:
     task, strict = register(point), arguments(as_json=False, check=True)
     with pytest.raises(InvalidArguments, match="where"):
