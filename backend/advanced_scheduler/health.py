@@ -244,7 +244,7 @@ def _start(facts: HealthFacts) -> str | None:
 
 
 def _drain(facts: HealthFacts) -> str | None:
-    return "the scheduler is stopping and takes no work" if facts.draining else None
+    return "the node drains and takes no work" if facts.draining else None
 
 
 def _store(facts: HealthFacts) -> str | None:

@@ -30,6 +30,8 @@ def run(*words: str) -> Result:
 
 
 def test_a_first_application_runs_as_it_is(tmp_path: Path) -> None:
+    told = run("init", str(tmp_path / "other")).stdout.splitlines()[-1]
+    assert told.startswith(f"next: cd {tmp_path / 'other'} && advanced-scheduler run ")
     made = run("init", str(tmp_path / "app"), "-o", "json")
     assert [Path(one).name for one in json.loads(made.stdout)["written"]] == [
         "jobs.py",

@@ -29,9 +29,19 @@ def test_what_is_committed_is_what_the_package_makes() -> None:
 
 def test_an_export_writes_every_file_again(tmp_path: Path) -> None:
     export(tmp_path)
-    written = export(tmp_path)
+    written, kept = export(tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in written} == set(files())
-    assert all(path.read_text("utf-8") for path in written)
+    assert kept == []
+
+
+def test_an_export_keeps_what_somebody_has_changed(tmp_path: Path) -> None:
+    export(tmp_path)
+    changed = tmp_path / "prometheus.yml"
+    changed.write_text("mine")
+    assert export(tmp_path)[1] == [changed]
+    assert changed.read_text() == "mine"
+    assert export(tmp_path, force=True)[1] == []
+    assert changed.read_text() != "mine"
 
 
 @pytest.mark.parametrize("expression", expressions(), ids=str)

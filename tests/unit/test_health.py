@@ -274,7 +274,7 @@ def test_a_node_that_is_well_passes_every_probe() -> None:
     ("fact", "value", "failing", "status", "sentence"),
     [
         ("started", False, {"ready", "started"}, "healthy", "is not started"),
-        ("draining", True, {"ready"}, "healthy", "is stopping"),
+        ("draining", True, {"ready"}, "healthy", "drains"),
         ("store_error", "disk gone", {"ready"}, "unhealthy", "store does not answer: disk gone"),
         ("lock_error", "refused", {"ready"}, "degraded", "lock server does not answer: refused"),
         ("seconds_since_pass", None, {"live", "started"}, "healthy", "has made no pass yet"),

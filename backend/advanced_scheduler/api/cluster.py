@@ -14,6 +14,7 @@ from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .views import priority_name, priority_of
 from .waiting import state_of
 
+_RUNNING: Final = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=1000)
 _LOOKED_AT: Final = 1000  # executions of a lane; what waits beyond them is counted as the last
 
 
@@ -72,19 +73,22 @@ class Cluster:
         self._scheduler.resume_dispatch(queue=asked.queue, priority=priority)
 
     def locks(self) -> LockPage:
-        """The locks of the tasks that need one."""
+        """The locks of the tasks that need one, and of what runs under one elsewhere."""
         tasks = list(self._scheduler.task_definitions.values())
-        return LockPage(items=[self._lock(one.task_id) for one in tasks if one.require_lock])
+        held = (row.task_id for row in self._scheduler.store.find(_RUNNING) if row.lock_id)
+        known = dict.fromkeys([*(one.task_id for one in tasks if one.require_lock), *held])
+        return LockPage(items=[self._lock(task_id) for task_id in known])
 
     def release_lock(self, task_id: str) -> bool:
         """Take the lock from whoever holds it, who is told; False if nobody does.
 
         Raises ``Problem``. The holder may still be at work: its result will not count.
         """
+        locks = self._scheduler.lock_manager
         definition = self._scheduler.task_definitions.get(task_id)
-        if definition is None or not definition.require_lock:
+        if (definition is None or not definition.require_lock) and not locks.is_locked(task_id):
             raise not_found("lock", task_id)
-        return bool(self._scheduler.lock_manager.force_release(task_id))
+        return bool(locks.force_release(task_id))
 
     def _lane(self, priority: TaskPriority, waiting: int, *, paused: bool) -> LaneOut:
         now = self._scheduler.clock.now()

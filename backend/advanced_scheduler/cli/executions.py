@@ -126,7 +126,7 @@ def retry(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Run again what has ended, as new executions."""
+    """Run again what has ended, as new executions; of a --filter what failed, unless it says."""
     act_on(session, "retry", ids, filters, dry_run=dry_run, yes=yes)
 
 

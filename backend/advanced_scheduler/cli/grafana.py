@@ -14,6 +14,7 @@ from .output import Format, Printer
 
 commands = group("The dashboard and the alerts for Grafana and Prometheus.")
 
+Force = Annotated[bool, typer.Option("--force", help="Write over files that were changed.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Where to; it is made if need be.")]
 
 
@@ -24,12 +25,14 @@ def main() -> None:
 
 @commands.command()
 @reported()
-def export(folder: Folder, output: Output = Format.TABLE) -> None:
-    """Write dashboard, alerts, provisioning and a compose file, over what is there of that name."""
+def export(folder: Folder, force: Force = False, output: Output = Format.TABLE) -> None:
+    """Write dashboard, alerts, provisioning and a compose file; what you have changed is kept."""
     from ..grafana import export as write
 
     try:
-        written = [str(path) for path in write(folder)]
+        done, left = write(folder, force=force)
     except OSError as error:
         raise CommandFailed(f"{folder} cannot be written: {error.strerror}") from error
-    Printer(output).show({"written": written}, "\n".join(written))
+    written, kept = [str(path) for path in done], [str(path) for path in left]
+    told = [*written, *(f"kept {path}: it was changed; --force writes over it" for path in kept)]
+    Printer(output).show({"written": written, "kept": kept}, *told)

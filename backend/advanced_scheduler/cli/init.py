@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -37,7 +38,8 @@ def init(printer: Printer, folder: Folder = Path(), force: Force = False) -> Non
     except OSError as error:
         raise CommandFailed(f"{folder} cannot be written: {error.strerror}") from error
     written = [str(folder / name) for name in sorted(texts)]
-    printer.show({"written": written}, *written, f"next: {_NEXT}")
+    enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    printer.show({"written": written}, *written, f"next: {enter}{_NEXT}")
 
 
 _NEXT: Final = "advanced-scheduler run --app jobs:scheduler --env-file scheduler.env"

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
 
 import typer
@@ -15,7 +16,7 @@ from .harmless import harmless
 from .outcome import CommandFailed, Exit, reported
 from .output import Format, Printer
 from .service import client_of
-from .sources import App, StoreUrl
+from .sources import App, EnvFile, StoreUrl, use_env_file
 
 P = ParamSpec("P")
 
@@ -91,10 +92,12 @@ def asking(command: Callable[Concatenate[Session, P], None]) -> Callable[P, None
         url: str | None,
         store: str | None,
         app: str | None,
+        env_file: Path | None,
         output: Format,
         no_color: bool,
         **given: Any,
     ) -> None:
+        use_env_file(env_file)
         printer = Printer(output, plain=no_color)
         with reported(), client_of(url, store, app) as client:
             command(Session(client, printer), *args, **given)
@@ -149,5 +152,6 @@ _ASKING: Final = (
     option("url", Url),
     option("store", StoreUrl),
     option("app", App),
+    option("env_file", EnvFile),
     *_PRINTING,
 )

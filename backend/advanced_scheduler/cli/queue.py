@@ -64,8 +64,7 @@ def _blocks(found: dict[str, Any]) -> list[Block]:
         retrying="retrying",
         oldest=seconds("oldest_age"),
     )
-    facts = {
-        "running": found["running"],
-        "paused": "everything" if found["paused"] else found["paused_queues"],
-    }
+    paused = [f"priority {one['priority']}" for one in found["lanes"] if one["paused"]]
+    paused += [f"queue {one}" for one in found["paused_queues"]]
+    facts = {"running": found["running"], "paused": "everything" if found["paused"] else paused}
     return [lanes, facts]

@@ -29,7 +29,8 @@ def serve(
         if found.fleeting:
             raise CommandFailed(
                 "the application keeps everything in memory, where nobody else can see it; "
-                "run it with `advanced-scheduler run --role scheduler,worker,api`",
+                "run it with `advanced-scheduler run --role scheduler,worker,api`, or name its "
+                "store by --store or --env-file",
                 Exit.USAGE,
             )
         over = threading.Event()

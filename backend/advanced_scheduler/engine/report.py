@@ -34,7 +34,7 @@ def _facts(
     beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
     return HealthFacts(
         started=running,
-        draining=node is not None and node.draining,
+        draining=node is not None and (node.draining or node.dispatcher.draining),
         store_error=store_error,
         lock_error=lock_error,
         lock_required=parts.locks.kind == "redis",

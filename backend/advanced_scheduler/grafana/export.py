@@ -19,15 +19,22 @@ def files() -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def export(folder: Path) -> list[Path]:
-    """Write them into a folder, over what is there of the same name; answers the paths."""
+def export(folder: Path, *, force: bool = False) -> tuple[list[Path], list[Path]]:
+    """Write them into a folder; answers the paths of what was written, and of what was kept.
+
+    A file of the same name that says something else is kept, unless ``force``.
+    """
     written: list[Path] = []
+    kept: list[Path] = []
     for name, text in files().items():
         path = folder / name
+        if path.exists() and not force and path.read_text("utf-8", "replace") != text:
+            kept.append(path)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         written.append(path)
-    return written
+    return written, kept
 
 
 def _texts(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
