@@ -21,6 +21,7 @@ SMALL = {
     "ours_growth.py": (*TWO, 20, 10),
     "ours_interval.py": (2,),
     "ours_lateness.py": (100, 1),
+    "ours_lists.py": ("sqlite:///{folder}/jobs.db", 3000),
     "ours_listeners.py": ("sqlite:///{folder}/jobs.db", 20, 10, 3, 1),
     "ours_live.py": ("memory://", 20, 10),
     "ours_locks.py": ("sqlite:///{folder}/jobs.db", "-", 20, 5, 1),

@@ -78,7 +78,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         ),
         ("schedule_versions", ["schedule_id"]),
         ("rollback_schedule", ["schedule_id", "version", "*changelog"]),
-        ("run_schedule_now", ["schedule_id", "*args", "*kwargs"]),
+        ("run_schedule_now", ["schedule_id", "*args", "*kwargs", "*execution_id"]),
         ("trigger_event", ["name", "payload"]),
         ("get_schedule", ["schedule_id"]),
         ("find_schedules", ["*name", "*event", "*task_id", "*tags", "*status"]),
@@ -135,7 +135,7 @@ def test_the_scheduler_is_made_as_was_asked_for() -> None:
 def test_the_waits_are_coroutines_and_the_rest_are_plain_calls() -> None:
     asynchronous = {
         name
-        for name, value in vars(AdvancedTaskScheduler).items()
+        for name, value in inspect.getmembers(AdvancedTaskScheduler)
         if inspect.iscoroutinefunction(value) and not name.startswith("_")
     }
     assert asynchronous == {"start", "stop", "run_due"}
