@@ -91,6 +91,8 @@ class HostingCalls:
         """Host the engine in a thread until the program ends; does nothing if it runs already.
 
         For WSGI servers, which tell nobody when they stop: called in each process, after the fork.
+        At the end running work may end within ``drain_seconds``; from Python 3.12 on it is cut off
+        (no thread can be started then), and taken up when its lease has run out.
         """
         if self.started:
             return

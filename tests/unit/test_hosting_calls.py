@@ -84,11 +84,14 @@ while not scheduler.running_tasks:
 """
 
 
-def test_a_program_that_ends_lets_what_runs_end(tmp_path: object) -> None:
+def test_a_program_that_ends_lets_what_runs_end_where_threads_may_start(tmp_path: object) -> None:
     asked = [sys.executable, "-W", "error", "-c", PROGRAM]
     done = subprocess.run(
         asked, cwd=str(tmp_path), capture_output=True, text=True, check=True, timeout=30
     )
+    if sys.version_info >= (3, 12):
+        assert (done.stdout, done.stderr) == ("", "")
+        return
     assert done.stdout == "done\n"
     assert re.fullmatch(
         r"node \S+ waits up to 30 s for 1 executions to end; interrupt again to end now\n",

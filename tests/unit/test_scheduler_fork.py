@@ -42,7 +42,8 @@ def run(program: str, store: str) -> None:
         timeout=100,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    told = [line for line in done.stderr.splitlines() if " executions to end; " not in line]
+    assert (done.returncode, told) == (0, [])  # a stop may say that it waits
 
 
 @pytest.mark.parametrize("kind", DURABLE)

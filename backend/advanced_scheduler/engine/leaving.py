@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any, Final
 
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT)
+_UNCALLED: Final[list[Callable[[], object]]] = []
 
 
 @contextmanager
@@ -52,5 +54,10 @@ def at_exit(call: Callable[[], object]) -> None:
     """Call it when the program ends, while threads can still be started.
 
     ``atexit`` comes later: after the thread pools, with which the engine could store nothing.
+    From Python 3.12 on no thread can be started at all once the program ends, and the engine cannot
+    stop without: there nothing is called.
     """
+    if sys.version_info >= (3, 12):
+        _UNCALLED.append(call)  # what it belongs to must not be thought to be dropped
+        return
     getattr(threading, "_register_atexit", atexit.register)(call)
