@@ -178,19 +178,11 @@ class Executions:
         ids = list(dict.fromkeys(asked.ids)) if asked.ids is not None else None
         found = self._named(ids) if ids is not None else self._fitting(asked.query)
         fitting = [row for row in found if _may(asked.action, row)]
-        if asked.dry_run:
-            return BatchOut(
-                action=asked.action,
-                dry_run=True,
-                matched=len(fitting),
-                changed=0,
-                created=[],
-                refused={},
-            )
-        created, refused, changed = self._act(asked.action, fitting)
+        acted_on = [] if asked.dry_run else fitting
+        created, refused, changed = self._act(asked.action, acted_on)
         return BatchOut(
             action=asked.action,
-            dry_run=False,
+            dry_run=asked.dry_run,
             matched=len(fitting),
             changed=changed,
             created=created,

@@ -86,11 +86,6 @@ class HttpService:
         self._thread.join()
         self._socket.close()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for its end, which nobody asked for; answers whether it has come."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
     def announce(self) -> None:
         """Say where it is, and what callers from elsewhere need."""
         typer.echo(f"dashboard at {self.url}/scheduler/", err=True)
