@@ -89,15 +89,18 @@ class ExecutionCalls:
         """
         return self._commands.retry(execution_id, new_id)
 
-    def backfill_schedule(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
+    def backfill_schedule(
+        self, schedule_id: str, instants: Iterable[datetime], *, force: bool = False
+    ) -> list[str]:
         """Run a schedule for instants (aware) of the past; answers the execution ids, by instant.
 
         Each starts as soon as a slot is free, whatever the overlap policy; its ``scheduled_time``
         is the instant, and its metadata have it under ``backfill``. The ledger stays as it was.
-        While one has not ended, asking again answers its id. Raises ``ScheduleNotFound``,
-        ``TaskNotRegistered`` and ``InvalidArguments``.
+        Asking again answers the id of the execution that is there, as long as the history has
+        it; with ``force`` an instant runs again if its execution has ended. Raises
+        ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
         """
-        return self._schedules.backfill(schedule_id, instants)
+        return self._schedules.backfill(schedule_id, instants, force=force)
 
     def retry_workflow(self, workflow_id: str) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.

@@ -94,8 +94,30 @@ def test_the_past_is_made_good(world: World) -> None:
     end = SystemClock().now()
     window = [(end - timedelta(hours=3)).isoformat(), end.isoformat()]
     dry = world.json("schedule", "backfill", made, *window, "--dry-run", schema="BackfillOut")
-    assert (len(dry["instants"]), dry["created"]) == (3, [])
+    assert (len(dry["instants"]), dry["created"], dry["existing"]) == (3, [], [])
     assert len(world.good("schedule", "backfill", made, *window).splitlines()) == 4
+    world.work()
+    again = world.good("schedule", "backfill", made, *window).splitlines()
+    assert again == [
+        "execution",
+        "3 of 3 were backfilled before, and left out: --force runs them again",
+    ]
+    forced = world.json("schedule", "backfill", made, *window, "--force", schema="BackfillOut")
+    assert (len(forced["created"]), len(forced["existing"])) == (3, 3)
+    assert "; backfilled: execution" in world.good("schedule", "explain", made, dry["instants"][0])
+
+
+def test_a_schedule_is_found_by_its_name(world: World) -> None:
+    made = add(world, "--cron", "0 3 * * *", "--name", "each night")
+    assert "each night" in world.good("schedule", "list")
+    assert world.json("schedule", "show", "each night")["id"] == made
+    assert world.good("schedule", "pause", "each night") == "paused\n"
+    other = add(world, "--cron", "0 4 * * *", "--id", "each night")
+    torn = world.run("schedule", "remove", "each night", "--yes")
+    assert (torn.exit_code, torn.stdout) == (4, "")
+    assert repr(made) in torn.stderr
+    assert world.good("schedule", "edit", made, "--name", "mine")
+    assert world.good("schedule", "remove", other, "--yes") == "removed\n"
 
 
 def test_an_instant_is_explained(world: World) -> None:

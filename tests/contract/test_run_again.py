@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import pytest
 
 from advanced_scheduler import (
     AdvancedTaskScheduler,
+    CronTrigger,
     Settings,
     TaskDependency,
     TaskStatus,
@@ -114,6 +116,24 @@ def all_of_workflow(target: AdvancedTaskScheduler, made: dict[str, str]) -> str:
     assert row is not None
     assert row.workflow_id is not None
     return row.workflow_id
+
+
+def test_an_instant_of_the_past_that_many_backfill_runs_once(
+    nodes: list[AdvancedTaskScheduler],
+) -> None:
+    schedule = nodes[0].create_schedule("first", CronTrigger("0 * * * *"))
+    past = nodes[0].clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+    instants = [past, past + timedelta(hours=1)]
+    answers = at_once(nodes, lambda node: node.backfill_schedule(schedule, instants))
+    assert all(one == answers[0] for one in answers)
+    asyncio.run(nodes[1].run_due())
+    assert nodes[2].backfill_schedule(schedule, instants) == answers[0]  # they have ended
+    assert len(all_of(nodes[0], "first")) == 2
+    (forced,) = nodes[3].backfill_schedule(schedule, [past], force=True)
+    assert forced not in answers[0]
+    told = nodes[0].explain(schedule, past)
+    assert (told.execution_id, told.status) == (answers[0][0], TaskStatus.COMPLETED)
+    assert told.reason.endswith(f"; backfilled: execution {answers[0][0]} completed")
 
 
 def test_whoever_crashed_before_the_new_execution_was_there_has_left_its_id(

@@ -44,12 +44,14 @@ def add_schedules(router: APIRouter, service: Service) -> None:
     def list_schedules(
         limit: PageLimit = 100,
         cursor: Cursor = None,
+        *,
+        name: Annotated[Id | None, Query()] = None,
         task_id: Annotated[Id | None, Query()] = None,
         status: Annotated[Literal["active", "paused", "ended"] | None, Query()] = None,
         tag: Annotated[Id | None, Query()] = None,
     ) -> SchedulePage:
         """Schedules by id."""
-        return schedules.page(limit, cursor, task_id=task_id, status=status, tag=tag)
+        return schedules.page(limit, cursor, name=name, task_id=task_id, status=status, tag=tag)
 
     @router.post("/schedules", status_code=201, dependencies=[WRITE])
     def create_schedule(asked: ScheduleAsked, response: Response) -> ScheduleOut:

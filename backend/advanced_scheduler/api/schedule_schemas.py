@@ -172,18 +172,26 @@ class LedgerOut(Answer):
 
 
 class BackfillAsked(Asked):
-    """Run once for each instant from ``start`` up to, without, ``end``."""
+    """Run once for each instant from ``start`` up to, without, ``end``.
+
+    What was backfilled before is left out, unless ``force`` is true.
+    """
 
     start: Instant
     end: Instant
     dry_run: bool = Field(default=False, strict=True)
     limit: int = Field(default=1000, ge=1, le=10_000, strict=True)
+    force: bool = Field(default=False, strict=True)
 
 
 class BackfillOut(Answer):
-    """The instants, how many they are, and the executions that were made for them."""
+    """The instants, how many they are, and the executions that were made for them.
+
+    ``existing`` are those that an earlier backfill had made.
+    """
 
     dry_run: bool
     matched: int
     instants: list[datetime]
     created: list[str]
+    existing: list[str]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..engine.ids import id_of_past
 from ..errors import InvalidCronExpression, InvalidTrigger
 from ..models import DEFINITION, Explanation, Schedule, ScheduleFilter
 from ..scheduler import AdvancedTaskScheduler
@@ -65,12 +66,13 @@ class ScheduleService:
         limit: int = 100,
         cursor: str | None = None,
         *,
+        name: str | None = None,
         task_id: str | None = None,
         status: StateName | None = None,
         tag: str | None = None,
     ) -> SchedulePage:
         """Schedules by id; status and tag are looked for among the next thousand."""
-        wanted = ScheduleFilter(task_id=task_id, cursor=cursor, limit=1000)
+        wanted = ScheduleFilter(name=name, task_id=task_id, cursor=cursor, limit=1000)
         found = self._scheduler.store.find_schedules(wanted)
         fitting = [
             one for one in found if status in (None, one.state) and (tag is None or tag in one.tags)
@@ -214,9 +216,18 @@ class ScheduleService:
                 f"there are more than limit={asked.limit} instants; take a shorter stretch",
                 faults=[Fault("/limit", "is exceeded")],
             )
-        made = [] if asked.dry_run else self._scheduler.backfill_schedule(schedule_id, instants)
+        ids = {one: id_of_past(schedule_id, one) for one in instants}
+        there = {row.execution_id for row in self._scheduler.store.get(ids.values())}
+        made: list[str] = []
+        wanted = [one for one in instants if asked.force or ids[one] not in there]
+        if wanted and not asked.dry_run:
+            made = self._scheduler.backfill_schedule(schedule_id, wanted, force=asked.force)
         return BackfillOut(
-            dry_run=asked.dry_run, matched=len(instants), instants=instants, created=made
+            dry_run=asked.dry_run,
+            matched=len(instants),
+            instants=instants,
+            created=made,
+            existing=[one for one in ids.values() if one in there],
         )
 
 

@@ -18,7 +18,7 @@ from .service import in_memory
 commands = group("Schedules: to see, to make, to edit, to preview.")
 
 ScheduleId = Annotated[
-    str, typer.Argument(metavar="ID", help="The id of a schedule, see `schedule list`.")
+    str, typer.Argument(metavar="ID", help="The id of a schedule, or its name: `schedule list`.")
 ]
 
 
@@ -42,6 +42,7 @@ def list_schedules(
     table = columns(
         page["items"],
         id="id",
+        name="name",
         task="task_id",
         status="status",
         next=ago("next_run"),
@@ -56,7 +57,7 @@ def list_schedules(
 @asking
 def show(session: Session, schedule_id: ScheduleId) -> None:
     """One schedule, its next runs, and how it has been doing."""
-    found = session.client.get(path_of("schedules", schedule_id))
+    found = session.client.get(_path(session, schedule_id))
     facts = {
         **_facts(found),
         "last result": found["last_result"],
@@ -96,7 +97,7 @@ def edit(
 ) -> None:
     """Change what is given, on all nodes at once."""
     headers = {} if version is None else {"if-match": f'"v{version}"'}
-    changed = session.client.patch(path_of("schedules", schedule_id), fields, headers)
+    changed = session.client.patch(_path(session, schedule_id), fields, headers)
     session.printer.show(changed, _facts(changed))
 
 
@@ -104,7 +105,7 @@ def edit(
 @asking
 def pause(session: Session, schedule_id: ScheduleId) -> None:
     """Fire nothing more, on any node."""
-    changed = session.client.post(path_of("schedules", schedule_id, "pause"))
+    changed = session.client.post(_path(session, schedule_id, "pause"))
     session.printer.show(changed, changed["status"])
 
 
@@ -118,7 +119,7 @@ def resume(
     ] = False,
 ) -> None:
     """Go on."""
-    path = path_of("schedules", schedule_id, "resume")
+    path = _path(session, schedule_id, "resume")
     changed = session.client.post(path, {"catch_up": catch_up})
     session.printer.show(changed, changed["status"])
 
@@ -127,7 +128,7 @@ def resume(
 @asking
 def run(session: Session, schedule_id: ScheduleId, json: Json = None) -> None:
     """Run it once, now, also while it is paused; --json for other arguments."""
-    started = session.client.post(path_of("schedules", schedule_id, "run"), arguments(json))
+    started = session.client.post(_path(session, schedule_id, "run"), arguments(json))
     session.printer.show(started, started["execution_id"])
 
 
@@ -136,7 +137,7 @@ def run(session: Session, schedule_id: ScheduleId, json: Json = None) -> None:
 def remove(session: Session, schedule_id: ScheduleId, yes: Yes = False) -> None:
     """Delete it; what it has done stays in the ledger."""
     confirm(f"Delete schedule {schedule_id}?", yes=yes)
-    session.done(session.client.delete(path_of("schedules", schedule_id)))
+    session.done(session.client.delete(_path(session, schedule_id)))
 
 
 @commands.command()
@@ -168,7 +169,7 @@ def preview(
 @asking
 def history(session: Session, schedule_id: ScheduleId) -> None:
     """Its versions with what each has changed, the latest first."""
-    page = session.client.get(path_of("schedules", schedule_id, "history"))
+    page = session.client.get(_path(session, schedule_id, "history"))
     table = columns(
         page["items"],
         version="version",
@@ -189,7 +190,7 @@ def explain(
     instant: Annotated[str, typer.Argument(metavar="INSTANT", help="Of the past, or to come.")],
 ) -> None:
     """Say in words what became of one instant, and why."""
-    path = path_of("schedules", schedule_id, "explain")
+    path = _path(session, schedule_id, "explain")
     found = session.client.get(path, instant=instant_of(instant))
     session.printer.show(found, found)
 
@@ -204,17 +205,49 @@ def backfill(
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Refuse more.")] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which instants.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what was backfilled.")] = False,
 ) -> None:
-    """Run it for instants of the past."""
+    """Run it for instants of the past; what has been backfilled before is left out."""
     asked = {
         "start": instant_of(start),
         "end": instant_of(end),
         "limit": limit,
         "dry_run": dry_run,
+        "force": force,
     }
-    done = session.client.post(path_of("schedules", schedule_id, "backfill"), asked)
-    rows = [(one,) for one in done["instants"]] if dry_run else [(one,) for one in done["created"]]
-    session.printer.show(done, Table(("instant" if dry_run else "execution",), rows))
+    done = session.client.post(_path(session, schedule_id, "backfill"), asked)
+    title, shown = ("instant", "instants") if dry_run else ("execution", "created")
+    blocks: list[Block] = [Table((title,), [(one,) for one in done[shown]])]
+    if before := len(done["existing"]):
+        left = "" if force else ", and left out: --force runs them again"
+        blocks.append(f"{before} of {done['matched']} were backfilled before{left}")
+    session.printer.show(done, *blocks)
+
+
+def _path(session: Session, named: str, *verb: str) -> str:
+    """The path of the schedule that has this id, or this name.
+
+    Raises ``CommandFailed`` where one has it as its id and another one as its name.
+    """
+    found = session.client.get("/schedules", name=named)["items"]
+    known = found[0]["id"] if found else named
+    if known != named and _is_id(session, named):
+        raise CommandFailed(
+            f"{named!r} is the id of one schedule and the name of another, {known!r}: "
+            "say the id of that one, or give it another name",
+            Exit.CONFLICT,
+        )
+    return path_of("schedules", known, *verb)
+
+
+def _is_id(session: Session, text: str) -> bool:
+    try:
+        session.client.get(path_of("schedules", text))
+    except CommandFailed as failure:
+        if failure.code is not Exit.NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def _facts(found: dict[str, Any]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import threading
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -56,6 +56,12 @@ def id_for(instant: datetime, *names: str) -> str:
     noise = int.from_bytes(blake2b(said, digest_size=10).digest(), "big")
     made = (microseconds // 1000) << 80 | noise
     return str(UUID(int=made & ~_FIXED | 7 << 76 | 0b10 << 62))
+
+
+def id_of_past(schedule_id: str, instant: datetime) -> str:
+    """The id of the execution that runs a schedule for an instant (aware) of the past."""
+    at = instant.astimezone(UTC)
+    return id_for(at, "backfill", schedule_id, at.isoformat())
 
 
 def is_id(text: object) -> bool:

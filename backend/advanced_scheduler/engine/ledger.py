@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,6 +23,7 @@ from ..models import (
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from ..triggers import Trigger, trigger_from_json
+from .ids import id_of_past
 from .parked import why_parked
 from .plan import instants_between, next_instant
 
@@ -71,14 +73,10 @@ class Ledger:
             raise _unknown(schedule_id)
         instant = in_utc("instant", instant, before=_INSTANT)
         found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
-        if found:
-            return self._told(found)[0]
-        return Explanation(
-            schedule_id=schedule_id,
-            instant=instant,
-            outcome=None,
-            reason=self._why_none(self._schedule(schedule_id), instant),
-        )
+        told = self._told(found)[0] if found else self._untold(schedule_id, instant)
+        for row in self._store.get([id_of_past(schedule_id, instant)]):
+            told = _backfilled(told, row)
+        return told
 
     def audit(self, schedule_id: str, start: datetime, end: datetime) -> Audit:
         """Every instant from ``start`` up to, without, ``end``.
@@ -167,6 +165,14 @@ class Ledger:
         oldest = self._store.ticks(schedule_id, now - 2 * self._kept, now, 1)
         return max([now - self._kept, *(tick.instant for tick in oldest)])
 
+    def _untold(self, schedule_id: str, instant: datetime) -> Explanation:
+        return Explanation(
+            schedule_id=schedule_id,
+            instant=instant,
+            outcome=None,
+            reason=self._why_none(self._schedule(schedule_id), instant),
+        )
+
     def _why_none(self, schedule: Schedule, instant: datetime) -> str:
         now = self._clock.now()
         try:
@@ -212,8 +218,7 @@ def _told(tick: Tick, row: TaskExecution | None) -> Explanation:
     if tick.outcome is TickOutcome.FIRED:
         words = f"execution {tick.execution_id}, which the history has no more"
         if row is not None:
-            why = row.error or row.reason
-            words = f"execution {row.execution_id} {row.status}{f': {why}' if why else ''}"
+            words = _became(row)
         words = f"{tick.reason}; {words}" if tick.reason else words
     return Explanation(
         schedule_id=tick.schedule_id,
@@ -223,6 +228,19 @@ def _told(tick: Tick, row: TaskExecution | None) -> Explanation:
         execution_id=tick.execution_id,
         status=None if row is None else row.status,
     )
+
+
+def _became(row: TaskExecution) -> str:
+    why = row.error or row.reason
+    return f"execution {row.execution_id} {row.status}{f': {why}' if why else ''}"
+
+
+def _backfilled(told: Explanation, row: TaskExecution) -> Explanation:
+    """The same where the instant was backfilled; what it had fired itself stays the execution."""
+    words = f"{told.reason}; backfilled: {_became(row)}"
+    if told.execution_id is not None:
+        return replace(told, reason=words)
+    return replace(told, reason=words, execution_id=row.execution_id, status=row.status)
 
 
 def _recorded_up_to(schedule: Schedule) -> datetime:

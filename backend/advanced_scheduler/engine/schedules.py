@@ -219,15 +219,23 @@ class Schedules:
             if ids:  # else what stood in its way has just ended
                 return ids[0]
 
-    def backfill(self, schedule_id: str, instants: Iterable[datetime]) -> list[str]:
-        """An execution for each of these instants; answers their ids."""
+    def backfill(self, schedule_id: str, instants: Iterable[datetime], *, force: bool) -> list[str]:
+        """An execution for each of these instants, that which is there unless ``force``; its id."""
         if not isinstance(instants, Iterable):
             raise InvalidArguments(f"instants={instants!r} must be a list of aware datetimes")
         schedule, now = self.get(schedule_id), self._parts.clock.now()
         wanted = sorted({in_utc("instants", one) for one in instants})
         if wanted and wanted[-1] > now:
             raise InvalidArguments(f"instants: {wanted[-1]} is not in the past")
-        return self._parts.intake.submit(self._parts.steps.past(schedule, wanted))
+        requests = self._parts.steps.past(schedule, wanted)
+        if force:  # those that are there have taken their ids
+            ids = [one.execution_id for one in requests if one.execution_id is not None]
+            taken = {row.execution_id for row in self._parts.store.get(ids)}
+            requests = [
+                one._replace(execution_id=None) if one.execution_id in taken else one
+                for one in requests
+            ]
+        return self._parts.intake.submit(requests)
 
     def trigger_event(self, name: str, payload: object) -> list[str]:
         """Run what waits for this event; answers the ids of the executions."""

@@ -27,6 +27,7 @@ from ..registry import RegisteredTask, TaskRegistry
 from ..stores.base import Firing, Store
 from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
+from .ids import id_of_past
 from .inputs import taken_by
 from .intake import Intake, Request
 from .plan import NOTHING, Decision, Plan, Standing, next_instant, plan, without_overlap
@@ -91,8 +92,9 @@ class Steps:
         return _step(schedule, planned, rows, there, now)
 
     def past(self, schedule: Schedule, instants: Sequence[datetime]) -> list[Request]:
-        """What it would have run at these instants; while one has not ended, it is not made twice.
+        """What it would have run at these instants, each under the one id that it can have.
 
+        While it has not ended, it is not made twice under another id either.
         Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
         """
         trigger, task = self._trigger(schedule), self._registry.get(schedule.task_id)
@@ -103,7 +105,9 @@ class Steps:
             told = {"backfill": at.isoformat()}
             request = _request(task, schedule, at, call, told)
             key = f"backfill {schedule.schedule_id} {at.isoformat()}"
-            found.append(request._replace(options=replace(request.options, unique=key)))
+            options = replace(request.options, unique=key)
+            execution_id = id_of_past(schedule.schedule_id, at)
+            found.append(request._replace(options=options, execution_id=execution_id))
         return found
 
     def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:

@@ -186,7 +186,8 @@ class Explanation:
     """What became of one instant of a schedule, in words.
 
     ``outcome`` is None where the ledger has no row, and ``reason`` then says why. ``status`` is
-    that of the execution, if there was one and the history still has it.
+    that of the execution, if there was one and the history still has it. What did not run, and was
+    backfilled, has the execution that did so.
     """
 
     schedule_id: str

@@ -335,7 +335,8 @@ def test_the_past_is_filled_in_and_nothing_else(scheduler: AdvancedTaskScheduler
     schedule_id = scheduler.create_schedule("job", every_second())
     before = [NOW - 2 * SECOND, NOW - SECOND]
     first = scheduler.backfill_schedule(schedule_id, reversed(before))
-    assert scheduler.backfill_schedule(schedule_id, before) == first  # they have not ended
+    assert scheduler.backfill_schedule(schedule_id, before) == first
+    assert scheduler.backfill_schedule(schedule_id, before, force=True) == first  # not ended yet
     rows = scheduler.store.get(first)
     assert [row.scheduled_time for row in rows] == before
     assert rows[0].extras["metadata"] == {"backfill": before[0].isoformat()}

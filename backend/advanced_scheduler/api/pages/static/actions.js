@@ -2,7 +2,7 @@
 //
 // data-ask: what happens, asked before ("{matched}" is counted by a rehearsal with dry_run);
 // data-word: what must be typed to go on; data-body: what is sent, beside its fields;
-// data-done: what is said after ("{field}" of the answer); data-go: where to go then ("" is
+// data-done: what is said after ("{field}" of the answer, of a list how long it is); data-go: where to go then ("" is
 // this page); data-match: the ETag that it is about; data-show: what of the answer goes into the
 // <output> of the form.
 // Fields: data-type="json|number|boolean|list|instant" (the last one is given in UTC),
@@ -12,7 +12,8 @@
 // data-copy: a text for the clipboard; "{api}" and "{origin}" in it are addresses.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
-const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+const told = (value) => (Array.isArray(value) ? value.length : value) ?? "";
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => told(values[name]));
 
 const PLACES = {
   api: new URL(meta("api"), location.href).href,
