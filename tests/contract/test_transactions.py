@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, sessionmaker
 
 from advanced_scheduler import (
     AdvancedTaskScheduler,
@@ -20,6 +21,7 @@ from advanced_scheduler import (
     TaskDefinition,
 )
 from advanced_scheduler.stores.abilities import Signal, SignalStore
+from tests.contract.sites import new_engine
 from tests.support.waiting import eventually
 
 
@@ -177,13 +179,63 @@ def test_bad_arguments_are_refused_and_the_transaction_goes_on(
     assert (scheduler.task_queue.size(), orders(database)) == (0, 1)
 
 
-@pytest.mark.parametrize("make", [str, object, lambda: sa.create_engine("sqlite://")])
+NO_CONNECTIONS: list[Callable[[sa.Engine], object]] = [
+    lambda _: "a text",
+    lambda _: object(),
+    lambda engine: engine,
+    sessionmaker,
+    lambda engine: engine.raw_connection(),
+]
+
+
+@pytest.mark.parametrize("make", NO_CONNECTIONS)
 def test_what_is_no_connection_is_refused(
-    make: Callable[[], object], scheduler: AdvancedTaskScheduler
+    make: Callable[[sa.Engine], object], scheduler: AdvancedTaskScheduler, database: sa.Engine
 ) -> None:
-    given = make() or "a text"
-    with pytest.raises(ConfigurationError):
+    given = make(database)
+    with pytest.raises(ConfigurationError, match="neither a Connection nor a Session"):
         scheduler.schedule_task("confirm", options=within(given))
+    if hasattr(given, "close"):
+        given.close()
+
+
+def test_an_asynchronous_connection_is_told_the_way(
+    scheduler: AdvancedTaskScheduler, postgres_url: str
+) -> None:
+    address = sa.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    engine = create_async_engine(address)
+    for given in (AsyncSession(engine), engine.connect()):
+        with pytest.raises(ConfigurationError, match=r"run_sync\(...\)"):
+            scheduler.schedule_task("confirm", options=within(given))
+
+
+def test_a_connection_that_commits_at_once_is_refused(
+    scheduler: AdvancedTaskScheduler, database: sa.Engine
+) -> None:
+    autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+    with (
+        autocommit.connect() as connection,
+        pytest.raises(ConfigurationError, match="in autocommit mode"),
+    ):
+        scheduler.schedule_task("confirm", options=within(connection))
+    assert scheduler.task_queue.size() == 0
+
+
+def test_transactions_that_the_application_begins_by_itself_will_do(
+    scheduler: AdvancedTaskScheduler, database: sa.Engine
+) -> None:
+    """As SQLAlchemy's documentation advises for SQLite."""
+    if database.dialect.name != "sqlite":
+        return
+    engine = new_engine(str(database.url))
+    with engine.connect() as connection:
+        scheduler.schedule_task("confirm", options=within(connection))
+        connection.rollback()
+        assert scheduler.task_queue.size() == 0
+        scheduler.schedule_task("confirm", options=within(connection))
+        connection.commit()
+    assert scheduler.task_queue.size() == 1
+    engine.dispose()
 
 
 def test_a_connection_that_was_closed_is_refused(

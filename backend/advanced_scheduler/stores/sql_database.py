@@ -149,6 +149,11 @@ class SqlDatabase:
         try:
             db = _connection(given)
             if self._dialect.is_same(db):
+                if self._dialect.commits_at_once(db):
+                    raise ConfigurationError(
+                        f"connection={given!r} is in autocommit mode: there is no transaction of "
+                        "yours to join; give one in another isolation level, or none"
+                    )
                 return work(db)
         except (sa.exc.DBAPIError, self._driver.Error) as error:
             raise self._explained(getattr(error, "orig", None) or error) from error
@@ -193,7 +198,7 @@ def _connection(given: Any) -> Connection:
             f"connection={given!r} is asynchronous; call schedule_task inside of "
             "`await connection.run_sync(...)`, with the connection or session that it hands out"
         )
-    db = given.connection() if callable(getattr(given, "connection", None)) else given
+    db = given.connection() if hasattr(given, "get_bind") else given
     if not isinstance(db, Connection):
         raise ConfigurationError(
             f"connection={given!r} is neither a Connection nor a Session of SQLAlchemy"

@@ -112,6 +112,10 @@ class Dialect(Protocol):
         """Whether a connection of somebody else leads to this database."""
         ...
 
+    def commits_at_once(self, db: Connection) -> bool:
+        """Whether a connection of somebody else that has been used is in autocommit mode."""
+        ...
+
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
         """Add the rows that meet no other; answers their values of the first column."""
         ...

@@ -244,6 +244,10 @@ class PostgresDialect:
                 self._known[db.engine] = ours.execute(which).one() == db.execute(which).one()
         return self._known[db.engine]
 
+    def commits_at_once(self, db: Connection) -> bool:
+        """Whether the driver says so, as each of them does."""
+        return bool(getattr(db.connection.dbapi_connection, "autocommit", False))
+
     def send(self, db: Connection, asked: Sequence[Asked]) -> list[list[Any]]:
         """Run statements in one round trip, as one transaction; answers the rows of each.
 

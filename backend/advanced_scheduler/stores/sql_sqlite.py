@@ -158,6 +158,11 @@ class SqliteDialect:
         main = Path(files.get("main") or "")
         return main.is_file() and self._path.exists() and main.samefile(self._path)
 
+    def commits_at_once(self, db: Connection) -> bool:
+        """Whether neither Python begins transactions nor somebody else has begun this one."""
+        file: Any = db.connection.driver_connection
+        return file.isolation_level is None and not file.in_transaction
+
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
         """Add the rows that meet no other; naming no column that is NULL takes half the time."""
         key = next(iter(table.c)).name
