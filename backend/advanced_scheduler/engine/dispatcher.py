@@ -281,9 +281,9 @@ class Dispatcher:
         try:
             task = self._registry.get(row.task_id)
         except TaskNotRegistered:
-            self._unknown.add(row.task_id)
             reason = f"parked: task {row.task_id!r} is not registered on node {self._node}"
             self._outbox.append(Change(row, lifecycle.give_back(row, due=row.due, reason=reason)))
+            _tell_once(row, reason, self._unknown)
             return
         context = TaskContext(
             execution=row,
@@ -347,6 +347,13 @@ class Dispatcher:
             jobs = {run.job for run in self.running.values() if run.job is not None}
             await asyncio.wait(jobs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)
+
+
+def _tell_once(row: TaskExecution, reason: str, told: set[str]) -> None:
+    """Say that a task is unknown here, unless that was said of another execution of it."""
+    if row.task_id not in told:
+        told.add(row.task_id)
+        logger.warning("execution %s and others of its task are %s", row.execution_id, reason)
 
 
 def _results_of(store: ExecutionStore, row: TaskExecution) -> Mapping[str, Any]:

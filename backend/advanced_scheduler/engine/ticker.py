@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 from .. import lifecycle
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 500  # schedules in one round trip
 PASS_SECONDS: Final = 1.0  # after which the caller may have something else to do
+QUIET_SECONDS: Final = 60.0  # after it was said that a schedule is parked
 ATTEMPTS: Final = 100  # while other nodes fire or edit the same schedules
 _JUDGED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 _EVER: Final = timedelta(days=36500)
@@ -44,6 +46,7 @@ class Ticker:
     ) -> None:
         self.parked: dict[str, str] = {}  # schedule id -> why this node cannot fire it
         self.last_fired: str | None = None  # schedule id, by this node
+        self._told: dict[str, tuple[float, str]] = {}  # when, and why, it was said to be parked
         self._steps = steps
         self._store = store
         self._intake = intake
@@ -66,6 +69,11 @@ class Ticker:
             due = self._store.due(now, BATCH + len(self.parked))
             ids = {one.schedule_id for one in due}  # without those that were removed or paused
             self.parked = {one: why for one, why in self.parked.items() if one in ids}
+            self._told = {
+                one: said
+                for one, said in self._told.items()
+                if one in ids or began - said[0] < QUIET_SECONDS
+            }
             paused = [self._pause_if_failing(one) for one in due]
             steps = [self._step(one, now) for one, off in zip(due, paused, strict=True) if not off]
             made = [step for step in steps if step is not None]
@@ -168,10 +176,13 @@ class Ticker:
             self._failed.add(row.schedule_id)
 
     def _park(self, schedule: Schedule, error: Exception) -> None:
-        """Left due, for a node that can fire it; said once, not at every pass."""
-        if self.parked.get(schedule.schedule_id) != str(error):
-            logger.warning("schedule %s is parked: %s", schedule.schedule_id, error)
-        self.parked[schedule.schedule_id] = str(error)
+        """Left due, for a node that can fire it; said if it is news, once a minute at most."""
+        schedule_id, why, now = schedule.schedule_id, str(error), self._clock.monotonic()
+        self.parked[schedule_id] = why
+        told, before = self._told.get(schedule_id, (-inf, ""))
+        if why != before and now - told >= QUIET_SECONDS:
+            logger.warning("schedule %s is parked: %s", schedule_id, why)
+            self._told[schedule_id] = now, why
 
     def _announce(self, firing: Firing, now: datetime) -> None:
         for tick in firing.ticks:

@@ -21,7 +21,7 @@ from advanced_scheduler.stores.base import Claim, Exchange
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import nothing
 from tests.support.waiting import eventually_async
-from tests.unit.engine.kit import add_task, faulty, row_of, scheduler, status_of
+from tests.unit.engine.kit import add_task, execution, faulty, row_of, scheduler, status_of
 
 
 @pytest.mark.parametrize("wait", [True, False])
@@ -81,6 +81,22 @@ async def test_a_task_that_cancels_itself_has_failed(clock: ManualClock) -> None
         TaskStatus.FAILED,
         "CancelledError: the task cancelled itself",
     )
+    target.close()
+
+
+async def test_an_unknown_task_is_parked_and_logged_once_until_it_is_known(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = faulty()
+    store.store.add([execution("a"), execution("b"), execution("c", task_id="other")])
+    target = scheduler(store.face, clock=clock)
+    for _ in range(3):
+        assert await target.run_due() == 0
+    assert caplog.text.count("parked: task 'job' is not registered on node here:") == 1
+    assert caplog.text.count("parked: task 'other' is not registered on node here:") == 1
+    add_task(target, nothing)
+    assert await target.run_due() == 2
+    assert status_of(target, "c") is TaskStatus.PENDING
     target.close()
 
 

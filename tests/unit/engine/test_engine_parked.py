@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
 
 from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine import steps
 from advanced_scheduler.engine.parked import parked
 from advanced_scheduler.metrics import SchedulerMetrics
 from advanced_scheduler.models import Parked
@@ -96,6 +99,26 @@ def test_lists_counts_and_metrics_agree(clock: ManualClock) -> None:
     asyncio.run(target.run_due())
     assert [one.id for one in target.parked()] == ["s0", "s1", "s2"]
     target.close()
+
+
+def test_a_schedule_whose_reason_changes_is_logged_once_a_minute_at_most(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reasons = (f"reason {number}" for number in count())
+
+    def read(_: object) -> NoReturn:
+        raise ZeroDivisionError(next(reasons))
+
+    monkeypatch.setattr(steps, "trigger_from_json", read)
+    made = parts(faulty().face, clock)
+    made.registry.register(define(nothing))
+    made.store.put(schedule(), expected=None)
+    for _ in range(3):
+        made.ticker.tick()
+        clock.advance(seconds=20)
+    assert [one.args for one in caplog.records] == [("s", "reason 0")]
+    made.ticker.tick()
+    assert [one.args for one in caplog.records] == [("s", "reason 0"), ("s", "reason 3")]
 
 
 def test_a_store_that_is_away_has_no_count(clock: ManualClock) -> None:
