@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
+from uuid import uuid4
 
 import pytest
 import redis
@@ -21,6 +23,7 @@ from tests.support.servers import (
     fresh_schema,
     unavailable,
 )
+from tests.support.stores import BACKENDS, NewUrl
 
 settings.register_profile("laptop", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -85,6 +88,33 @@ def postgres_schema(postgres_url: str) -> Iterator[str]:
     """The address of a store in a schema of the shared PostgreSQL that does not exist yet."""
     with fresh_schema(postgres_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
+    """Makes the URL of an empty store of a backend."""
+
+    def make(backend: str) -> str:
+        url = BACKENDS[backend]
+        named = {field for _, field, _, _ in Formatter().parse(url) if field}
+        values = {one: request.getfixturevalue(one) for one in named - {"folder", "name"}}
+        if "folder" in named:
+            values["folder"] = tmp_path_factory.mktemp(backend)
+        return url.format(name=f"test_{uuid4().hex}", **values)
+
+    return make
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request: pytest.FixtureRequest, new_url: NewUrl) -> str:
+    """The URL of an empty store: one that does not last, then one that does."""
+    return new_url(request.param)
+
+
+@pytest.fixture(params=BACKENDS)
+def url_of_each(request: pytest.FixtureRequest, new_url: NewUrl) -> str:
+    """The URL of an empty store of each kind."""
+    return new_url(request.param)
 
 
 @pytest.fixture

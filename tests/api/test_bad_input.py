@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -28,16 +27,10 @@ anything = st.recursive(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql", "redis"])
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rest]:
+@pytest.fixture
+def anywhere(url_of_each: str) -> Iterator[Rest]:
     """A service on each kind of store."""
-    urls: dict[str, Callable[[], str]] = {
-        "memory": lambda: "memory://",
-        "sqlite": lambda: f"sqlite:///{tmp_path}/jobs.db",
-        "postgresql": lambda: request.getfixturevalue("postgres_schema"),
-        "redis": lambda: f"{request.getfixturevalue('redis_url')}?prefix=bad-input",
-    }
-    with serving(open_store(urls[request.param](), auto_migrate=True)) as found:
+    with serving(open_store(url_of_each, auto_migrate=True)) as found:
         yield found
 
 

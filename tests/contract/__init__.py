@@ -1,1 +1,1 @@
-"""What every store promises; a new backend joins by one line in ``conftest.BACKENDS``."""
+"""What every store promises; a new backend joins by one line of ``BACKENDS``."""

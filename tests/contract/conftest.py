@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from string import Formatter
-from typing import Final, TypeAlias
-from uuid import uuid4
 
 import pytest
 import redis
@@ -16,58 +13,28 @@ from advanced_scheduler.stores.base import Store
 from advanced_scheduler.stores.redis import RedisStore
 from advanced_scheduler.stores.sql import PostgresStore, SqliteStore
 from tests.support.servers import RedisServer
-
-BACKENDS: Final = {
-    "memory": "memory://",
-    "sqlite": "sqlite:///{folder}/store.db?synchronous=normal",
-    "postgresql": "{postgres_url}?schema={name}",
-    "redis": "{redis_url}?prefix={name}",
-}
-"""URL of each backend; ``{folder}`` and ``{name}`` are new ones each time, the rest fixtures."""
-
-NewUrl: TypeAlias = Callable[[str], str]
+from tests.support.stores import NewUrl, opened
 
 
-@pytest.fixture(scope="session")
-def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
-    """Makes the URL of an empty store of a backend."""
-
-    def make(backend: str) -> str:
-        url = BACKENDS[backend]
-        named = {field for _, field, _, _ in Formatter().parse(url) if field}
-        values = {one: request.getfixturevalue(one) for one in named - {"folder", "name"}}
-        if "folder" in named:
-            values["folder"] = tmp_path_factory.mktemp(backend)
-        return url.format(name=f"test_{uuid4().hex}", **values)
-
-    return make
-
-
-@pytest.fixture(params=BACKENDS)
-def store(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[Store]:
+@pytest.fixture
+def store(url_of_each: str) -> Iterator[Store]:
     """An open, empty store of each kind."""
-    opened = open_store(new_url(request.param), auto_migrate=True)
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(open_store(url_of_each, auto_migrate=True)) as found:
+        yield found
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[SqliteStore]:
     """An open, empty SQLite store in ``tmp_path / "store.db"``."""
-    opened = SqliteStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(SqliteStore(f"sqlite:///{tmp_path}/store.db?synchronous=normal")) as found:
+        yield found
 
 
 @pytest.fixture
 def postgres(postgres_schema: str) -> Iterator[PostgresStore]:
     """An open, empty PostgreSQL store at ``postgres_schema``."""
-    opened = PostgresStore(postgres_schema, auto_migrate=True)
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(PostgresStore(postgres_schema, auto_migrate=True)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -79,10 +46,8 @@ def redis_store_url(new_url: NewUrl) -> str:
 @pytest.fixture
 def redis_store(redis_store_url: str) -> Iterator[RedisStore]:
     """An open, empty store on the Redis that the session shares."""
-    opened = RedisStore(redis_store_url)
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(RedisStore(redis_store_url)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -95,7 +60,5 @@ def redis_raw(redis_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def private_store(private_redis: RedisServer) -> Iterator[RedisStore]:
     """An open store on a Redis that the test may stop."""
-    opened = RedisStore(private_redis.url)
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(RedisStore(private_redis.url)) as found:
+        yield found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -12,15 +12,12 @@ import sqlalchemy as sa
 
 from advanced_scheduler.stores.abilities import Signal, SignalStore
 from advanced_scheduler.stores.sql import PostgresStore
+from tests.support.stores import opened
 
 
-@contextmanager
-def another(url: str, **options: Any) -> Iterator[PostgresStore]:
+def another(url: str, **options: Any) -> AbstractContextManager[PostgresStore]:
     """One more store at the same address, as another node has it."""
-    store = PostgresStore(url, auto_migrate=True, **options)
-    store.open()
-    yield store
-    store.close()
+    return opened(PostgresStore(url, auto_migrate=True, **options))
 
 
 @contextmanager

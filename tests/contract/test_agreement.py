@@ -30,8 +30,8 @@ from advanced_scheduler.models import (
 )
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Claim, Store
+from tests.support.stores import BACKENDS, NewUrl
 
-from .conftest import BACKENDS, NewUrl
 from .rows import EVER, NOW, SECOND, firing, schedule, tick
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +16,8 @@ from advanced_scheduler.models import RecordKind
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.testing import FaultyStore
-from tests.contract.conftest import BACKENDS
 from tests.contract.rows import NOW
+from tests.support.stores import BACKENDS, NewUrl
 from tests.support.waiting import eventually
 
 SHARED = [one for one in BACKENDS if one != "memory"]
@@ -61,9 +61,7 @@ class Ear:
 
 
 @pytest.mark.parametrize("backend", SHARED)
-def test_a_listener_hears_a_node_of_another_process(
-    backend: str, new_url: Callable[[str], str]
-) -> None:
+def test_a_listener_hears_a_node_of_another_process(backend: str, new_url: NewUrl) -> None:
     url, ear = new_url(backend), Ear()
     with opened(url) as here, opened(url) as there, there.running():
         end = here.feed.listen(ear)

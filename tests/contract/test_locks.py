@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.abilities import LockStore
 from advanced_scheduler.stores.sql import SqlStore
+from tests.support.stores import BACKENDS, NewUrl, opened
 
-from .conftest import BACKENDS, NewUrl
 from .rows import DAY, MINUTE, NOW, SECOND
 
 WITH_LOCKS: Final = [name for name in BACKENDS if name not in {"memory", "redis"}]
@@ -22,11 +22,9 @@ WITH_LOCKS: Final = [name for name in BACKENDS if name not in {"memory", "redis"
 @pytest.fixture(params=WITH_LOCKS)
 def locks(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[LockStore]:
     """An open, empty store that serves as lock service."""
-    store = open_store(new_url(request.param), auto_migrate=True)
-    store.open()
-    assert isinstance(store, LockStore)
-    yield store
-    store.close()
+    with opened(open_store(new_url(request.param), auto_migrate=True)) as store:
+        assert isinstance(store, LockStore)
+        yield store
 
 
 def test_a_lock_has_one_holder_until_it_runs_out(locks: LockStore) -> None:

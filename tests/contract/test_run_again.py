@@ -22,7 +22,6 @@ from advanced_scheduler.models import Record, RecordKind, TaskExecution
 from advanced_scheduler.stores import open_store
 from tests.support.definitions import define
 
-from .conftest import BACKENDS, NewUrl
 from .rows import NOW
 
 T = TypeVar("T")
@@ -37,11 +36,11 @@ def work() -> str:
     return "done"
 
 
-@pytest.fixture(params=BACKENDS)
-def nodes(request: pytest.FixtureRequest, new_url: NewUrl) -> Iterator[list[AdvancedTaskScheduler]]:
+@pytest.fixture
+def nodes(url_of_each: str) -> Iterator[list[AdvancedTaskScheduler]]:
     """Schedulers on one store, none of which runs by itself."""
-    url = new_url(request.param)
-    shared = open_store(url, auto_migrate=True) if request.param == "memory" else url
+    url = url_of_each
+    shared = open_store(url) if url == "memory://" else url
     made = [
         AdvancedTaskScheduler(store=shared, settings=Settings(auto_migrate=True))
         for _ in range(CALLERS)

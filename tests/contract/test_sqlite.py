@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from advanced_scheduler.models import ExecutionFilter, TaskPriority
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores import sql_statements as statements
 from advanced_scheduler.stores.sql import SqliteStore
+from tests.support.stores import opened
 
 from .rows import (
     DAY,
@@ -41,13 +42,9 @@ from .rows import (
 )
 
 
-@contextmanager
-def reopened(folder: Path) -> Iterator[SqliteStore]:
+def reopened(folder: Path) -> AbstractContextManager[SqliteStore]:
     """The store of the fixture ``sqlite``, as another process would see it."""
-    store = SqliteStore(f"sqlite:///{folder}/store.db")
-    store.open()
-    yield store
-    store.close()
+    return opened(SqliteStore(f"sqlite:///{folder}/store.db"))
 
 
 @contextmanager

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition, TaskDependency
 from advanced_scheduler.models import ExecutionFilter
 from tests.scenarios import breaks
-from tests.scenarios.harness import Cluster
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def scheduler(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[AdvancedTaskScheduler]:
-    store = "memory://" if request.param == "memory" else cluster.store_url
-    scheduler = AdvancedTaskScheduler(store=store)
-    yield scheduler
-    scheduler.close()
+@pytest.fixture
+def scheduler(url: str) -> Iterator[AdvancedTaskScheduler]:
+    with closing(AdvancedTaskScheduler(store=url)) as scheduler:
+        yield scheduler
 
 
 def define(scheduler: AdvancedTaskScheduler, task_id: str, *needs: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,11 +67,6 @@ RESULTS: list[Callable[[], Any]] = [huge, huge_bytes, opaque, circular, half_a_p
 ERRORS: list[Callable[[], Any]] = [mute, verbose, garbled]
 EXECUTORS = ("thread", "process")
 BODIES: list[Callable[..., Any]] = [*RESULTS, *ERRORS, total]
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/jobs.db"
 
 
 def nasty_outcomes(url: str, patience: float = 30.0) -> list[str]:

@@ -107,7 +107,7 @@ def log_is_kept(store: str) -> None:
         forked = Child(child)
         until_open()
         scheduler.close()
-        assert Path(store.removeprefix("sqlite:///") + "-wal").exists()
+        assert Path(store.removeprefix("sqlite:///").partition("?")[0] + "-wal").exists()
         is_closed()
         assert not forked.ends_well()
     reopened = open_store(store)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +22,7 @@ from advanced_scheduler.models import (
 )
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.waiting import eventually
-from tests.unit.engine.kit import add_task, quick, row_of, scheduler, status_of
+from tests.unit.engine.kit import add_task, quick, row_of, run, scheduler, status_of
 
 PENDING, COMPLETED, FAILED = TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.FAILED
 
@@ -33,20 +31,13 @@ def fails() -> None:
     raise ValueError("no")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def target(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[AdvancedTaskScheduler]:
-    store = None if request.param == "memory" else f"sqlite:///{tmp_path}/jobs.db"
-    made = scheduler(store, clock=clock)
+@pytest.fixture
+def target(url: str, clock: ManualClock) -> Iterator[AdvancedTaskScheduler]:
+    made = scheduler(url, clock=clock)
     add_task(made, int, "zero")
     add_task(made, fails, "fails")
     yield made
     made.close()
-
-
-def run(target: AdvancedTaskScheduler) -> int:
-    return asyncio.run(target.run_due())
 
 
 def test_executions_are_listed_by_what_they_are_the_newest_first(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.stores import NewUrl
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -16,22 +17,6 @@ PROGRAMS = Path(__file__).with_name("fork_programs.py")
 MULTI_THREADED = "ignore::DeprecationWarning"  # what Python says to a fork since 3.12
 
 DURABLE = ["sqlite", "postgresql", "redis"]
-
-NewUrl = Callable[[str], str]
-
-
-@pytest.fixture
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
-    """The address of a new store, by the name of its kind."""
-
-    def make(kind: str) -> str:
-        if kind == "postgresql":
-            return str(request.getfixturevalue("postgres_schema"))
-        if kind == "redis":
-            return f"{request.getfixturevalue('redis_url')}?prefix={tmp_path.name}"
-        return {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/jobs.db"}[kind]
-
-    return make
 
 
 def run(program: str, store: str) -> None:

@@ -76,9 +76,7 @@ def test_a_failure_leaves_one_line_in_the_log(caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "a\0b", "", 10**30, None, ["x"], 1.5])
-@pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_what_is_no_id_is_an_unknown_id(odd: Any, store: str, tmp_path: Path) -> None:
-    url = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/jobs.db"
+def test_what_is_no_id_is_an_unknown_id(odd: Any, url: str) -> None:
     scheduler = AdvancedTaskScheduler(store=url)
     assert scheduler.get_task_status(odd) is None
     assert scheduler.cancel_task(odd) is False

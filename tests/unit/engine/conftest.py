@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,8 @@ from advanced_scheduler import AdvancedTaskScheduler, ManualClock, Settings
 from tests.unit.engine.notes import calls
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def scheduler(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[AdvancedTaskScheduler]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+@pytest.fixture
+def scheduler(url: str, clock: ManualClock) -> Iterator[AdvancedTaskScheduler]:
     made = AdvancedTaskScheduler(store=url, clock=clock, settings=Settings(poll_seconds=0.02))
     yield made
     made.close()

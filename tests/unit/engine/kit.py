@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -72,6 +73,11 @@ def row_of(target: AdvancedTaskScheduler, execution_id: str) -> TaskExecution:
 def status_of(target: AdvancedTaskScheduler, execution_id: str) -> TaskStatus:
     """Where the execution stands."""
     return row_of(target, execution_id).status
+
+
+def run(target: AdvancedTaskScheduler, times: int = 1) -> int:
+    """Run what is due, so many times after each other; answers how many executions were run."""
+    return sum(asyncio.run(target.run_due()) for _ in range(times))
 
 
 def execution(execution_id: str = "e", **fields: Any) -> TaskExecution:

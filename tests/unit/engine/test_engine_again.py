@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
 
 import pytest
 
@@ -19,21 +18,14 @@ from advanced_scheduler import (
     TaskStatus,
 )
 
-from .kit import add_task, row_of, scheduler, status_of
+from .kit import add_task, row_of, run, scheduler, status_of
 
 
-@pytest.fixture(params=["memory://", "sqlite"])
-def target(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[AdvancedTaskScheduler]:
+@pytest.fixture
+def target(url: str) -> Iterator[AdvancedTaskScheduler]:
     """A scheduler that runs when it is told to."""
-    url = request.param if "://" in request.param else f"sqlite:///{tmp_path}/jobs.db"
-    made = scheduler(url)
-    yield made
-    made.close()
-
-
-def run(target: AdvancedTaskScheduler, times: int = 1) -> None:
-    for _ in range(times):
-        asyncio.run(target.run_due())
+    with closing(scheduler(url)) as made:
+        yield made
 
 
 def test_it_has_the_arguments_and_options_of_the_old_one(target: AdvancedTaskScheduler) -> None:

@@ -182,11 +182,7 @@ def test_a_node_without_the_role_of_a_scheduler_runs_and_fires_nothing(
     assert target.task_queue.size() == 0
 
 
-@pytest.mark.parametrize("url", ["memory://", "sqlite"])
-def test_a_node_runs_the_priorities_that_it_is_for(
-    url: str, clock: ManualClock, tmp_path: Path
-) -> None:
-    url = f"sqlite:///{tmp_path}/jobs.db" if url == "sqlite" else url
+def test_a_node_runs_the_priorities_that_it_is_for(url: str, clock: ManualClock) -> None:
     made = scheduler(url, clock=clock, priorities={"critical", "high"})
     add_task(made, lambda: None)
     runs = {

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -28,23 +29,16 @@ from advanced_scheduler.context import TaskContext as Context
 from advanced_scheduler.models import OF_EXECUTION, Record, RecordKind
 from tests.support.waiting import eventually
 
-from .kit import NOW, add_task, execution, row_of, scheduler, status_of
+from .kit import NOW, add_task, execution, row_of, run, scheduler, status_of
 
 AGAIN = RetryConfig(strategy=RetryStrategy.FIXED, max_attempts=2, initial_delay=0, jitter=False)
 
 
-@pytest.fixture(params=["memory://", "sqlite"])
-def target(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[AdvancedTaskScheduler]:
+@pytest.fixture
+def target(url: str) -> Iterator[AdvancedTaskScheduler]:
     """A scheduler that runs when it is told to."""
-    url = request.param if "://" in request.param else f"sqlite:///{tmp_path}/jobs.db"
-    made = scheduler(url)
-    yield made
-    made.close()
-
-
-def run(target: AdvancedTaskScheduler, times: int = 1) -> None:
-    for _ in range(times):
-        asyncio.run(target.run_due())
+    with closing(scheduler(url)) as made:
+        yield made
 
 
 # --- progress and the log -------------------------------------------------------------------------

@@ -23,16 +23,15 @@ from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.sql import SqliteStore
 from advanced_scheduler.stores.sql_schema import HEAD, READABLE_FROM
 from tests.support.definitions import add, define, nothing
+from tests.support.stores import opened
 from tests.unit.engine.kit import NOW, execution, schedule
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """An open, empty store on disk."""
-    opened = SqliteStore(f"sqlite:///{tmp_path}/store.db")
-    opened.open()
-    yield opened
-    opened.close()
+    with opened(SqliteStore(f"sqlite:///{tmp_path}/store.db")) as store:
+        yield store
 
 
 def found(store: Store, *definitions: TaskDefinition) -> list[tuple[str, str, int]]:

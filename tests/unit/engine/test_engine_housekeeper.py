@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +23,8 @@ from tests.unit.engine.kit import NOW, execution, faulty, parts
 LEASE = timedelta(seconds=30)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Parts:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+@pytest.fixture
+def made(url: str, clock: ManualClock) -> Parts:
     return parts(open_store(url), clock, max_crashes=1, history_limit=3, history_grace_seconds=5)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,9 @@ def long() -> str:
     return "x" * 2000
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql", "redis"])
-def target(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> Iterator[AdvancedTaskScheduler]:
-    stores: dict[str, Callable[[], str]] = {
-        "memory": lambda: "memory://",
-        "sqlite": lambda: f"sqlite:///{tmp_path}/jobs.db",
-        "postgresql": lambda: str(request.getfixturevalue("postgres_schema")),
-        "redis": lambda: f"{request.getfixturevalue('redis_url')}?prefix={tmp_path.name}",
-    }
-    store = stores[request.param]()
-    made = scheduler(store, clock=clock, result_limit_bytes=1000, auto_migrate=True)
+@pytest.fixture
+def target(url_of_each: str, clock: ManualClock) -> Iterator[AdvancedTaskScheduler]:
+    made = scheduler(url_of_each, clock=clock, result_limit_bytes=1000, auto_migrate=True)
     for function in (day, shown, fails, long):
         add_task(made, function, function.__name__)
     yield made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,8 @@ from advanced_scheduler.stores.base import Claim
 from tests.unit.engine.kit import NOW, execution, parts
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Parts:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+@pytest.fixture
+def made(url: str, clock: ManualClock) -> Parts:
     return parts(open_store(url), clock)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,9 +55,8 @@ def ledger(made: Parts, schedule_id: str = "s") -> list[Tick]:
     return made.store.ticks(schedule_id, NOW - timedelta(days=99), NOW + timedelta(days=99))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Parts:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/store.db"
+@pytest.fixture
+def made(url: str, clock: ManualClock) -> Parts:
     return ready(parts(open_store(url), clock))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -29,9 +28,7 @@ def test_the_id_of_an_instant_and_its_names_is_always_the_same() -> None:
     assert first_id_at(NOON) < made < ExecutionIds().make(NOON + timedelta(milliseconds=1))
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_an_id_that_is_known_is_answered_and_runs_no_more(store: str, tmp_path: Path) -> None:
-    url = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/jobs.db"
+def test_an_id_that_is_known_is_answered_and_runs_no_more(url: str) -> None:
     scheduler = AdvancedTaskScheduler(store=url)
     options = ScheduleOptions(execution_id=id_for(NOON, "sum"))
     ids = {scheduler.schedule_task(sum, [1, 2], options=options) for _ in range(2)}

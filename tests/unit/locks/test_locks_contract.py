@@ -14,6 +14,7 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import LockUnavailable, StoreUnavailable
 from advanced_scheduler.locks import DistributedTaskLock, LockStore
 from advanced_scheduler.stores.sql import SqlStore
+from tests.support.stores import opened
 from tests.support.waiting import eventually
 
 TASK = "report"
@@ -58,10 +59,8 @@ class Stammering(SqlStore):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LockStore]:
-    sql = SqlStore(f"sqlite:///{tmp_path}/locks.db")
-    sql.open()
-    yield sql
-    sql.close()
+    with opened(SqlStore(f"sqlite:///{tmp_path}/locks.db")) as store:
+        yield store
 
 
 @pytest.fixture(params=["process", "redis", "store"])

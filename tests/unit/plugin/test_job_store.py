@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from apscheduler.job import Job
@@ -67,21 +65,15 @@ class Process:
         return job
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql", "redis"])
-def processes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Process]]:
+@pytest.fixture
+def processes(url_of_each: str) -> Iterator[list[Process]]:
     """Two processes on one store, which each has opened for itself."""
-    urls: dict[str, Callable[[], str]] = {
-        "memory": lambda: "memory://",
-        "sqlite": lambda: f"sqlite:///{tmp_path}/jobs.db?synchronous=normal",
-        "postgresql": lambda: request.getfixturevalue("postgres_schema"),
-        "redis": lambda: f"{request.getfixturevalue('redis_url')}?prefix=test_{uuid4().hex}",
-    }
-    url: str = urls[request.param]()
+    url = url_of_each
     shared = open_store(url, auto_migrate=True)
     with ExitStack() as closing:
         shared.open()
         closing.callback(shared.close)
-        both = [Process(shared), Process(shared if request.param == "memory" else url)]
+        both = [Process(shared), Process(shared if url == "memory://" else url)]
         for one in both:
             closing.callback(one.scheduler.shutdown)
         yield both
