@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ..clock import Clock
 from ..errors import ExecutionNotFound, InvalidArguments
 from ..faults import is_storable
 from ..lifecycle import FINAL
@@ -19,8 +18,7 @@ from ..models import (
     TaskExecution,
     TaskStatus,
 )
-from ..registry import TaskRegistry
-from ..stores.base import Store
+from .ground import Ground
 from .intake import Intake, waiting_for
 
 AGAIN: Final = "again"
@@ -33,13 +31,11 @@ _MOST: Final = 10_000  # executions of one workflow run
 class Again:
     """Makes the new executions from the rows of the old ones, arguments and options included."""
 
-    def __init__(
-        self, *, store: Store, registry: TaskRegistry, intake: Intake, clock: Clock
-    ) -> None:
-        self._store = store
-        self._registry = registry
+    def __init__(self, ground: Ground, intake: Intake) -> None:
+        self._store = ground.store
+        self._registry = ground.registry
         self._intake = intake
-        self._clock = clock
+        self._clock = ground.clock
 
     def execution(self, row: TaskExecution, new_id: str | None = None) -> str:
         """Run it once more, now, without its dependencies; answers the new id.

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from ..clock import Clock
 from ..context import Spawning
 from ..errors import InvalidArguments
 from ..faults import is_storable
 from ..models import Record, RecordKind, ScheduleOptions, TaskExecution
-from ..stores.base import Store
 from .commands import Commands
+from .ground import Ground
 
 MOST: Final = 1000
 KEY_LENGTH: Final = 200
@@ -27,12 +26,10 @@ class Children:
     after a crash knows that all but the last one are there, even if some have left the history.
     """
 
-    def __init__(
-        self, *, store: Store, commands: Commands, clock: Clock, parent: TaskExecution
-    ) -> None:
-        self._store = store
+    def __init__(self, ground: Ground, commands: Commands, *, parent: TaskExecution) -> None:
+        self._store = ground.store
         self._commands = commands
-        self._clock = clock
+        self._clock = ground.clock
         self._parent = parent
         self._lock = threading.Lock()
         self._calls = 0

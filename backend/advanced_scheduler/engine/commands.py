@@ -51,9 +51,7 @@ class Commands:
     def __init__(self, parts: Parts, pools: Pools | None = None) -> None:
         self._parts = parts
         self._pools = pools or Pools()
-        self._again = Again(
-            store=parts.store, registry=parts.registry, intake=parts.intake, clock=parts.clock
-        )
+        self._again = Again(parts, parts.intake)
 
     def register(self, definition: TaskDefinition) -> RegisteredTask:
         """Into the registry and the graph, or into neither."""

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from ..clock import Clock
 from ..context import Spawning, TaskContext
 from ..errors import SchedulerStateError, StoreError
-from ..events import Event, EventBus, EventType
+from ..events import Event, EventType
 from ..models import Progress, Record, RecordKind, TaskExecution
-from ..stores.base import Store
 from .children import Children
 from .commands import Commands
+from .ground import Ground
 from .notebook import Notebook
 from .offload import Offload
 from .runner import Run
@@ -35,10 +34,8 @@ class Desk:
         self,
         running: Mapping[str, Run],
         *,
-        store: Store,
+        ground: Ground,
         commands: Commands,
-        events: EventBus,
-        clock: Clock,
         offload: Offload,
         log_lines: int,
     ) -> None:
@@ -47,10 +44,11 @@ class Desk:
         self._log_lines = log_lines
         self.books: dict[_Attempt, Notebook] = {}
         self._families: dict[_Attempt, Children] = {}
-        self._store = store
+        self._ground = ground
+        self._store = ground.store
         self._commands = commands
-        self._events = events
-        self._clock = clock
+        self._events = ground.events
+        self._clock = ground.clock
         self._offload = offload
         self._running = running
         self._saving: dict[_Attempt, asyncio.Lock] = {}
@@ -83,12 +81,7 @@ class Desk:
             )
         family = self._families.get(_key(context))
         if family is None:
-            made = Children(
-                store=self._store,
-                commands=self._commands,
-                clock=self._clock,
-                parent=context.execution,
-            )
+            made = Children(self._ground, self._commands, parent=context.execution)
             family = self._families.setdefault(_key(context), made)
         return family.spawn(wanted)
 

@@ -10,21 +10,18 @@ from functools import partial
 from typing import Any, Final
 
 from .. import lifecycle
-from ..clock import Clock
 from ..context import TaskContext
 from ..errors import StoreUnavailable, TaskNotRegistered
 from ..faults import describe_error
 from ..lifecycle import Transition
 from ..models import NO_PAUSES, Duties, ExecutionFilter, Role, TaskExecution, TaskStatus
-from ..registry import TaskRegistry
 from ..stores.base import Claim, Exchange, ExecutionStore
 from .desk import Desk
-from .lease_clock import LeaseClock
+from .ground import Ground
 from .loop import Loop
 from .offload import Offload
 from .runner import Run, Runner, Stop
 from .settler import Change, Settler
-from .store_times import StoreTimes
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -52,20 +49,16 @@ class Dispatcher:
 
     def __init__(
         self,
+        ground: Ground,
         *,
-        store: ExecutionStore,
-        registry: TaskRegistry,
         runner: Runner,
         settler: Settler,
-        clock: Clock,
-        leases: LeaseClock,
         node: str,
         limit: int,
         duties: Duties,
         lease: timedelta,
         poll_seconds: float,
         offload: Offload,
-        times: StoreTimes,
         desk: DeskOf,
     ) -> None:
         self.running: dict[str, Run] = {}
@@ -78,17 +71,17 @@ class Dispatcher:
         self.started = 0  # runs, since this node was made
         self.loop: Loop | None = None
         self.last_pass: float | None = None
-        self._store = store
-        self._registry = registry
+        self._store = ground.store
+        self._registry = ground.registry
         self._runner = runner
         self._settler = settler
-        self._clock = clock
-        self._leases = leases
+        self._clock = ground.clock
+        self._leases = ground.leases
         self._node = node
         self._lease = lease
         self._poll = poll_seconds
         self._offload = offload
-        self._times = times
+        self._times = ground.times
         self._desk = desk(self.running)
         self._outbox: list[Change] = []
         self._unknown: set[str] = set()

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ..clock import Clock
 from ..errors import StoreError
-from ..events import Event, EventBus
+from ..events import Event
 from ..forks import free_in_child, renew_in_child
 from ..models import Record, RecordKind
 from ..stores.abilities import Signal
-from ..stores.base import Store
+from .ground import Ground
 from .signals import Signals
 from .told import TOLD, Told, from_json, told
 
@@ -47,15 +46,13 @@ Heard = Callable[[Sequence[Told] | None], None]
 class Feed:
     """One for each scheduler; a thread runs while somebody listens, here or elsewhere."""
 
-    def __init__(
-        self, store: Store, events: EventBus, clock: Clock, leases: Clock, signals: Signals
-    ) -> None:
-        self._shared = store.durable  # nobody else sees what lives in this process
-        self._store = store
-        self._clock = clock
-        self._leases = leases
-        self._sender = _Sender(store, events, leases)
-        self._receiver = _Receiver(store, leases, signals)
+    def __init__(self, ground: Ground, signals: Signals) -> None:
+        self._shared = ground.store.durable  # nobody else sees what lives in this process
+        self._store = ground.store
+        self._clock = ground.clock
+        self._leases = ground.leases
+        self._sender = _Sender(ground)
+        self._receiver = _Receiver(ground, signals)
         self._lock = free_in_child(threading.Lock())
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -183,10 +180,10 @@ class Feed:
 class _Sender:
     """Gathers what happens in this process, and writes it down."""
 
-    def __init__(self, store: Store, events: EventBus, leases: Clock) -> None:
-        self._store = store
-        self._events = events
-        self._leases = leases
+    def __init__(self, ground: Ground) -> None:
+        self._store = ground.store
+        self._events = ground.events
+        self._leases = ground.leases
         self._gathered: deque[Event] = deque()
         self._missed = False
         self._number = 0
@@ -267,9 +264,9 @@ class _Sender:
 class _Receiver:
     """Reads what other processes have written, each record once."""
 
-    def __init__(self, store: Store, leases: Clock, signals: Signals) -> None:
-        self._store = store
-        self._leases = leases
+    def __init__(self, ground: Ground, signals: Signals) -> None:
+        self._store = ground.store
+        self._leases = ground.leases
         self._signals = signals
         self._seen: set[str] = set()
         self._numbers: dict[str, int] = {}  # the last of each process

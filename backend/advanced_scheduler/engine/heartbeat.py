@@ -7,11 +7,8 @@ import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from ..clock import Clock
 from ..errors import StoreError
-from ..stores.base import ExecutionStore
-from .lease_clock import LeaseClock
-from .store_times import StoreTimes
+from .ground import Ground
 
 logger = logging.getLogger(__name__)
 
@@ -26,27 +23,24 @@ class Heartbeat:
 
     def __init__(
         self,
+        ground: Ground,
         *,
-        store: ExecutionStore,
-        clock: Clock,
-        leases: LeaseClock,
         node: str,
         lease: timedelta,
         every: float,
-        times: StoreTimes,
         held: Callable[[], dict[str, int]],
         lost: Callable[[Collection[tuple[str, int]]], None],
         failed: Callable[[Exception], None] = lambda _: None,
         show: Callable[[], None] = lambda: None,
     ) -> None:
-        self.last_beat = clock.monotonic()
-        self._store = store
-        self._clock = clock
-        self._leases = leases
+        self.last_beat = ground.clock.monotonic()
+        self._store = ground.store
+        self._clock = ground.clock
+        self._leases = ground.leases
         self._node = node
         self._lease = lease
         self._every = every
-        self._times = times
+        self._times = ground.times
         self._held = held
         self._lost = lost
         self._failed = failed

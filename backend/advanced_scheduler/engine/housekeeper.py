@@ -11,16 +11,10 @@ from datetime import timedelta
 from typing import Final
 
 from .. import lifecycle
-from ..clock import Clock
-from ..config import Settings
-from ..events import Event, EventBus, EventType
+from ..events import Event, EventType
 from ..models import TaskExecution
-from ..stores.base import ExecutionStore
-from .intake import Intake
-from .lease_clock import LeaseClock
-from .ledger import Ledger
-from .settler import Change, Settler
-from .ticker import Ticker
+from .parts import Parts
+from .settler import Change
 
 logger = logging.getLogger(__name__)
 
@@ -45,29 +39,16 @@ class Housekeeper:
     A node that runs does a ``round`` at each poll, which leaves out what has just taken long.
     """
 
-    def __init__(
-        self,
-        *,
-        store: ExecutionStore,
-        intake: Intake,
-        settler: Settler,
-        events: EventBus,
-        clock: Clock,
-        leases: LeaseClock,
-        settings: Settings,
-        ledger: Ledger,
-        ticker: Ticker,
-        held_here: Callable[[], Collection[str]],
-    ) -> None:
-        self._store = store
-        self._intake = intake
-        self._settler = settler
-        self._events = events
-        self._clock = clock
-        self._leases = leases
-        self._settings = settings
-        self._ledger = ledger
-        self._ticker = ticker
+    def __init__(self, parts: Parts, held_here: Callable[[], Collection[str]]) -> None:
+        self._store = parts.store
+        self._intake = parts.intake
+        self._settler = parts.settler
+        self._events = parts.events
+        self._clock = parts.clock
+        self._leases = parts.leases
+        self._settings = parts.settings
+        self._ledger = parts.ledger
+        self._ticker = parts.ticker
         self._audited: float | None = None
         self._prune_from = 0.0
         self._prune_step = BATCH

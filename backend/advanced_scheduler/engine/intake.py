@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from ..clock import Clock
 from ..dag import resolve
 from ..errors import (
     ExecutionNotFound,
@@ -16,7 +15,7 @@ from ..errors import (
     StoreUnavailable,
     UnknownDependency,
 )
-from ..events import Event, EventBus, EventType
+from ..events import Event, EventType
 from ..lifecycle import FINAL
 from ..models import (
     DEFAULT_QUEUE,
@@ -28,15 +27,15 @@ from ..models import (
     TaskExecution,
     task_key,
 )
-from ..registry import RegisteredTask, TaskRegistry
+from ..registry import RegisteredTask
 from ..stores.abilities import TransactionalStore
-from ..stores.base import ONE_STEP, Store
+from ..stores.base import ONE_STEP
 from .arguments import Arguments
+from .ground import Ground
 from .ids import ExecutionIds
 from .inputs import inputs_of
 from .options import retry_fields
 from .settler import Change, Settler
-from .store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -61,24 +60,14 @@ class Request(NamedTuple):
 class Intake:
     """Checks everything first; only then is anything stored."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        registry: TaskRegistry,
-        arguments: Arguments,
-        settler: Settler,
-        events: EventBus,
-        clock: Clock,
-        times: StoreTimes,
-    ) -> None:
-        self._store = store
-        self._registry = registry
+    def __init__(self, ground: Ground, *, arguments: Arguments, settler: Settler) -> None:
+        self._store = ground.store
+        self._registry = ground.registry
         self._arguments = arguments
         self._settler = settler
-        self._events = events
-        self._clock = clock
-        self._times = times
+        self._events = ground.events
+        self._clock = ground.clock
+        self._times = ground.times
         self._ids = ExecutionIds()
 
     def submit(self, requests: Sequence[Request]) -> list[str]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..clock import Clock
 from ..errors import InvalidArguments, InvalidTrigger, ScheduleNotFound
 from ..faults import is_storable
 from ..models import (
@@ -20,9 +19,8 @@ from ..models import (
     Tick,
     TickOutcome,
 )
-from ..registry import TaskRegistry
-from ..stores.base import Store
 from ..triggers import Trigger, trigger_from_json
+from .ground import Ground
 from .ids import id_of_past
 from .parked import why_parked
 from .plan import instants_between, next_instant
@@ -47,18 +45,16 @@ class Ledger:
 
     def __init__(
         self,
+        ground: Ground,
         *,
-        store: Store,
-        registry: TaskRegistry,
-        clock: Clock,
         kept: timedelta,
         unfired: Callable[[], Mapping[str, str]] = dict,
         fired: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.gaps = 0  # instants that were found to be missing, by this process
-        self._store = store
-        self._registry = registry
-        self._clock = clock
+        self._store = ground.store
+        self._registry = ground.registry
+        self._clock = ground.clock
         self._kept = kept
         self._unfired = unfired  # schedule id -> why this node cannot fire it, though it is due
         self._fired = fired  # the schedule that this node fired last

@@ -76,7 +76,7 @@ class Node:
         self._offload: Offload = self._threads if parts.store.blocking else inline
         self.guard = _guard(parts, self._threads, self._lock_thread)
         self.dispatcher = self._make_dispatcher(limit, duties, _desk(parts, pools, self._offload))
-        self.housekeeper = _housekeeper(parts, lambda: self.dispatcher.held.copy().keys())
+        self.housekeeper = Housekeeper(parts, lambda: self.dispatcher.held.copy().keys())
         self.presence = Presence(
             parts, self.dispatcher, self.pulse, node_id=self.id, name=name, changed=self._hurry
         )
@@ -239,8 +239,7 @@ class Node:
     def _make_dispatcher(self, limit: int, duties: Duties, desk: DeskOf) -> Dispatcher:
         parts = self._parts
         return Dispatcher(
-            store=parts.store,
-            registry=parts.registry,
+            parts,
             runner=Runner(
                 clock=parts.clock,
                 events=parts.events,
@@ -252,27 +251,21 @@ class Node:
                 busy_seconds=min(0.5, parts.settings.poll_seconds),
             ),
             settler=parts.settler,
-            clock=parts.clock,
-            leases=parts.leases,
             node=self.id,
             limit=limit,
             duties=duties,
             lease=self._lease,
             poll_seconds=parts.settings.poll_seconds,
             offload=self._offload,
-            times=parts.times,
             desk=desk,
         )
 
     def _make_heartbeat(self) -> Heartbeat:
         return Heartbeat(
-            store=self._parts.store,
-            clock=self._parts.clock,
-            leases=self._parts.leases,
+            self._parts,
             node=self.id,
             lease=self._lease,
             every=self._parts.settings.renewal,
-            times=self._parts.times,
             # What a closed loop has left is for others: its runs have ended, or will not be heard.
             held=lambda: {} if self._orphaned else self.dispatcher.held.copy(),
             lost=self._lost,
@@ -341,10 +334,8 @@ class Node:
 def _desk(parts: Parts, pools: Pools, offload: Offload) -> DeskOf:
     return partial(
         Desk,
-        store=parts.store,
+        ground=parts,
         commands=Commands(parts, pools),
-        events=parts.events,
-        clock=parts.clock,
         offload=offload,
         log_lines=parts.settings.task_log_lines,
     )
@@ -361,21 +352,6 @@ def _started_timer(parts: Parts, apscheduler: Host, failed: Callable[[Exception]
     timer.start()
     timer.wake()
     return timer
-
-
-def _housekeeper(parts: Parts, held_here: Callable[[], Collection[str]]) -> Housekeeper:
-    return Housekeeper(
-        store=parts.store,
-        intake=parts.intake,
-        settler=parts.settler,
-        events=parts.events,
-        clock=parts.clock,
-        leases=parts.leases,
-        settings=parts.settings,
-        ledger=parts.ledger,
-        ticker=parts.ticker,
-        held_here=held_here,
-    )
 
 
 def _guard(parts: Parts, store_threads: InThreads, lock_thread: InThreads) -> Guard:

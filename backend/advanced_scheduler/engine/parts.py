@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 from urllib.parse import quote
 
 from ..clock import Clock, SystemClock
@@ -23,6 +23,7 @@ from ..stores.base import Store
 from .arguments import Arguments
 from .backlog import Backlog, backlog_of
 from .feed import Feed
+from .ground import Ground
 from .intake import Intake
 from .lease_clock import LeaseClock
 from .ledger import Ledger
@@ -37,22 +38,16 @@ from .ticker import Ticker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Ground):
     """What a scheduler has whether it runs or not; ``Node`` adds what runs."""
 
     settings: Settings
     asked_store: str | Store  # as the caller named it
     asked_locks: Any  # the same: a client of Redis, its URL, or None
-    clock: Clock
-    leases: LeaseClock
-    store: Store
     probe: Probe[Backlog]
     parked: Probe[dict[str, int]]  # apart: it counts all schedules, and nothing is judged by it
     signals: Signals
     feed: Feed
-    times: StoreTimes
-    events: EventBus
-    registry: TaskRegistry
     graph: TaskDependencyGraph
     retries: TaskRetryManager
     monitor: SchedulerHealthMonitor
@@ -84,34 +79,35 @@ def assemble(
     clock = clock or SystemClock(settings.clock_offset_seconds)
     asked = settings.store if store is None else store
     store = _opened(or_rehearsed(asked), settings)
-    events, registry, leases = EventBus(), TaskRegistry(), LeaseClock(store, clock)
-    arguments, times = _arguments(store, settings), StoreTimes(store, events, clock)
-    common = _Common(store=store, registry=registry, events=events, clock=clock, times=times)
-    settler = Settler(store, events, clock)
-    intake = Intake(**common, arguments=arguments, settler=settler)
-    steps = Steps(store=store, registry=registry, intake=intake, arguments=arguments)
-    ticker = Ticker(
-        steps=steps,
-        store=store,
-        intake=intake,
-        settler=settler,
-        events=events,
+    events = EventBus()
+    ground = Ground(
         clock=clock,
-        times=times,
+        leases=LeaseClock(store, clock),
+        store=store,
+        times=StoreTimes(store, events, clock),
+        events=events,
+        registry=TaskRegistry(),
     )
-    patience = PATIENCE if store.blocking else None
-    locks, fallback = _locks(redis_client, store, settings, leases)
+    arguments, settler = _arguments(store, settings), Settler(ground)
+    intake = Intake(ground, arguments=arguments, settler=settler)
+    steps = Steps(ground, intake=intake, arguments=arguments)
+    ticker = Ticker(ground, steps=steps, intake=intake, settler=settler)
+    locks, fallback = _locks(redis_client, ground, settings)
     signals = _signals(store, events)
     return Parts(
-        **common,
+        clock=clock,
+        leases=ground.leases,
+        store=store,
+        times=ground.times,
+        events=events,
+        registry=ground.registry,
         settings=settings,
         asked_store=asked,
         asked_locks=redis_client,
-        leases=leases,
-        probe=Probe(partial(backlog_of, store, clock, settings), clock, patience=patience),
-        parked=_parked_probe(store, registry, ticker, clock),
+        probe=_backlog_probe(ground, settings),
+        parked=_parked_probe(ground, ticker),
         signals=signals,
-        feed=Feed(store, events, clock, leases, signals),
+        feed=Feed(ground, signals),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
         monitor=_monitor(events, clock),
@@ -123,7 +119,7 @@ def assemble(
         intake=intake,
         steps=steps,
         ticker=ticker,
-        ledger=_ledger(common, settings, ticker),
+        ledger=_ledger(ground, settings, ticker),
     )
 
 
@@ -136,38 +132,28 @@ def _arguments(store: Store, settings: Settings) -> Arguments:
     )
 
 
-def _ledger(common: _Common, settings: Settings, ticker: Ticker) -> Ledger:
+def _ledger(ground: Ground, settings: Settings, ticker: Ticker) -> Ledger:
     return Ledger(
-        store=common["store"],
-        registry=common["registry"],
-        clock=common["clock"],
+        ground,
         kept=timedelta(days=settings.history_days),
         unfired=lambda: ticker.parked,
         fired=lambda: ticker.last_fired,
     )
 
 
-def _parked_probe(
-    store: Store, registry: TaskRegistry, ticker: Ticker, clock: Clock
-) -> Probe[dict[str, int]]:
-    patience = BRIEF if store.blocking else None
+def _backlog_probe(ground: Ground, settings: Settings) -> Probe[Backlog]:
+    ask = partial(backlog_of, ground.store, ground.clock, settings)
+    return Probe(ask, ground.clock, patience=PATIENCE if ground.store.blocking else None)
+
+
+def _parked_probe(ground: Ground, ticker: Ticker) -> Probe[dict[str, int]]:
     return Probe(
-        lambda: count_parked(store, registry, ticker.parked),
-        clock,
-        patience=patience,
+        lambda: count_parked(ground.store, ground.registry, ticker.parked),
+        ground.clock,
+        patience=BRIEF if ground.store.blocking else None,
         rest=20.0,
         hurry=HURRY,
     )
-
-
-class _Common(TypedDict):
-    """What most parts are made of."""
-
-    store: Store
-    registry: TaskRegistry
-    events: EventBus
-    clock: Clock
-    times: StoreTimes
 
 
 def _opened(store: str | Store, settings: Settings) -> Store:
@@ -195,18 +181,18 @@ def _monitor(events: EventBus, clock: Clock) -> SchedulerHealthMonitor:
 
 
 def _locks(
-    redis_client: Any, store: Store, settings: Settings, leases: LeaseClock
+    redis_client: Any, ground: Ground, settings: Settings
 ) -> tuple[DistributedTaskLock, DistributedTaskLock | None]:
     """On Redis if there is one, else in the store if others may share it, else in process."""
     client = redis_client if redis_client is not None else _redis_url(settings)
     if client is None:
-        client = getattr(store, "lock_url", None)
-    lock_store = store if isinstance(store, LockStore) else None
+        client = getattr(ground.store, "lock_url", None)
+    lock_store = ground.store if isinstance(ground.store, LockStore) else None
     deadline = settings.lock_wait_seconds
-    beside = DistributedTaskLock(store=lock_store, clock=leases, command_deadline=deadline)
+    beside = DistributedTaskLock(store=lock_store, clock=ground.leases, command_deadline=deadline)
     if client is None:
         return beside, None
-    return DistributedTaskLock(client, clock=leases, command_deadline=deadline), beside
+    return DistributedTaskLock(client, clock=ground.leases, command_deadline=deadline), beside
 
 
 def _redis_url(settings: Settings) -> str | None:

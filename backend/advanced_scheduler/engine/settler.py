@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from ..clock import Clock
 from ..dag import resolve
 from ..errors import StoreUnavailable
-from ..events import Event, EventBus, EventType
+from ..events import Event, EventType
 from ..lifecycle import FINAL, Transition
 from ..models import TaskExecution, TaskStatus, task_key
-from ..stores.base import Exchange, ExecutionStore
+from ..stores.base import Exchange
+from .ground import Ground
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ class Change(NamedTuple):
 class Settler:
     """The one place where an applied transition has consequences."""
 
-    def __init__(self, store: ExecutionStore, events: EventBus, clock: Clock) -> None:
-        self._store = store
-        self._events = events
-        self._clock = clock
+    def __init__(self, ground: Ground) -> None:
+        self._store = ground.store
+        self._events = ground.events
+        self._clock = ground.clock
 
     def settle(self, changes: Sequence[Change]) -> list[bool]:
         """Apply ``changes`` and all that follows from them; answers for the first ones."""

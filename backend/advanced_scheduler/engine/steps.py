@@ -23,10 +23,11 @@ from ..models import (
     Tick,
     TickOutcome,
 )
-from ..registry import RegisteredTask, TaskRegistry
-from ..stores.base import Firing, Store
+from ..registry import RegisteredTask
+from ..stores.base import Firing
 from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
+from .ground import Ground
 from .ids import id_of_past
 from .inputs import taken_by
 from .intake import Intake, Request
@@ -68,11 +69,9 @@ class Wish:
 class Steps:
     """Turns schedules that are due, or wanted now, into steps."""
 
-    def __init__(
-        self, *, store: Store, registry: TaskRegistry, intake: Intake, arguments: Arguments
-    ) -> None:
-        self._store = store
-        self._registry = registry
+    def __init__(self, ground: Ground, *, intake: Intake, arguments: Arguments) -> None:
+        self._store = ground.store
+        self._registry = ground.registry
         self._intake = intake
         self._arguments = arguments
         self._triggers: dict[str, Trigger] = {}

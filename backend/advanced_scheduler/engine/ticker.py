@@ -10,15 +10,14 @@ from math import inf
 from typing import Final
 
 from .. import lifecycle
-from ..clock import Clock
 from ..errors import StoreError, StoreUnavailable
-from ..events import Event, EventBus, EventType
+from ..events import Event, EventType
 from ..models import ExecutionFilter, Schedule, TaskExecution, TaskStatus
-from ..stores.base import Firing, Store
+from ..stores.base import Firing
+from .ground import Ground
 from .intake import Intake
 from .settler import Change, Settler
 from .steps import Step, Steps, Wish
-from .store_times import StoreTimes
 
 logger = logging.getLogger(__name__)
 
@@ -35,27 +34,24 @@ class Ticker:
 
     def __init__(
         self,
+        ground: Ground,
         *,
         steps: Steps,
-        store: Store,
         intake: Intake,
         settler: Settler,
-        events: EventBus,
-        clock: Clock,
-        times: StoreTimes,
     ) -> None:
         self.parked: dict[str, str] = {}  # schedule id -> why this node cannot fire it
         self.last_fired: str | None = None  # schedule id, by this node
         self._told: dict[str, tuple[float, str]] = {}  # when, and why, it was said to be parked
         self._steps = steps
-        self._store = store
+        self._store = ground.store
         self._intake = intake
         self._settler = settler
-        self._events = events
-        self._clock = clock
-        self._times = times
+        self._events = ground.events
+        self._clock = ground.clock
+        self._times = ground.times
         self._failed: set[str] = set()  # schedules of which an execution failed on this node
-        events.subscribe(self._hear, [EventType.FINISHED])
+        ground.events.subscribe(self._hear, [EventType.FINISHED])
 
     def tick(self) -> datetime | None:
         """Fire all that is due; answers when the next schedule is due, or now to be asked again.

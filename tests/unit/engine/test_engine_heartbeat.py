@@ -10,15 +10,12 @@ import pytest
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.heartbeat import Heartbeat
-from advanced_scheduler.engine.lease_clock import LeaseClock
-from advanced_scheduler.engine.store_times import StoreTimes
 from advanced_scheduler.errors import StoreUnavailable
-from advanced_scheduler.events import EventBus
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
-from tests.unit.engine.kit import NOW, execution, faulty
+from tests.unit.engine.kit import NOW, execution, faulty, parts
 
 LEASE = timedelta(seconds=30)
 
@@ -32,13 +29,10 @@ class Node:
         self.held: dict[str, int] = {}
         self.lost: list[tuple[str, int]] = []
         self.beat = Heartbeat(
-            store=self.store.face,
-            clock=clock,
-            leases=LeaseClock(self.store.face, clock),
+            parts(self.store.face, clock),
             node="n",
             lease=LEASE,
             every=0.01,
-            times=StoreTimes(self.store.face, EventBus(), clock),
             held=lambda: dict(self.held),
             lost=self._lost,
         )

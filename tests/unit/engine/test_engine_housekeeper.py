@@ -29,18 +29,7 @@ def made(url: str, clock: ManualClock) -> Parts:
 
 
 def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
-    return Housekeeper(
-        store=made.store,
-        intake=made.intake,
-        settler=made.settler,
-        events=made.events,
-        leases=made.leases,
-        ledger=made.ledger,
-        ticker=made.ticker,
-        clock=made.clock,
-        settings=made.settings,
-        held_here=lambda: held,
-    )
+    return Housekeeper(made, lambda: held)
 
 
 def claim(made: Parts, limit: int = 10, node: str = "dead") -> list[TaskExecution]:

@@ -373,7 +373,7 @@ def test_a_schedule_of_an_older_release_has_no_beginning_and_no_gaps(
 
     made.store.put(schedule(next_fire_time=NOW + HOUR), expected=None)
     clock.advance(hours=0.5)
-    ledger = Ledger(store=made.store, registry=made.registry, clock=clock, kept=HOUR)
+    ledger = Ledger(made, kept=HOUR)
     ledger.check()
     assert ledger.gaps == 0
     assert "began later, at None" in ledger.explain("s", NOW).reason
