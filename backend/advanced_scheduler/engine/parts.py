@@ -79,27 +79,19 @@ def assemble(
     clock = clock or SystemClock(settings.clock_offset_seconds)
     asked = settings.store if store is None else store
     store = _opened(or_rehearsed(asked), settings)
-    events = EventBus()
-    ground = Ground(
-        clock=clock,
-        leases=LeaseClock(store, clock),
-        store=store,
-        times=StoreTimes(store, events, clock),
-        events=events,
-        registry=TaskRegistry(),
-    )
+    ground = _ground(store, clock)
     arguments, settler = _arguments(store, settings), Settler(ground)
     intake = Intake(ground, arguments=arguments, settler=settler)
     steps = Steps(ground, intake=intake, arguments=arguments)
     ticker = Ticker(ground, steps=steps, intake=intake, settler=settler)
     locks, fallback = _locks(redis_client, ground, settings)
-    signals = _signals(store, events)
+    signals = _signals(store, ground.events)
     return Parts(
         clock=clock,
         leases=ground.leases,
         store=store,
         times=ground.times,
-        events=events,
+        events=ground.events,
         registry=ground.registry,
         settings=settings,
         asked_store=asked,
@@ -110,7 +102,7 @@ def assemble(
         feed=Feed(ground, signals),
         graph=TaskDependencyGraph(),
         retries=TaskRetryManager(clock=clock),
-        monitor=_monitor(events, clock),
+        monitor=_monitor(ground.events, clock),
         locks=locks,
         fallback_locks=fallback,
         locks_apart=redis_client is not None or settings.redis_url is not None,
@@ -120,6 +112,18 @@ def assemble(
         steps=steps,
         ticker=ticker,
         ledger=_ledger(ground, settings, ticker),
+    )
+
+
+def _ground(store: Store, clock: Clock) -> Ground:
+    events = EventBus()
+    return Ground(
+        clock=clock,
+        leases=LeaseClock(store, clock),
+        store=store,
+        times=StoreTimes(store, events, clock),
+        events=events,
+        registry=TaskRegistry(),
     )
 
 
