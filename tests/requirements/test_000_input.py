@@ -127,6 +127,7 @@ def test_a_function_that_many_schedule_at_once_stays_until_the_last_has_run() ->
         ({"priority": True}, "priority=True must be a whole number"),
         ({"priority": 1.5}, "priority=1.5 must be a whole number"),
         ({"callback": "print"}, "callback='print' cannot be called"),
+        ({"callback": lambda task_id: None}, "callback=.*must take .task_id, success, result_or"),
         ({"callback": in_a_coroutine}, "callback=.*in_a_coroutine is a coroutine function"),
         ({"callback": functools.partial(in_a_coroutine, "x")}, "is a coroutine function"),
         ({"dependencies": "other_task_id"}, "dependencies='other_task_id' must be a list"),

@@ -373,3 +373,5 @@ def test_nothing_runs_after_shutdown(scheduler: Scheduler) -> None:
         scheduler.add_interval_job("late", 0.01, ran.append, 1)
     assert not [one for one in threading.enumerate() if "ticker" in one.name]
     assert len(ran) == count
+    assert scheduler.list_jobs() == []
+    assert scheduler.get_job_status("my_job") is None

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import reprlib
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
-from ..engine.options import HIGHEST_RANK, MOST_LISTED
+from ..engine.options import MOST_LISTED
 from ..engine.views import status_of
 from ..errors import (
     ConfigurationError,
     ExecutionNotFound,
     InvalidArguments,
-    InvalidTask,
     TaskAlreadyRegistered,
 )
 from ..forks import free_in_child
-from ..functions import body_of, name_of, path_of, signature_of
+from ..functions import path_of
 from ..lifecycle import FINAL, OPEN
-from ..models import ScheduleOptions, TaskExecution, TaskPriority, TaskStatus
-from ..registry import RESERVED_PARAMETERS, TASK_ID_LENGTH, definition_for
+from ..models import ScheduleOptions, TaskExecution, TaskStatus
+from ..registry import TASK_ID_LENGTH, definition_for
 from ..scheduler import AdvancedTaskScheduler
 from .background import Background
+from .call_checks import USUAL_PRIORITY, check_callback, check_function, level_of
 
 Callback = Callable[[str, bool, Any], object]
 Tasks = dict[str, dict[str, Any]]
 """What ``get_task_status`` answers, by task id; the newest first."""
-
-USUAL_PRIORITY: Final = 5
-HIGH_PRIORITY: Final = 10
-_OURS: Final = frozenset({"priority", "dependencies", "callback", "executor_id"})
-_BY_KEYWORD: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class SchedulerManager:
@@ -91,9 +85,9 @@ class SchedulerManager:
         Raises ``ValueError`` before anything is stored, ``ExecutionNotFound`` for a dependency
         that is unknown.
         """
-        _check_names(func, kwargs)
-        _check_callback(callback)
-        level, rank = _level(priority)
+        check_function(func, kwargs)
+        check_callback(callback)
+        level, rank = level_of(priority)
         options = ScheduleOptions(
             priority=level, rank=rank, after=self._known(dependencies), executor=executor_id
         )
@@ -219,48 +213,6 @@ class SchedulerManager:
             found |= {row.execution_id: _shown(row) for row in page}
             cursor = page[-1].execution_id
         return found
-
-
-def _check_names(func: object, kwargs: Mapping[str, Any]) -> None:
-    """Raise unless every argument of the function can be told from one of ours."""
-    if not callable(func):
-        raise InvalidArguments(f"func={reprlib.repr(func)} cannot be called; give a function")
-    signature = signature_of(func)
-    parameters = signature.parameters.values() if signature is not None else ()
-    taken = [one.name for one in parameters if one.kind in _BY_KEYWORD and one.name in _OURS]
-    if taken:
-        raise InvalidTask(
-            f"{name_of(func)} has a parameter {taken[0]!r}, a name that schedule_task() keeps for "
-            "itself; rename the parameter, or schedule a lambda that passes it on"
-        )
-    if reserved := sorted(RESERVED_PARAMETERS & kwargs.keys()):
-        raise InvalidArguments(f"{reserved[0]!r} cannot be the name of an argument; choose another")
-
-
-def _check_callback(callback: object) -> None:
-    if callback is None:
-        return
-    if not callable(callback):
-        raise InvalidArguments(f"callback={reprlib.repr(callback)} cannot be called")
-    if inspect.iscoroutinefunction(body_of(callback)):
-        raise InvalidArguments(
-            f"callback={name_of(callback)} is a coroutine function, which nobody would await; give "
-            "a plain function"
-        )
-
-
-def _level(priority: object) -> tuple[TaskPriority, int]:
-    """The level, and the rank within it."""
-    if isinstance(priority, TaskPriority):
-        return priority, 0
-    if type(priority) is not int or abs(priority) > HIGHEST_RANK:
-        raise InvalidArguments(
-            f"priority={reprlib.repr(priority)} must be a whole number from -{HIGHEST_RANK} to "
-            f"{HIGHEST_RANK}; the higher goes first"
-        )
-    if priority < USUAL_PRIORITY:
-        return TaskPriority.LOW, priority
-    return TaskPriority.HIGH if priority >= HIGH_PRIORITY else TaskPriority.NORMAL, priority
 
 
 def _shown(row: TaskExecution) -> dict[str, Any]:

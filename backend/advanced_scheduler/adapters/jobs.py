@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies
@@ -16,15 +15,13 @@ from ..errors import (
     ScheduleNotFound,
     SchedulerStateError,
     TaskAlreadyRegistered,
-    TaskNotRegistered,
 )
 from ..faults import is_storable
 from ..forks import free_in_child
-from ..lifecycle import OPEN
-from ..models import Placeholder, Schedule, TaskDefinition, TaskExecution
+from ..models import Placeholder, TaskDefinition
 from ..scheduler import AdvancedTaskScheduler
 from .background import Background, Shared
-from .job_reports import JobReport, JobStatus, report_of, status_of
+from .job_reports import JobReport, JobStatus
 from .job_triggers import (
     CronTrigger,
     IntervalTrigger,
@@ -36,6 +33,7 @@ from .job_triggers import (
     keeps_own_time,
     type_of,
 )
+from .job_verbs import JobVerbs
 
 __all__ = [
     "CronTrigger",
@@ -67,7 +65,7 @@ Func = Callable[..., Any]
 F = TypeVar("F", bound=Func)
 
 
-class Scheduler:
+class Scheduler(JobVerbs):
     """Jobs by id; every call is thread-safe, and what cannot work raises a ``ValueError``.
 
     Works in memory, in threads of its own from the first job on. ``scheduler`` is another one to
@@ -90,13 +88,15 @@ class Scheduler:
         ``trigger`` is a ``Trigger``, or one of ``advanced_scheduler.triggers``, or APScheduler's.
         The first three go by position, so that an argument of ``func`` may have their names.
         """
-        if self._shut_down:
-            raise SchedulerStateError(f"job {job_id!r} comes after shutdown(); make a Scheduler()")
         if not is_storable(job_id) or not job_id.strip():
             raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
-        if self._owned:
-            self._background.start()
         with self._changes:
+            if self._shut_down:
+                raise SchedulerStateError(
+                    f"job {job_id!r} comes after shutdown(); make a Scheduler()"
+                )
+            if self._owned:
+                self._background.start()
             return self._add(job_id, trigger, func, args, kwargs)
 
     def add_timestamp_job(
@@ -151,49 +151,16 @@ class Scheduler:
 
         return decorate
 
-    def pause_job(self, job_id: str) -> bool:
-        """Begin no run of it that comes due from now on; False unless it was running.
-
-        What runs by then goes on, and what waits for that to end runs yet.
-        """
-        return self._change(job_id, JobStatus.RUNNING, self.scheduler.pause_schedule)
-
-    def resume_job(self, job_id: str) -> bool:
-        """Go on; False unless it was paused. A one-time job whose time has passed runs now."""
-        job = self._find(job_id)
-        late = job is not None and type_of(job.trigger["type"]) is TriggerType.ONE_TIME
-        resume = partial(self.scheduler.resume_schedule, catch_up=late)
-        return self._change(job_id, JobStatus.PAUSED, resume)
-
-    def remove_job(self, job_id: str) -> bool:
-        """Forget it, and cancel what waits or runs; False if there is no such job."""
-        with self._changes:
-            if not self.scheduler.remove_schedule(job_id):
-                return False
-            for row in self._open(job_id):  # the latest first: else its end would start the next
-                self.scheduler.cancel_task(row.execution_id)
-            self._forget(job_id)
-        return True
-
-    def get_job_status(self, job_id: str) -> JobReport | None:
-        """How the job is doing; None if there is no such job."""
-        job = self._find(job_id)
-        return None if job is None else self._report(job)
-
-    def list_jobs(self) -> list[str]:
-        """The ids of all jobs."""
-        return [job.schedule_id for job in self.scheduler.get_schedules()]
-
-    def get_all_statuses(self) -> dict[str, JobReport]:
-        """How all jobs are doing, by id."""
-        return {job.schedule_id: self._report(job) for job in self.scheduler.get_schedules()}
-
     def shutdown(self) -> None:
-        """Start no job any more, and let those that run end within ``drain_seconds`` (30).
+        """Forget all jobs, and let those that run end within ``drain_seconds`` (30).
 
-        A scheduler that the application has started goes on with the jobs that it has.
+        A scheduler that the application has given keeps its jobs, and goes on with them if the
+        application has started it.
         """
-        self._shut_down = True
+        with self._changes:
+            self._shut_down = True
+            for job_id in self.list_jobs() if self._owned else ():
+                self.scheduler.remove_schedule(job_id)
         self._background.stop(close=self._owned)
 
     def __enter__(self) -> Self:
@@ -202,15 +169,6 @@ class Scheduler:
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
-
-    def _find(self, job_id: str) -> Schedule | None:
-        try:
-            return self.scheduler.get_schedule(job_id)
-        except ScheduleNotFound:
-            return None
-
-    def _open(self, job_id: str) -> list[TaskExecution]:
-        return self.scheduler.executions(schedule_id=job_id, statuses=OPEN, limit=10_000)
 
     def _add(
         self,
@@ -236,10 +194,6 @@ class Scheduler:
             raise
         return False  # a stored one; this process has its function now
 
-    def _forget(self, job_id: str) -> None:
-        with suppress(TaskNotRegistered):
-            self.scheduler.unregister_task(job_id)
-
     def _create(
         self, job_id: str, trigger: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> None:
@@ -257,23 +211,6 @@ class Scheduler:
             schedule_id=job_id,
             **policies,
         )
-
-    def _change(self, job_id: str, status: JobStatus, change: Callable[[str], object]) -> bool:
-        job = self._find(job_id)
-        if job is None or status_of(job, self._open(job_id)) is not status:
-            return False
-        try:
-            change(job_id)
-        except ScheduleNotFound:  # another thread has just removed it
-            return False
-        return True
-
-    def _report(self, job: Schedule) -> JobReport:
-        try:
-            versions = self.scheduler.schedule_versions(job.schedule_id)
-        except ScheduleNotFound:  # removed since: this is how it was
-            versions = []
-        return report_of(job, versions, self._open(job.schedule_id), self.scheduler.clock.now())
 
 
 _shared: Final = Shared(Scheduler)

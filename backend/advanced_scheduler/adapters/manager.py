@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from ..models import result_of
 from .background import Shared
-from .calls import USUAL_PRIORITY, Callback, SchedulerManager, Tasks
+from .call_checks import USUAL_PRIORITY
+from .calls import Callback, SchedulerManager, Tasks
 
 __all__ = [
     "SchedulerManager",

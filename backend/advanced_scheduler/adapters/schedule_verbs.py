@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from ..aio import AsyncCalls
@@ -12,6 +15,7 @@ from ..errors import InvalidArguments, ScheduleNotFound
 from ..faults import is_storable
 from ..models import DEFINITION, Schedule
 
+PAUSED_WITH_ALL: Final = "paused with all schedules"
 _STATES: Final = ("active", "paused", "ended")
 
 
@@ -85,6 +89,21 @@ class ScheduleVerbs:
     async def resume_schedule(self, schedule_id: str, catch_up: bool = False) -> None:
         """Go on; ``catch_up`` treats what fell into the pause as missed."""
         await self._calls.resume_schedule(schedule_id, catch_up=catch_up)
+
+    async def pause(self) -> None:
+        """Pause every schedule that there is now, on all nodes."""
+        for one in await self.list_schedules("active"):
+            with suppress(ScheduleNotFound):  # removed meanwhile
+                await self._calls.pause_schedule(one.schedule_id, changelog=PAUSED_WITH_ALL)
+
+    async def resume(self) -> None:
+        """Resume what ``pause`` paused, here or elsewhere, and nothing that was paused singly."""
+        for one in await self.list_schedules("paused"):
+            with suppress(ScheduleNotFound):
+                versions = await self._calls.schedule_versions(one.schedule_id)
+                pause = list(takewhile(attrgetter("paused"), reversed(versions)))
+                if pause and pause[-1].changelog == PAUSED_WITH_ALL:
+                    await self._calls.resume_schedule(one.schedule_id)
 
     async def delete_schedule(self, schedule_id: str) -> bool:
         """Remove it; False if it is not there."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import tzinfo
 from importlib import import_module
-from itertools import takewhile
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
 
 from ..aio import AsyncCalls
@@ -17,7 +14,6 @@ from ..engine.schedule_fields import Policies
 from ..errors import (
     ConfigurationError,
     InvalidArguments,
-    ScheduleNotFound,
     SchedulerStateError,
     VersionConflict,
 )
@@ -72,9 +68,6 @@ else:
         if name == "RedisStorage":
             return import_module("advanced_scheduler.stores.redis").RedisStorage
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-PAUSED_WITH_ALL: Final = "paused with all schedules"
 
 
 class Scheduler(ScheduleVerbs):
@@ -206,21 +199,6 @@ class Scheduler(ScheduleVerbs):
         """Run on the caller's event loop."""
         self._errors.run_here()
         await self.scheduler.start()
-
-    async def pause(self) -> None:
-        """Pause every schedule that there is now, on all nodes."""
-        for one in await self.list_schedules("active"):
-            with suppress(ScheduleNotFound):  # removed meanwhile
-                await self._calls.pause_schedule(one.schedule_id, changelog=PAUSED_WITH_ALL)
-
-    async def resume(self) -> None:
-        """Resume what ``pause`` paused, here or elsewhere, and nothing that was paused singly."""
-        for one in await self.list_schedules("paused"):
-            with suppress(ScheduleNotFound):
-                versions = await self._calls.schedule_versions(one.schedule_id)
-                pause = list(takewhile(attrgetter("paused"), reversed(versions)))
-                if pause and pause[-1].changelog == PAUSED_WITH_ALL:
-                    await self._calls.resume_schedule(one.schedule_id)
 
     async def shutdown(self, wait: bool = True) -> None:
         """Let running work end, or give it back at once; for good if the scheduler is its own."""
