@@ -31,7 +31,12 @@ EVERY = {"recurring": True, "interval_type": "days", "interval_value": 1}
         ({"function_name": "os.system"}, "function_name"),
         ({"function_name": "__import__"}, "function_name"),
         ({"parameters": ["csv"]}, "parameters"),
+        ({"parameters": {"ratio": float("nan")}}, "parameters"),
+        ({"parameters": {"text": "a\0b"}}, "parameters"),
+        ({"parameters": {7: "seven"}}, "parameters"),
+        ({"parameters": {"handle": object()}}, "parameters"),
         ({"description": 7}, "description"),
+        ({"description": "a\0b"}, "description"),
         ({"schedule_time": ...}, "schedule_time"),
         ({"schedule_time": "soon"}, "schedule_time"),
         ({"schedule_time": 1e9}, "schedule_time"),
@@ -79,22 +84,31 @@ async def test_what_is_no_dict_is_refused(framework: Framework, config: Any) -> 
 
 @pytest.mark.parametrize(
     ("function_name", "info"),
-    [("export", {}), ("m.export", {}), (7, {"schedule_time": "2030-01-01"}), ("m.export", None)],
+    [
+        ("export", {}),
+        ("m.export", {}),
+        (7, {"schedule_time": "2030-01-01"}),
+        ("m.export", None),
+        ("m.export", 7),
+    ],
 )
 async def test_a_job_that_is_wrong_is_refused(
     framework: Framework, function_name: Any, info: Any
 ) -> None:
     result = await framework.service.job_manager.create_job("job", function_name, {}, info)
     assert result.code == "TASK_SCHEDULING_FAILED"
+    assert isinstance(info, dict) or "schedule_info" in result.details["errors"]
     assert framework.scheduler.get_schedules() == []
 
 
-async def test_parameters_that_cannot_be_stored_are_refused(framework: Framework) -> None:
-    config = framework.one_time(parameters={"handle": object()})
-    result = await framework.service.schedule_task(config)
-    assert result.code == "TASK_SCHEDULING_FAILED"
-    assert result.details["config"] is config
-    assert framework.scheduler.get_schedules() == []
+@pytest.mark.parametrize("wait", ["long", True, float("nan")])
+async def test_a_wait_that_cannot_be_is_refused_before_anything_runs(
+    framework: Framework, wait: Any
+) -> None:
+    task_id = await framework.scheduled(framework.one_time())
+    refused = await framework.service.execute_task(task_id, wait=wait)
+    assert "wait=" in (refused.message or "")
+    assert await framework.ended(task_id) == []
 
 
 async def test_a_function_that_takes_no_dict_is_refused(framework: Framework) -> None:
@@ -134,6 +148,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             "from functools import partial\n"
             "def export(parameters):\n    return {**parameters, 'plain': True}\n"
             "async def later(parameters):\n    return {**parameters, 'plain': False}\n"
+            "def bare():\n    return {}\n"
             "number = 7\n"
         )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -179,6 +194,7 @@ async def test_a_function_of_an_allowed_module_runs(
         ("guests_001.jobs", "system", "TASK_NOT_ALLOWED"),
         ("guests_001.jobs", "partial", "TASK_NOT_ALLOWED"),
         ("guests_001.jobs", "number", "TASK_SCHEDULING_FAILED"),
+        ("guests_001.jobs", "bare", "TASK_SCHEDULING_FAILED"),
         ("guests_001.jobs", "absent", "TASK_SCHEDULING_FAILED"),
         ("guests_001.absent", "export", "TASK_SCHEDULING_FAILED"),
         ("os", "system", "TASK_NOT_ALLOWED"),
@@ -208,7 +224,7 @@ async def test_a_node_that_allows_less_does_not_run_what_another_one_stored(
     assert "TASK_NOT_ALLOWED" in (row.error or "")
 
 
-@pytest.mark.parametrize("given", ["guests_001", [""], [None]])
+@pytest.mark.parametrize("given", ["guests_001", [""], [None], [7], ["..."], None])
 def test_a_list_of_modules_that_is_none_is_refused(given: Any) -> None:
     with pytest.raises(ConfigurationError, match="allowed_modules="):
         SchedulerService(allowed_modules=given)
@@ -245,6 +261,7 @@ TABLE = {"table_name": "t", "date_column": "at"}
         ({"directory": str(Path.home()), "max_age_hours": 24}, "directory"),
         ({"directory": "uploads", "max_age_hours": 24}, "directory"),
         ({"directory": None, "max_age_hours": 24}, "directory"),
+        ({"directory": __file__, "max_age_hours": 24}, "directory"),
         ({"function_name": "a.b"}, "function_name"),
         ({"function_name": "cleanup_old_logs", "parameters": 7}, "parameters"),
         ({"keep_days": 0}, "keep_days"),

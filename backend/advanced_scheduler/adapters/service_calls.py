@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..clock import Clock, SystemClock
 from ..config import ServiceSettings, Settings
+from ..engine.waiters import checked_seconds
 from ..errors import ConfigurationError, ScheduleExists, ScheduleNotFound, TaskAlreadyRegistered
 from ..faults import describe_error
 from ..forks import free_in_child
@@ -20,7 +21,7 @@ from ..models import TaskDefinition, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from ..triggers import Trigger
 from ..triggers.zones import zone_of
-from .service_requests import allowed_function
+from .service_requests import MODULE, allowed_function
 from .service_results import Refused, Result
 
 CALL_TASK: Final = "core.scheduler.call"
@@ -40,13 +41,9 @@ class Calls:
         settings: Mapping[str, Any] | None,
         allowed_modules: Sequence[str],
     ) -> None:
-        if isinstance(allowed_modules, str) or not all(allowed_modules):
-            raise ConfigurationError(
-                f"allowed_modules={allowed_modules!r} must be a list of names of modules"
-            )
         self.settings = ServiceSettings(**(settings or {}))
         zone_of(self.settings.timezone)  # which raises if there is no such zone
-        self.allowed_modules = tuple(allowed_modules)
+        self.allowed_modules = _modules(allowed_modules)
         self.clock: Clock = SystemClock() if scheduler is None else scheduler.clock
         self.own_tasks: dict[str, Callable[..., Any]] = {CALL_TASK: self._call}
         self._owned = scheduler is None
@@ -138,6 +135,8 @@ class Calls:
         Answers ``task_id``, ``execution_id``, ``status``, and ``result`` once it has one. Raises
         ``ScheduleNotFound``, and ``Refused`` if it ended without one.
         """
+        if wait is not None:
+            checked_seconds(wait, "wait")
         scheduler = self.scheduler()
         known: dict[str, Any] = {
             "task_id": task_id,
@@ -173,3 +172,9 @@ class Calls:
         if inspect.iscoroutinefunction(function):
             return await function(parameters)
         return await asyncio.to_thread(function, parameters)
+
+
+def _modules(given: object) -> tuple[str, ...]:
+    if isinstance(given, Sequence) and not isinstance(given, str) and all(map(MODULE[0], given)):
+        return tuple(given)
+    raise ConfigurationError(f"allowed_modules={given!r} must be a list of names of modules")

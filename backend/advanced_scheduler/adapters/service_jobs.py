@@ -12,7 +12,7 @@ from ..triggers.trigger import moment
 from ..triggers.zones import zone_of
 from .service_calls import Calls
 from .service_cleanup import clear_ended
-from .service_requests import interval_trigger, read_task
+from .service_requests import interval_trigger, read_task, wrong
 from .service_results import Refused, Result
 
 
@@ -95,7 +95,9 @@ class JobManager:
         days = self._calls.settings.keep_execution_history
         return await self._calls.answer(clear_ended, self._calls, days)
 
-    def _create(self, given: dict[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    def _create(self, given: dict[str, Any], info: object) -> dict[str, Any]:
+        if not isinstance(info, Mapping):
+            raise wrong("TASK_SCHEDULING_FAILED", given, {"schedule_info": "must be a dict"})
         if "module_id" not in info:
             module_id, _, function_name = str(given["function_name"]).rpartition(".")
             given = {**given, "module_id": module_id, "function_name": function_name}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..errors import InvalidTask, InvalidTrigger
-from ..functions import import_function, is_below
+from ..faults import is_storable
+from ..functions import binds, import_function, is_below, signature_of
 from ..models import LONGEST
 from ..triggers import (
     CronTrigger,
@@ -50,6 +52,15 @@ def _is_module(value: object) -> bool:
     return isinstance(value, str) and all(part.isidentifier() for part in value.split("."))
 
 
+def _is_object(value: object) -> bool:
+    """A dict as every database reads it: Python's ``json`` alone knows NaN, and some no NUL."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and all(map(is_storable, value)) and "\\u0000" not in text
+
+
 def _is_function(value: object) -> bool:
     return isinstance(value, str) and value.isidentifier() and not value.startswith("_")
 
@@ -64,7 +75,7 @@ Check = tuple[Callable[[Any], bool], str]
 TEXT: Final[Check] = (_is_text, "a text of 1 to 200 printable characters, no blanks at its ends")
 MODULE: Final[Check] = (_is_module, "the name of a module, such as 'standard.data_export'")
 FUNCTION: Final[Check] = (_is_function, "the name of a function that is not private")
-PARAMETERS: Final[Check] = (lambda value: isinstance(value, dict), "a dict")
+PARAMETERS: Final[Check] = (_is_object, "a dict of plain JSON, with texts as keys")
 _COUNT: Final[Check] = (_is_count, "a whole number from 1 on")
 _REQUIRED: Final[Mapping[str, Check]] = {
     "name": TEXT,
@@ -72,7 +83,7 @@ _REQUIRED: Final[Mapping[str, Check]] = {
     "function_name": FUNCTION,
 }
 _OPTIONAL: Final[Mapping[str, Check]] = {
-    "description": (lambda value: isinstance(value, str), "a text"),
+    "description": (is_storable, "a text that every store takes"),
     "parameters": PARAMETERS,
     "schedule_time": (lambda value: isinstance(value, datetime | str), "a datetime, or its text"),
     "recurring": (lambda value: isinstance(value, bool), "True or False"),
@@ -177,6 +188,9 @@ def allowed_function(
             "is no plain function; register it, or name that module in allowed_modules",
             {"module_id": module_id, "allowed_modules": list(allowed_modules)},
         )
+    if not binds(signature_of(function), [{}], {}):
+        why = f"{task} must take one argument, the dict of parameters"
+        raise wrong(_CODE, task, {"function_name": why})
     return function
 
 

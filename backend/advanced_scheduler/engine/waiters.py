@@ -119,9 +119,9 @@ class Waiters:
                     woken.set()
 
 
-def checked_seconds(timeout: object) -> float:
+def checked_seconds(timeout: object, name: str = "timeout") -> float:
     """A time-out that somebody asked for; raises ``InvalidArguments``."""
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not number or isnan(seconds := cast(float, timeout)):  # with NaN a wait spins for ever
-        raise InvalidArguments(f"timeout={timeout!r} must be a number of seconds, or None")
+        raise InvalidArguments(f"{name}={timeout!r} must be a number of seconds, or None")
     return min(seconds, LONGEST)
