@@ -30,6 +30,7 @@ from .engine.options import checked_queues, duties_of
 from .engine.parts import Parts, assemble
 from .engine.pools import Pools
 from .engine.report import facts_of, health_report
+from .engine.schedule_fields import checked_name
 from .engine.schedules import Schedules
 from .engine.timer import Host
 from .engine.views import TaskQueueView
@@ -86,7 +87,7 @@ class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, Cluster
         queues: Collection[str] | None = None,
     ) -> None:
         self.settings = settings = settings or Settings()
-        self.name = name or _own_name()
+        self.name = _own_name() if name is None else checked_name(name)
         self._named = name is not None
         self.max_concurrent_tasks = _slots(max_concurrent_tasks)
         self._host = TimerHost(apscheduler)

@@ -23,6 +23,7 @@ from advanced_scheduler.adapters.schedules import (
     IntervalSchedule,
     MonthlySchedule,
     OneTimeSchedule,
+    RedisStorage,
     Scheduler,
     ScheduleTemplate,
     WeeklySchedule,
@@ -80,7 +81,9 @@ async def test_a_task_that_is_not_registered_is_refused(scheduler: Scheduler, ta
     [
         ({}, "schedule=None"),
         ({"schedule": DAILY, "colour": "red"}, "colour is no option of a schedule; use args"),
-        ({"schedule": DAILY, "start_date": "soon"}, "'soon' is not a time"),
+        ({"schedule": DAILY, "start_date": "soon"}, "start_date='soon' is not a time"),
+        ({"schedule": DAILY, "start_date": True}, "start_date=True is not a time"),
+        ({"schedule": DAILY, "end_date": "late"}, "end_date='late' is not a time"),
         ({"schedule": DAILY, "timezone": "Mars"}, "Mars"),
         ({"schedule": DAILY, "gap": "jump"}, "gap='jump'"),
         ({"schedule": DAILY, "jitter": -1}, "jitter=-1"),
@@ -148,6 +151,18 @@ async def test_tags_that_are_no_texts_are_refused(scheduler: Scheduler, tags: An
     with pytest.raises(InvalidArguments, match="tags="):
         await scheduler.list_schedules(tags=tags)
     assert len(await scheduler.list_schedules(tags=None)) == 1
+
+
+@pytest.mark.parametrize("instance_id", ["", " one", "\0", 5, "x" * 201])
+def test_a_name_that_no_node_can_have_is_refused(instance_id: Any) -> None:
+    with pytest.raises(ValueError, match="name="):
+        Scheduler(instance_id=instance_id)
+
+
+@pytest.mark.parametrize("redis_url", [None, 7, b"redis://localhost", "", "localhost:6379"])
+def test_an_address_that_is_none_is_refused(redis_url: Any) -> None:
+    with pytest.raises(ValueError, match=r"store.*use redis://"):
+        RedisStorage(redis_url=redis_url)
 
 
 def test_a_handler_that_cannot_be_called_is_refused(scheduler: Scheduler) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from .. import triggers
 from ..clock import SystemClock
+from ..engine.schedule_fields import checked_policies
 from ..errors import InvalidTrigger
 from ..models import LONGEST
 
@@ -47,11 +48,12 @@ class Trigger(ABC):
 class StandardTrigger(Trigger):
     """One of the four. Asked by itself, it counts from when it was made; a job, from its start.
 
-    ``max_runs`` is for the job to count. All raise ``InvalidTrigger`` when they are made.
+    ``max_runs`` is for the job to count. All raise ``ValueError`` when they are made.
     """
 
     def __init__(self, trigger_type: TriggerType, max_runs: int | None = None) -> None:
         super().__init__(trigger_type)
+        checked_policies({"max_runs": max_runs})
         self.max_runs = max_runs
         now = _CLOCK.now()
         self._alone = self.begun(now).starting(now)
@@ -101,7 +103,7 @@ class IntervalTrigger(StandardTrigger):
         if interval_seconds > LONGEST:
             raise InvalidTrigger(f"interval_seconds={interval_seconds!r} is more than 100 years")
         self._seconds = interval_seconds
-        self._start = None if start_time is None else _local(start_time)
+        self._start = None if start_time is None else _local("start_time", start_time)
         super().__init__(TriggerType.INTERVAL, max_runs)
 
     def begun(self, now: datetime) -> triggers.Trigger:
@@ -114,7 +116,7 @@ class OneTimeTrigger(StandardTrigger):
     """Runs once, at ``run_at``; at once if that has passed."""
 
     def __init__(self, run_at: Moment) -> None:
-        self._trigger = triggers.OneTimeTrigger(_local(run_at))
+        self._trigger = triggers.OneTimeTrigger(_local("run_at", run_at))
         super().__init__(TriggerType.ONE_TIME)
 
     def begun(self, now: datetime) -> triggers.Trigger:
@@ -132,7 +134,7 @@ class CronTrigger(StandardTrigger):
         timezone: str = "UTC",
         start_time: Moment | None = None,
     ) -> None:
-        start = None if start_time is None else _local(start_time)
+        start = None if start_time is None else _local("start_time", start_time)
         self._trigger = triggers.CronTrigger(cron_expression, timezone=timezone, start_time=start)
         super().__init__(TriggerType.CRON, max_runs)
 
@@ -160,6 +162,10 @@ def keeps_own_time(trigger: object) -> bool:
     return said is StandardTrigger.get_next_run_time
 
 
-def _local(given: Moment) -> Moment:
-    naive = isinstance(given, datetime) and given.tzinfo is None
-    return given.astimezone() if naive else given  # type: ignore[union-attr]  # a datetime
+def _local(name: str, given: Moment) -> Moment:
+    if not isinstance(given, datetime) or given.tzinfo is not None:
+        return given
+    try:
+        return given.astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidTrigger(f"{name}={given!r} is out of range: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Mapping
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Any, Final, TypeGuard, cast
 
 from ..config import Settings
@@ -14,6 +14,7 @@ from ..functions import did_you_mean, path_of
 from ..models import LONGEST, MisfirePolicy, RetryConfig, RetryStrategy, TaskDefinition
 from ..triggers import OneTimeTrigger, Trigger, as_trigger
 from ..triggers.recurring import RecurringTrigger
+from ..triggers.trigger import moment
 from ..triggers.wall import WallTrigger
 from .schedule_types import Options, TimedSchedule
 
@@ -51,6 +52,9 @@ def trigger_of(
     given: dict[str, Any] = {WINDOW[key]: value for key, value in options.items() if key in WINDOW}
     if given.get("timezone", zone) is None:
         del given["timezone"]
+    for name in ("start_date", "end_date"):  # under the names that the caller knows
+        if given.get(WINDOW[name]) is not None:
+            moment(name, given[WINDOW[name]], UTC)
     kept: dict[str, Any] = {}
     if isinstance(schedule, TimedSchedule):
         kept = {"timezone": zone} if old is None else {"timezone": zone, **old.to_json()}

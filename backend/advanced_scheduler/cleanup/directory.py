@@ -84,6 +84,8 @@ def checked_directory(directory: object) -> Path:
         return path
     if stat.S_ISLNK(found.st_mode):
         raise InvalidArguments(f"directory={text!r} is a link; name the directory itself")
+    if not stat.S_ISDIR(found.st_mode):
+        raise InvalidArguments(f"directory={text!r} is not a directory; name the one above it")
     _refuse_protected(path, found)
     return path
 

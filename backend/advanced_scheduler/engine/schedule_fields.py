@@ -67,7 +67,7 @@ def checked_policies(policies: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_name(name: object, what: str = "name") -> str:
-    """A name or an id for a schedule; raises ``InvalidArguments``."""
+    """A name or an id, such as that of a schedule; raises ``InvalidArguments``."""
     printable = isinstance(name, str) and name.isprintable() and name.strip() == name
     if printable and isinstance(name, str) and 0 < len(name) <= NAME_LENGTH:
         return name

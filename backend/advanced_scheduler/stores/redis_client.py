@@ -95,6 +95,8 @@ def parsed(url: str) -> Address:
     ``redis``, ``rediss``, ``redis+cluster`` or ``rediss+cluster``; ``?cluster=true`` means the
     same as the latter two. Other options go to redis-py. Raises ``ConfigurationError``.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"store={url!r} is no URL; {_HELP}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

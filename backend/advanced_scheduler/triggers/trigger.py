@@ -129,6 +129,8 @@ def moment(name: str, value: Moment, zone: tzinfo) -> datetime:
             given = value
         elif isinstance(value, str):
             given = datetime.fromisoformat(value)
+        elif isinstance(value, bool):
+            raise TypeError("a truth is no time")
         else:
             given = datetime.fromtimestamp(value, UTC)
         instant = (given if given.tzinfo else localize(given, zone)).astimezone(UTC)
