@@ -137,6 +137,16 @@ def test_a_process_takes_no_function_without_a_name(pool_id: str) -> None:
     assert get_all_tasks() == {}
 
 
+@pytest.mark.parametrize("argument", [object(), {1, 2}, b"bytes"])
+def test_what_cannot_be_sent_to_a_process_is_refused_when_it_is_scheduled(
+    pool_id: str, argument: object
+) -> None:
+    with pytest.raises(InvalidArguments, match="cannot be stored"):
+        schedule_task(app.process_id, argument, executor_id=pool_id)
+    assert get_all_tasks() == {}
+    assert wait_for_task(schedule_task(app.process_id, argument), PATIENCE) == os.getpid()
+
+
 # --- Example: video processing pipeline -----------------------------------------------------------
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from ..registry import RegisteredTask
 from ..serialization import ArgumentCodec, clip_result, pack_result
 from .inputs import filled, refuse_strays
 
+_HERE: Final = ("loop", "thread")  # where a call takes its arguments as they are
+
 
 class Arguments:
     """Checks arguments when a task is scheduled, and rebuilds them when it runs.
 
-    With ``as_json`` (a durable store) arguments must come back equal in value and type;
-    without it any object is kept as it is.
+    With ``as_json`` (a durable store), and for a process pool, arguments must come back equal in
+    value and type; else any object is kept as it is.
     """
 
     def __init__(self, *, as_json: bool, check: bool, limit_bytes: int, result_limit: int) -> None:
@@ -31,16 +33,18 @@ class Arguments:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         inputs: Mapping[str, str] = MappingProxyType({}),
+        executor: str | None = None,
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """What the row keeps; raises ``InvalidArguments`` naming the argument.
 
-        ``inputs`` are those of ``inputs_of``: in their places the row keeps None.
+        ``inputs`` are those of ``inputs_of``: in their places the row keeps None. ``executor``
+        is the one that the call asks for, if it does.
         """
         bound_args, bound_kwargs = task.bind(args, kwargs)
         if not (bound_args or bound_kwargs):
             return bound_args, bound_kwargs
         refuse_strays(task.definition.task_id, bound_args, bound_kwargs, inputs)
-        if self._check:
+        if self._check or (executor or task.place) not in _HERE:
             packed = self._codec(task).pack(bound_args, bound_kwargs)
             if self._as_json:
                 return packed
@@ -65,7 +69,7 @@ class Arguments:
         """
         (task.check_part if partly else task.bind)(args, kwargs)
         refuse_strays(task.definition.task_id, args, kwargs)
-        if not self._check or not (args or kwargs):
+        if not (self._check or task.place not in _HERE) or not (args or kwargs):
             return args, kwargs
         packed = self._codec(task).pack(args, kwargs)
         return packed if self._as_json else (args, kwargs)

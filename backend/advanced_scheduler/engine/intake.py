@@ -179,7 +179,9 @@ class Intake:
         task, options = request.task, request.options
         definition = task.definition
         inputs = inputs_of(request.args, request.kwargs)
-        args, kwargs = self._arguments.store(task, request.args, request.kwargs, inputs)
+        args, kwargs = self._arguments.store(
+            task, request.args, request.kwargs, inputs, options.executor
+        )
         due = _due(options, now)
         made: dict[str, Any] = {
             "execution_id": (request.execution_id or options.execution_id or self._ids.make(now)),
