@@ -194,7 +194,8 @@ class ScheduleCalls:
         """Run a schedule once, now, also while it is paused; answers the execution id.
 
         ``args`` take the place of the schedule's, ``kwargs`` override them by name. Where the
-        overlap policy lets nothing run, the id is that of the execution that has not ended.
+        overlap policy lets nothing run, the id is that of the execution that has not ended;
+        by ``queue_one`` a run with arguments of its own waits all the same, behind that.
         With an ``execution_id`` (UUIDv7), asking again runs nothing again.
         Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
         """

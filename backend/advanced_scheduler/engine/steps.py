@@ -121,7 +121,7 @@ class Steps:
         if schedule.paused and not wish.by_hand:
             why = f"{wish.reason}, while the schedule was paused"
             decision = Decision(instant, TickOutcome.PAUSED, why)
-        (decision,) = without_overlap(schedule.overlap, [decision], _standing(there))
+        (decision,) = without_overlap(_policy(schedule, wish), [decision], _standing(there))
         row = self._row(schedule, instant, now, wish)  # also where it does not run
         rows: list[TaskExecution] = []
         if decision.outcome is TickOutcome.FIRED:  # at once, though its instant may be later
@@ -193,6 +193,14 @@ class Steps:
             if trigger.durable:  # else it is an object that no text can tell from another
                 self._triggers[said] = trigger
         return trigger
+
+
+def _policy(schedule: Schedule, wish: Wish) -> OverlapPolicy:
+    """What waits stands in for a run by hand, unless that one has arguments of its own."""
+    own = wish.by_hand and (wish.args is not None or wish.kwargs)
+    if own and schedule.overlap is OverlapPolicy.QUEUE_ONE:
+        return OverlapPolicy.QUEUE_ALL
+    return schedule.overlap
 
 
 def _standing(there: Sequence[TaskExecution]) -> Standing:

@@ -170,6 +170,23 @@ async def test_a_run_by_hand_of_what_has_not_ended_answers_that(
     assert scheduler.run_schedule_now(one) != first
 
 
+async def test_a_run_with_arguments_of_its_own_is_not_lost_behind_one_that_waits(
+    scheduler: AdvancedTaskScheduler,
+) -> None:
+    ready(scheduler)
+    one = scheduler.create_schedule("job", every_second(), args=["daily"], overlap="queue_one")
+    first = scheduler.run_schedule_now(one)
+    assert scheduler.run_schedule_now(one) == first
+    special = [
+        scheduler.run_schedule_now(one, args=["special"]),
+        scheduler.run_schedule_now(one, kwargs={"urgent": True}),
+    ]
+    assert len({first, *special}) == 3
+    while await scheduler.run_due():
+        pass
+    assert calls == [("daily",), ("special",), ("daily", ("urgent", True))]
+
+
 async def test_the_status_counts_also_what_the_history_has_no_more(clock: ManualClock) -> None:
     made = AdvancedTaskScheduler(
         clock=clock, settings=Settings(history_limit=2, history_grace_seconds=0)
