@@ -18,7 +18,7 @@ WORDS: Final[Mapping[str, str]] = {
         SchedulerService JobManager TriggerManager Housekeeper Result
         app_context job_manager trigger_manager housekeeper core.scheduler.service
         get_service schedule_task cancel_task pause_task resume_task start_background_processing
-        create_job execute_job update_job_status cleanup_completed_jobs
+        create_job schedule_info execute_job update_job_status cleanup_completed_jobs
         calculate_next_execution is_execution_due create_recurring_schedule
         register_cleanup_task run_cleanup schedule_maintenance
         Result.success Result.error data code message details
@@ -77,6 +77,7 @@ WORDS: Final[Mapping[str, str]] = {
         strategy max_attempts initial_delay max_delay backoff_multiplier jitter
         EXPONENTIAL LINEAR FIXED NONE
         register_task unregister_task schedule_task schedule_cron_task cron_expression cancel_task
+        execution_id
         get_task_status get_health_status start stop wait
         status success_rate running_tasks queue_stats total_queued average_execution_time
         recent_errors error healthy degraded
@@ -89,7 +90,7 @@ WORDS: Final[Mapping[str, str]] = {
     "004": """
         Scheduler add_job add_timestamp_job add_interval_job add_one_time_job add_cron_job
         pause_job resume_job remove_job get_job_status list_jobs get_all_statuses shutdown
-        job_id trigger func timestamps interval_seconds max_runs start_time run_at
+        job_id trigger func args kwargs timestamps interval_seconds max_runs start_time run_at
         cron_expression timezone
         TimestampTrigger IntervalTrigger OneTimeTrigger CronTrigger Trigger TriggerType CUSTOM
         RandomIntervalTrigger get_next_run_time after_time is_finished scheduled_job
