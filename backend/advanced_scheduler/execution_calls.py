@@ -102,14 +102,15 @@ class ExecutionCalls:
         """
         return self._schedules.backfill(schedule_id, instants, force=force)
 
-    def retry_workflow(self, workflow_id: str) -> dict[str, str]:
+    def retry_workflow(self, workflow_id: str, *, seen: str | None = None) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.
 
         The new executions wait for each other as the old ones did, and have the results of what
-        completed. Raises ``ExecutionNotFound``, ``TaskNotRegistered``, and ``InvalidArguments``
-        while some of the run has not ended, or if all of it has completed.
+        completed. With ``seen``, the newest execution that the caller has seen of the run, asking
+        again answers the same. Raises ``ExecutionNotFound``, ``TaskNotRegistered``, and
+        ``InvalidArguments`` while some of the run has not ended, or if all of it has completed.
         """
-        return self._commands.retry_workflow(workflow_id)
+        return self._commands.retry_workflow(workflow_id, seen)
 
     def get_task_status(self, execution_id: str) -> dict[str, Any] | None:
         """An execution as a dict, times in ISO 8601; None for an unknown id.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from ..engine.ids import time_of
 from ..lifecycle import OPEN
 from ..triggers.trigger import moment
 from ..triggers.zones import zone_of
@@ -39,10 +40,15 @@ class JobManager:
             self._create, given, schedule_info, code="TASK_SCHEDULING_FAILED", details=given
         )
 
-    async def schedule(self, config: Mapping[str, Any]) -> Result:
-        """See ``SchedulerService.schedule_task``."""
+    async def schedule(self, config: Mapping[str, Any], task_id: str | None = None) -> Result:
+        """See ``SchedulerService.schedule_task``.
+
+        With a ``task_id`` (UUIDv7), asking again schedules nothing again: intervals count from
+        the time that it has.
+        """
+        details = {"config": config}
         return await self._calls.answer(
-            self._schedule, config, code="TASK_SCHEDULING_FAILED", details={"config": config}
+            self._schedule, config, task_id, code="TASK_SCHEDULING_FAILED", details=details
         )
 
     async def cancel(self, job_id: str) -> Result:
@@ -103,14 +109,15 @@ class JobManager:
             given = {**given, "module_id": module_id, "function_name": function_name}
         return self._schedule({**given, **info})
 
-    def _schedule(self, config: object) -> dict[str, Any]:
+    def _schedule(self, config: object, task_id: str | None = None) -> dict[str, Any]:
         calls = self._calls
-        asked = read_task(config, now=calls.clock.now(), timezone=calls.settings.timezone)
+        now = calls.clock.now() if task_id is None else time_of(task_id)
+        asked = read_task(config, now=now, timezone=calls.settings.timezone)
         task_id = calls.create(
             calls.target(asked.module_id, asked.function_name, asked.parameters),
             asked.trigger,
             asked.metadata,
-            schedule_id=str(uuid4()),
+            schedule_id=task_id or str(uuid4()),
             max_runs=asked.max_executions,
         )
         return {"task_id": task_id, "status": "scheduled"}

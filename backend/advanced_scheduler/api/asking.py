@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from .access import demand
 from .auth import Principal, Scope
 from .fields import PROBLEM, Id, ProblemOut
+from .planning import Plan, unplanned
 from .problems import Problem
 
 _VERSION: Final = re.compile(r'(?:W/)?"v(\d{1,9})"')
@@ -51,6 +52,15 @@ def _new_id(request: Request) -> str | None:
 
 NewId = Annotated[str | None, Depends(_new_id)]
 """What a request under an idempotency key makes has this id, however often it is sent."""
+
+
+def _plan(request: Request) -> Plan:
+    planned: Plan = getattr(request.state, "plan", unplanned)
+    return planned
+
+
+Planned = Annotated[Plan, Depends(_plan)]
+"""What a request that makes many things is about, and the ids of these, likewise."""
 
 
 def if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..errors import ExecutionNotFound, SchedulerError, StoreUnavailable
 from ..models import ExecutionFilter, Outline, RecordKind, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .operation_schemas import DeadLetterGroup, DeadLetterPage
+from .planning import Plan, unplanned
 from .problems import not_found
 from .schemas import BatchOut
 
@@ -35,30 +36,30 @@ class DeadLetters:
         """How many executions all groups have, however old."""
         return sum(self._scheduler.store.counts([TaskStatus.FAILED]).values())
 
-    def retry(self, group_id: str) -> BatchOut:
+    def retry(self, group_id: str, plan: Plan = unplanned) -> BatchOut:
         """Run each of a group again, and take it off the list; raises ``Problem``."""
-        rows = self._members(group_id)
+        planned = plan(lambda: self._members(group_id))
         created: list[str] = []
         refused: dict[str, str] = {}
-        for first in range(0, len(rows), _STEP):
-            ids = [row.execution_id for row in rows[first : first + _STEP]]
-            created += self._again(ids, refused)
+        for first in range(0, len(planned), _STEP):
+            ids = [*planned][first : first + _STEP]
+            created += self._again({one: planned[one] for one in ids}, refused)
             self._scheduler.delete_executions([one for one in ids if one not in refused])
-        return _done("retry", len(rows), len(created), created, refused)
+        return _done("retry", len(planned), len(created), created, refused)
 
-    def _again(self, ids: Sequence[str], refused: dict[str, str]) -> Iterator[str]:
+    def _again(self, planned: Mapping[str, str | None], refused: dict[str, str]) -> Iterator[str]:
         """What was run again and not deleted, before a crash, is not run a second time.
 
         What cannot be run now stays on the list, and in ``refused`` is why.
         """
-        found = self._scheduler.store.records(RecordKind.AGAIN, ids=ids)
-        planned = {one.record_id: next(iter(one.data.values())) for one in found}
-        made = {row.execution_id for row in self._scheduler.store.get(planned.values())}
-        for one in ids:
-            if planned.get(one) in made:
+        found = self._scheduler.store.records(RecordKind.AGAIN, ids=[*planned])
+        begun = {one.record_id: next(iter(one.data.values())) for one in found}
+        made = {row.execution_id for row in self._scheduler.store.get(begun.values())}
+        for one, new_id in planned.items():
+            if begun.get(one) in made - {new_id}:
                 continue
             try:
-                yield self._scheduler.retry_execution(one)
+                yield self._scheduler.retry_execution(one, new_id=new_id)
             except ExecutionNotFound:
                 continue  # somebody else was faster
             except StoreUnavailable:
@@ -66,17 +67,17 @@ class DeadLetters:
             except SchedulerError as error:
                 refused[one] = str(error)
 
-    def discard(self, group_id: str) -> BatchOut:
+    def discard(self, group_id: str, plan: Plan = unplanned) -> BatchOut:
         """Delete each of a group; raises ``Problem``."""
-        rows = self._members(group_id)
-        deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
-        return _done("discard", len(rows), deleted, [], {})
+        planned = plan(lambda: self._members(group_id))
+        deleted = self._scheduler.delete_executions([*planned])
+        return _done("discard", len(planned), deleted, [], {})
 
-    def _members(self, group_id: str) -> list[Outline]:
+    def _members(self, group_id: str) -> list[str]:
         rows, _ = self._failed()
         for one, members in _grouped(rows).items():
             if _id(*one) == group_id:
-                return members
+                return [row.execution_id for row in members]
         raise not_found("dead-letter-group", group_id)
 
     def _failed(self) -> tuple[list[Outline], bool]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..engine.ids import first_id_at
 from ..engine.options import HIGHEST_RANK
-from ..errors import SchedulerError
+from ..errors import SchedulerError, StoreUnavailable
 from ..lifecycle import CLAIMABLE, FINAL
 from ..models import ExecutionFilter, Outline, TaskExecution, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .log_schemas import LogLineOut, LogPage
+from .planning import Plan, unplanned
 from .problems import Problem, not_found
 from .schedule_schemas import ScheduleOut
 from .schemas import (
@@ -173,40 +174,45 @@ class Executions:
         """Run it again; answers the id of the new execution."""
         return self._scheduler.retry_execution(execution_id, new_id=new_id)
 
-    def batch(self, asked: Batch) -> BatchOut:
+    def batch(self, asked: Batch, plan: Plan = unplanned) -> BatchOut:
         """Do the same to many; what cannot be done to one holds up no other."""
-        ids = list(dict.fromkeys(asked.ids)) if asked.ids is not None else None
-        found = self._named(ids) if ids is not None else self._fitting(asked.query)
-        fitting = [row for row in found if _may(asked.action, row)]
-        acted_on = [] if asked.dry_run else fitting
-        created, refused, changed = self._act(asked.action, acted_on)
+        planned = (unplanned if asked.dry_run else plan)(lambda: self._matching(asked))
+        created, refused, changed = self._act(asked.action, {} if asked.dry_run else planned)
         return BatchOut(
             action=asked.action,
             dry_run=asked.dry_run,
-            matched=len(fitting),
+            matched=len(planned),
             changed=changed,
             created=created,
             refused=refused,
         )
 
+    def _matching(self, asked: Batch) -> list[str]:
+        if asked.ids is None:
+            found = self._fitting(asked.query)
+        else:
+            found = self._named([*dict.fromkeys(asked.ids)])
+        return [row.execution_id for row in found if _may(asked.action, row)]
+
     def _act(
-        self, action: str, rows: Sequence[TaskExecution]
+        self, action: str, planned: Mapping[str, str | None]
     ) -> tuple[list[str], dict[str, str], int]:
         created: list[str] = []
         refused: dict[str, str] = {}
         if action == "delete":
-            deleted = self._scheduler.delete_executions([row.execution_id for row in rows])
-            return created, refused, deleted
+            return created, refused, self._scheduler.delete_executions([*planned])
         changed = 0
-        for row in rows:
+        for one, new_id in planned.items():
             try:
                 if action == "retry":
-                    created.append(self._scheduler.retry_execution(row.execution_id))
+                    created.append(self._scheduler.retry_execution(one, new_id=new_id))
                     changed += 1
                 else:
-                    changed += self._scheduler.cancel_task(row.execution_id)
+                    changed += self._scheduler.cancel_task(one)
+            except StoreUnavailable:
+                raise
             except SchedulerError as error:
-                refused[row.execution_id] = str(error)
+                refused[one] = str(error)
         return created, refused, changed
 
     def _named(self, ids: Sequence[str]) -> list[TaskExecution]:

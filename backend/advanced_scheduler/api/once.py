@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -46,6 +47,7 @@ class Once:
             headers = {"location": before.location} if before.location else {}
             return Response(before.body, before.status, headers, media_type="application/json")
         request.state.new_id = begun.new_id
+        request.state.plan = partial(self._replies.plan, begun)
         try:
             async with self._renewed(begun):
                 response = await self._serve(request)

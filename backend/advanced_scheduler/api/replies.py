@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
-from ..engine.ids import ExecutionIds
+from ..engine.ids import ExecutionIds, following
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .problems import Problem
@@ -84,6 +84,20 @@ class Replies:
             raise Problem(409, "request-under-way", "the first request of this key is under way")
         return begun, None
 
+    def plan(self, begun: Begun, choose: Callable[[], Iterable[str]]) -> dict[str, str]:
+        """What the request is about, and for each the id of what it makes of it.
+
+        The first try chooses for all that follow: what has come since, this request does not
+        concern, and what it has made itself, it does not find.
+        """
+        wanted = RecordKind.REPLY, _plan_of(begun)
+        if not (found := self._store.records(wanted[0], ids=[wanted[1]])):
+            found = [self._record(wanted[1], {"chosen": [*choose()]})]
+            if not self._store.save_record(found[0], new=True):  # another try was as fast
+                found = self._store.records(wanted[0], ids=[wanted[1]]) or found
+        chosen = found[0].data["chosen"]
+        return {one: following(begun.new_id, number) for number, one in enumerate(chosen, 1)}
+
     def renew(self, begun: Begun) -> None:
         """It is still under way."""
         self._save(begun, {})
@@ -97,7 +111,9 @@ class Replies:
 
     def give_up(self, begun: Begun) -> None:
         """The request was refused: it may be sent again, as if it had not been."""
-        self._store.drop_records(RecordKind.REPLY, [begun.name])
+        first = begun.name.endswith("-0")
+        gone = [begun.name, _plan_of(begun)] if first else [begun.name]
+        self._store.drop_records(RecordKind.REPLY, gone)
 
     def doubt(self, begun: Begun) -> None:
         """The request failed, maybe after it was done: it may be sent again, and makes no more."""
@@ -110,13 +126,17 @@ class Replies:
         return [found[one] for one in ids if one in found]
 
     def _save(self, begun: Begun, reply: Mapping[str, Any], *, new: bool = False) -> bool:
-        record = Record(
-            kind=RecordKind.REPLY,
-            record_id=begun.name,
-            written_time=self._clock.now(),
-            data={"request": begun.request, "new_id": begun.new_id, **reply},
-        )
-        return self._store.save_record(record, new=new)
+        asked = {"request": begun.request, "new_id": begun.new_id}
+        return self._store.save_record(self._record(begun.name, {**asked, **reply}), new=new)
+
+    def _record(self, name: str, data: Mapping[str, Any]) -> Record:
+        now = self._clock.now()
+        return Record(kind=RecordKind.REPLY, record_id=name, written_time=now, data=data)
+
+
+def _plan_of(begun: Begun) -> str:
+    """The name of the record that all tries of a request have in common."""
+    return f"{begun.name.rpartition('-')[0]}-plan"
 
 
 def _hash(text: str | bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from .asking import READ, RUN, WRITE, Cursor, NewId, PageLimit, PathId
+from .asking import READ, RUN, WRITE, Cursor, NewId, PageLimit, PathId, Planned
 from .log_schemas import LogPage
 from .schemas import (
     Batch,
@@ -49,9 +49,9 @@ def add_tasks(router: APIRouter, service: Service) -> None:
         return tasks.page(limit, cursor)
 
     @router.post("/tasks", status_code=201, dependencies=[WRITE])
-    async def schedule_task(asked: TaskAsked, response: Response) -> TaskScheduled:
+    async def schedule_task(asked: TaskAsked, response: Response, new_id: NewId) -> TaskScheduled:
         """Schedule a task as document 001 says; its function must be a registered task."""
-        task_id = await tasks.schedule(asked)
+        task_id = await tasks.schedule(asked, new_id)
         response.headers["location"] = f"tasks/{task_id}"
         return TaskScheduled(task_id=task_id)
 
@@ -121,9 +121,9 @@ def add_executions(router: APIRouter, service: Service) -> None:
         )
 
     @router.post("/executions/batch", dependencies=[WRITE])
-    def act_on_executions(asked: Batch) -> BatchOut:
+    def act_on_executions(asked: Batch, plan: Planned) -> BatchOut:
         """Cancel, retry or delete many; ``dry_run`` only counts them."""
-        return executions.batch(asked)
+        return executions.batch(asked, plan)
 
     @router.get("/executions/{execution_id}", dependencies=[READ])
     def get_execution(execution_id: PathId) -> ExecutionDetail:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from .access import COOKIE, cookie_path, is_encrypted
-from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId
+from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId, Planned
 from .audit import AuditPage
 from .auth import Key, Principal, Scope, csrf_of
 from .fields import PriorityName
@@ -119,14 +119,14 @@ def add_dead_letters(router: APIRouter, service: Service) -> None:
         return letters.groups()
 
     @router.post("/dead-letters/{group_id}/retry", dependencies=[RUN])
-    def retry_dead_letters(group_id: PathId) -> BatchOut:
+    def retry_dead_letters(group_id: PathId, plan: Planned) -> BatchOut:
         """Run each of a group again."""
-        return letters.retry(group_id)
+        return letters.retry(group_id, plan)
 
     @router.post("/dead-letters/{group_id}/discard", dependencies=[WRITE])
-    def discard_dead_letters(group_id: PathId) -> BatchOut:
+    def discard_dead_letters(group_id: PathId, plan: Planned) -> BatchOut:
         """Delete each of a group."""
-        return letters.discard(group_id)
+        return letters.discard(group_id, plan)
 
 
 def add_watching(router: APIRouter, service: Service) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 
-from .asking import READ, RUN, WRITE, Cursor, IfMatch, NewId, PageLimit, PathId
+from .asking import READ, RUN, WRITE, Cursor, IfMatch, NewId, PageLimit, PathId, Planned
 from .fields import Id, Instant, Number
 from .schedule_schemas import (
     BackfillAsked,
@@ -182,9 +182,9 @@ def add_workflow_verbs(router: APIRouter, service: Service) -> None:
     workflows = service.workflows
 
     @router.post("/workflows/{workflow_id}/retry", status_code=202, dependencies=[RUN])
-    def retry_workflow(workflow_id: PathId) -> WorkflowStarted:
+    def retry_workflow(workflow_id: PathId, plan: Planned) -> WorkflowStarted:
         """Run again what did not complete."""
-        return workflows.retry(workflow_id)
+        return workflows.retry(workflow_id, plan)
 
     @router.post("/workflows/{workflow_id}/tasks/{task_id}/skip", dependencies=[RUN])
     def skip_workflow_task(workflow_id: PathId, task_id: PathId) -> StatusOut:

@@ -10,7 +10,7 @@ from statistics import quantiles
 from typing import Any, Final
 
 from ..adapters.service import Result, SchedulerService
-from ..errors import InvalidArguments, ScheduleNotFound
+from ..errors import InvalidArguments, ScheduleNotFound, StoreError, StoreUnavailable
 from ..functions import home_of, name_of
 from ..models import (
     RetryConfig,
@@ -45,6 +45,7 @@ RECENT: Final = 20
 _FORESEEN: Final = 10  # retries that are told of before they are there
 _JUDGED: Final = 200  # executions that the rates and percentiles of a task are taken from
 _SERVICE_STATES: Final = {"active": "pending", "paused": "paused", "ended": "completed"}
+_LOST: Final = {one.__name__: one for one in (StoreError, StoreUnavailable)}
 _SERVICE_PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "TASK_NOT_FOUND": (404, "task-not-found"),
     "TASK_NOT_ALLOWED": (403, "task-not-allowed"),
@@ -115,10 +116,10 @@ class Tasks:
             for n in range(min(config.max_attempts, _FORESEEN))
         ]
 
-    async def schedule(self, asked: TaskAsked) -> str:
+    async def schedule(self, asked: TaskAsked, new_id: str | None = None) -> str:
         """Schedule a task as document 001 says; answers its id. Raises ``Problem``."""
         given = asked.model_dump(exclude_unset=True)
-        return str(_data(await self._service.schedule_task(given))["task_id"])
+        return str(_data(await self._service.job_manager.schedule(given, new_id))["task_id"])
 
     async def cancel(self, task_id: str) -> None:
         """Remove a task of the service; one that code registers is refused. Raises ``Problem``."""
@@ -353,9 +354,12 @@ def _percentiles(values: Iterable[float | None]) -> tuple[float | None, float | 
 
 
 def _data(result: Result) -> Any:
-    """What the service has answered; raises ``Problem`` for an error of it."""
+    """What the service has answered; raises ``Problem`` for an error of it, or ``StoreError``."""
     if result:
         return result.data
+    lost = _LOST.get((result.details or {}).get("error", ""))
+    if lost is not None:  # maybe after it was done
+        raise lost(str(result.message).partition(": ")[2])
     status, code = _SERVICE_PROBLEMS.get(str(result.code), (422, "invalid-task"))
     errors = (result.details or {}).get("errors", {})
     faults = [Fault(f"/{key}", why) for key, why in errors.items()]

@@ -11,6 +11,7 @@ from ..errors import InvalidArguments
 from ..lifecycle import FINAL
 from ..models import ExecutionFilter, TaskDefinition, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
+from .planning import Plan, unplanned
 from .problems import Problem, not_found
 from .views import priority_name
 from .workflow_schemas import (
@@ -104,9 +105,10 @@ class Workflows:
         run = "" if first is None or first.workflow_id is None else first.workflow_id
         return WorkflowStarted(workflow_id=run, executions=made)
 
-    def retry(self, workflow_id: str) -> WorkflowStarted:
+    def retry(self, workflow_id: str, plan: Plan = unplanned) -> WorkflowStarted:
         """Run again what did not complete; raises ``ExecutionNotFound`` and ``ValueError``."""
-        made = self._scheduler.retry_workflow(workflow_id)
+        seen = plan(lambda: [row.execution_id for row in self._rows(workflow_id)[-1:]])
+        made = self._scheduler.retry_workflow(workflow_id, seen=next(iter(seen), None))
         return WorkflowStarted(workflow_id=workflow_id, executions=made)
 
     def cancel(self, workflow_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,8 +40,7 @@ class Again:
     def execution(self, row: TaskExecution, new_id: str | None = None) -> str:
         """Run it once more, now, without its dependencies; answers the new id.
 
-        That of the execution that does so already, while there is one that has not ended, and
-        ``new_id`` if that is there.
+        That of the execution that does so already, while there is one that has not ended.
         Raises ``InvalidArguments`` if it has not ended, ``TaskNotRegistered`` if no task of
         this process has its id.
         """
@@ -50,8 +49,6 @@ class Again:
                 f"execution {row.execution_id} is {row.status}; only one that has ended can be "
                 "run again"
             )
-        if new_id is not None and self._store.get([new_id]):
-            return new_id
         self._registry.get(row.task_id)
         now, last = self._clock.now(), row
         while (planned := self._known(RecordKind.AGAIN, last.execution_id)) is not None:
@@ -65,13 +62,18 @@ class Again:
         twin = self._twin(row, planned[row.task_id], now)
         return self._intake.accept([twin], now)[0]
 
-    def workflow(self, workflow_id: str) -> dict[str, str]:
+    def workflow(self, workflow_id: str, seen: str | None = None) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.
 
-        What completed is not run again: the new executions depend on its results. Raises
-        ``ExecutionNotFound`` if there is no such run, ``InvalidArguments`` while some of it has
-        not ended, and where everything completed.
+        What completed is not run again: the new executions depend on its results. ``seen`` is
+        the newest execution that the caller has seen of it: what was made after that already is
+        answered, and made whole. Raises ``ExecutionNotFound`` if there is no such run,
+        ``InvalidArguments`` while some of it has not ended, and where everything completed.
         """
+        if seen is not None and (ids := self._known(RecordKind.RERUN, seen)) is not None:
+            before = self.newest(workflow_id, without=frozenset(ids.values()))
+            self._accept({one: before[one] for one in ids if one in before}, ids)
+            return {**ids}
         newest = self.newest(workflow_id)
         if not newest:
             raise ExecutionNotFound(f"no workflow run {workflow_id!r}: see scheduler.executions()")
@@ -87,15 +89,16 @@ class Again:
         for task in undone:
             self._registry.get(task)
         now = self._clock.now()
-        seen = max(row.execution_id for row in newest.values())
+        seen = seen or max(row.execution_id for row in newest.values())
         wanted = {task: self._intake.new_id(now) for task in undone}
         ids = self._planned(RecordKind.RERUN, seen, wanted, now)
-        return self._accept(undone, ids, now)
+        return self._accept(undone, ids)
 
     def _accept(
-        self, undone: Mapping[str, TaskExecution], ids: Mapping[str, str], now: datetime
+        self, undone: Mapping[str, TaskExecution], ids: Mapping[str, str]
     ) -> dict[str, str]:
         """In the order of the old ids, in which no execution comes before its dependencies."""
+        now = self._clock.now()
         made: dict[str, TaskExecution] = {}
         pruned = self._pruned(undone)
         for row in sorted(undone.values(), key=lambda one: one.execution_id):
@@ -135,13 +138,14 @@ class Again:
             return ids
         return {**ids, **(self._known(kind, execution_id) or {})}
 
-    def newest(self, workflow_id: str) -> dict[str, TaskExecution]:
+    def newest(self, workflow_id: str, without: Collection[str] = ()) -> dict[str, TaskExecution]:
         """The executions of a workflow run by task; none if there is no such run."""
         query = ExecutionFilter(workflow_id=workflow_id, limit=_MOST)
         rows = self._store.find(query) if is_storable(workflow_id) else []
         newest: dict[str, TaskExecution] = {}
         for row in rows:  # the newest comes first
-            newest.setdefault(row.task_id, row)
+            if row.execution_id not in without:
+                newest.setdefault(row.task_id, row)
         return newest
 
     def _twin(

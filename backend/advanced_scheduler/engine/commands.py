@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count, repeat
 from typing import Any, Final
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ from ..models import (
 )
 from ..registry import RegisteredTask, definition_for
 from .again import Again
+from .ids import following, is_id
 from .intake import DEFAULTS, Intake, Request
 from .options import check_execution_id, checked, cleared_until, execution_filter
 from .parts import Parts
@@ -161,8 +163,12 @@ class Commands:
         if workflow_id is not None and (there := self._again.newest(workflow_id)):
             return {one: row.execution_id for one, row in there.items()}
         ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
+        ids: Iterable[str | None] = repeat(None)
+        if is_id(workflow_id):  # who is as fast as another makes the same executions
+            ids = (following(str(workflow_id), number) for number in count(1))
         requests = [
-            Request(tasks[one], *_split(arguments.get(one, {})), options) for one in ordered
+            Request(tasks[one], *_split(arguments.get(one, {})), options, execution_id=execution_id)
+            for one, execution_id in zip(ordered, ids, strict=False)
         ]
         return dict(zip(ordered, self._parts.intake.submit(requests), strict=True))
 
@@ -243,6 +249,8 @@ class Commands:
     def retry(self, execution_id: str, new_id: str | None = None) -> str:
         """A new execution in the place of one that has ended; answers its id."""
         check_execution_id(new_id)
+        if new_id is not None and self._parts.store.get([new_id]):
+            return new_id  # also where the old one is gone by now
         row = self.find(execution_id)
         if row is None:
             raise ExecutionNotFound(
@@ -251,9 +259,10 @@ class Commands:
             )
         return self._again.execution(row, new_id)
 
-    def retry_workflow(self, workflow_id: str) -> dict[str, str]:
+    def retry_workflow(self, workflow_id: str, seen: str | None = None) -> dict[str, str]:
         """New executions in the place of those of a run that did not complete."""
-        return self._again.workflow(workflow_id)
+        check_execution_id(seen)
+        return self._again.workflow(workflow_id, seen)
 
     def task_of(self, task: object) -> RegisteredTask:
         """What a caller means: an id, a handle, or a callable, which is registered if need be."""

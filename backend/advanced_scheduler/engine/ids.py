@@ -6,7 +6,7 @@ import json
 import random
 import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ _COUNTER_BITS: Final = 12
 _COUNTER_MASK: Final = (1 << _COUNTER_BITS) - 1
 _NODE_MASK: Final = (1 << 48) - 1
 _VARIANT: Final = 0b10 << 14
+_NOISE_MASK: Final = (1 << 62) - 1
 _FIXED: Final = 0xF << 76 | 0b11 << 62  # where a UUID says its version and its variant
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -62,6 +63,17 @@ def id_of_past(schedule_id: str, instant: datetime) -> str:
     """The id of the execution that runs a schedule for an instant (aware) of the past."""
     at = instant.astimezone(UTC)
     return id_for(at, "backfill", schedule_id, at.isoformat())
+
+
+def following(first: str, number: int) -> str:
+    """The id that comes ``number`` places after this one: for all that one request makes."""
+    whole = UUID(first).int
+    return str(UUID(int=whole & ~_NOISE_MASK | (whole + number) & _NOISE_MASK))
+
+
+def time_of(made: str) -> datetime:
+    """When this id was made, in UTC: to the millisecond."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=UUID(made).int >> 80)
 
 
 def is_id(text: object) -> bool:
