@@ -7,11 +7,22 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .errors import ConfigurationError
+
+S = TypeVar("S", bound=BaseSettings)
 
 RoleName: TypeAlias = Literal["scheduler", "worker"]
 PriorityName: TypeAlias = Literal["critical", "high", "normal", "low", "background"]
@@ -149,6 +160,30 @@ class ServiceSettings(BaseSettings):
     timezone: str = Field(
         default="UTC", description="Where times without a zone, days, weeks and months are meant"
     )
+
+
+def read_settings(kind: type[S], **given: Any) -> S:
+    """Settings of a kind: those that are given, and the rest from the environment.
+
+    Raises ``ConfigurationError``, which says of each value that cannot be where it comes from, and
+    what it must be; never what is secret.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        told = [_told(kind, one, given) for one in error.errors(include_url=False)]
+    raise ConfigurationError("; ".join(told))
+
+
+def _told(kind: type[BaseSettings], fault: Any, given: Collection[str]) -> str:
+    name = str(fault["loc"][0])
+    field = kind.model_fields.get(name)
+    if field is None:
+        return f"{name}: there is no such setting"
+    source = name if name in given else variables_set().get(name, name)
+    shown = "" if SecretStr in get_args(field.annotation) else f"={fault['input']!r}"
+    why = str(fault.get("ctx", {}).get("error") or fault["msg"]).partition(", unable to")[0]
+    return f"{source}{shown}: {why.replace('Input should be', 'it must be')}"
 
 
 def load_env_file(path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from .clock import Clock
 from .cluster_calls import ClusterCalls
-from .config import Settings
+from .config import Settings, read_settings
 from .dag import TaskDependencyGraph
 from .engine.callbacks import Callbacks
 from .engine.cluster import Cluster
@@ -86,7 +86,7 @@ class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, Cluster
         name: str | None = None,
         queues: Collection[str] | None = None,
     ) -> None:
-        self.settings = settings = settings or Settings()
+        self.settings = settings = settings or read_settings(Settings)
         self.name = _own_name() if name is None else checked_name(name)
         self._named = name is not None
         self.max_concurrent_tasks = _slots(max_concurrent_tasks)

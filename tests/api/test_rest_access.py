@@ -133,7 +133,10 @@ def test_keys_are_made_listed_and_revoked(far: Rest) -> None:
     listed, _ = far.get("/keys", headers=admin)["items"]
     assert (listed["id"], listed["name"], "key" in listed) == (made["id"], "ci", False)
     assert far.scheduler_keys.bearer(made["key"]).name == "ci"
-    assert far.ask("DELETE", f"/keys/{made['id']}", headers=admin) == {"status": "revoked"}
+    assert far.ask("DELETE", f"/keys/{made['id']}", headers=admin) == {
+        "status": "revoked",
+        "warning": None,
+    }
     gone = far.ask("DELETE", f"/keys/{made['id']}", 404, headers=admin)
     assert gone["code"] == "key-not-found"
 

@@ -7,6 +7,8 @@ from getpass import getuser
 
 import pytest
 
+from advanced_scheduler import TaskPriority
+
 from .world import World
 
 
@@ -84,6 +86,10 @@ def test_keys_are_made_and_revoked(world: World, monkeypatch: pytest.MonkeyPatch
     assert world.run("key", "revoke", made["id"]).exit_code == 2
     assert world.good("key", "revoke", made["id"], "--yes") == "revoked\n"
     assert world.run("key", "revoke", made["id"], "--yes").exit_code == 3
+    _, ops, reader = (one["id"] for one in page["items"])
+    assert world.good("key", "revoke", reader, "--yes") == "revoked\n"
+    assert "It is the last" in world.run("key", "revoke", ops).stderr
+    assert "warning: that was the last key" in world.run("key", "revoke", ops, "--yes").stderr
 
 
 def test_the_audit_says_who_did_what(world: World) -> None:
@@ -103,6 +109,15 @@ def test_health_is_an_exit_code(world: World) -> None:
         for words in ([], ["--live"], ["--ready"], ["--full"]):
             assert world.json("health", *words)["status"] == "pass"
     assert world.run("health", "--live", "--ready").exit_code == 2
+
+
+def test_a_full_report_says_what_was_seen(world: World) -> None:
+    with world.scheduler.running():
+        world.scheduler.pause_dispatch(priority=TaskPriority.LOW)
+        shown = world.good("health", "--full").splitlines()
+    assert (shown[0], shown[-1]) == ("pass", "paused  priority low")
+    said = "success rate" if "--url" in world.ways else "alive"
+    assert any(said in line for line in shown)
 
 
 def is_idle(world: World, words: list[str]) -> bool:

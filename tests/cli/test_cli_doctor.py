@@ -57,6 +57,18 @@ def application() -> str:
     return f"{file.stem}:scheduler"
 
 
+def test_settings_come_from_a_file_as_well(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADVANCED_SCHEDULER_STORE", "")  # so that what the file sets goes again
+    monkeypatch.delenv("ADVANCED_SCHEDULER_STORE")
+    (tmp_path / "our.env").write_text(f"ADVANCED_SCHEDULER_STORE={url}\n")
+    assert run("--env-file", "our.env").exit_code == 0
+    monkeypatch.delenv("ADVANCED_SCHEDULER_STORE")
+    current = CliRunner().invoke(app, ["db", "check", "--env-file", "our.env"])
+    assert (current.exit_code, current.stderr) == (0, "")
+
+
 def answer(*arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run(*arguments, "-o", "json").stdout)
     return found

@@ -121,7 +121,10 @@ def test_what_does_not_work_is_told(
 def test_a_value_that_is_none_is_a_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{OWN}POLL_SECONDS", "soon")
     done = run("config", "check")
-    assert (done.exit_code, "poll_seconds" in done.stderr) == (2, True)
+    told = f"error: {OWN}POLL_SECONDS='soon': it must be a valid number\n"
+    assert (done.exit_code, done.stderr) == (2, told)
+    listed = run("exec", "list", "--store", "sqlite:///jobs.db")
+    assert (listed.exit_code, listed.stderr) == (2, told)
 
 
 def test_tables_of_others_are_asked_for_and_not_made(

@@ -103,6 +103,11 @@ def test_all_that_fit_are_run_again_once_somebody_agrees(world: World) -> None:
     assert "give --yes" in refused.stderr
     done = world.json(*wanted, "--yes", schema="BatchOut")
     assert (done["changed"], len(done["created"])) == (3, 3)
+    world.scheduler.schedule_task("add", 1)
+    world.work(2)
+    shown = world.good("exec", "retry", "--filter", "since=1h", "--dry-run").splitlines()
+    assert shown[0] == "6 executions would be run again"
+    assert shown[1].startswith("left out: 1 execution that ended otherwise")
 
 
 def test_ids_or_a_filter_are_needed(world: World) -> None:

@@ -116,6 +116,8 @@ def test_an_application_in_memory_can_be_seen_and_not_changed(jobs: str) -> None
     assert len(ALONE.json("task", "list", "--app", jobs, schema="TaskPage")["tasks"]) == 4
     code, line = said("task", "run", "fail", "--app", jobs)
     assert (code, "keeps everything in memory" in line) == (2, True)
+    listed = ALONE.run("exec", "list", "--app", jobs)
+    assert (listed.exit_code, "keeps everything in memory" in listed.stderr) == (0, True)
 
 
 def test_yaml_says_what_json_says(world: World) -> None:

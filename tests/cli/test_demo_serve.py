@@ -102,6 +102,7 @@ def test_a_cluster_has_two_nodes_and_the_work_of_a_killed_one_goes_on(
         code, left = demo.stop(signal.SIGINT)
         assert (code, "Traceback" in left) == (130, False), left
         assert "is gone, 1 of 2 nodes left" in left
+        assert "ending: what runs may end" in left
         eventually(lambda: gone(begun))
 
 

@@ -49,6 +49,13 @@ class KeyOut(Answer):
     expires_time: datetime | None
 
 
+class KeyRevoked(Answer):
+    """What became of it; the warning says what it means that no key is left."""
+
+    status: str
+    warning: str | None
+
+
 class KeyMade(KeyOut):
     """A new one: the only answer that has the key itself."""
 

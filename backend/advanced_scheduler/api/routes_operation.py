@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -22,6 +22,7 @@ from .operation_schemas import (
     KeyMade,
     KeyOut,
     KeyPage,
+    KeyRevoked,
     LoginAsked,
     LoginOut,
     PauseAsked,
@@ -35,6 +36,11 @@ from .problems import Problem, not_found
 from .schemas import BatchOut, LockPage, NodePage, QueueOut, StatusOut
 from .service import Service
 from .waiting import MOST, WaitingPage
+
+_LAST_KEY: Final = (
+    "that was the last key: calls on the machine of a service are let in without one from now on, "
+    "with every scope, unless it has trust_local=False or a check of its own"
+)
 
 
 def add_cluster(router: APIRouter, service: Service) -> None:
@@ -185,10 +191,10 @@ def add_keys(router: APIRouter, service: Service) -> None:
         return KeyMade(**_key(made).model_dump(), key=token)
 
     @router.delete("/keys/{key_id}", dependencies=[ADMIN])
-    def revoke_key(key_id: Annotated[str, Path(min_length=1, max_length=64)]) -> StatusOut:
-        """Let it open nothing more, at once, on all processes."""
+    def revoke_key(key_id: Annotated[str, Path(min_length=1, max_length=64)]) -> KeyRevoked:
+        """Let it open nothing more, at once, on all processes; a warning tells of the last one."""
         keys.revoke(key_id)
-        return StatusOut(status="revoked")
+        return KeyRevoked(status="revoked", warning=None if keys.any() else _LAST_KEY)
 
     @router.post("/tickets", dependencies=[READ])
     def make_ticket(request: Request) -> TicketOut:

@@ -24,6 +24,7 @@ _STATES: Final[dict[Action, list[str]]] = {
     "retry": ["failed"],
 }
 """What a filter that says nothing of the status means."""
+_ENDED_OTHERWISE: Final = ["completed", "cancelled", "skipped"]
 
 
 def act_on(
@@ -50,7 +51,7 @@ def act_on(
         else:
             confirm(f"{_ASKED[action]} {_counted(len(wanted))}?", yes=yes)
             code = _in_parts(session, action, wanted, done)
-    session.printer.show(done, *_told(done))
+    session.printer.show(done, *_told(done), *_left_out(session, action, filters or ()))
     if code:
         raise typer.Exit(code)
 
@@ -64,6 +65,18 @@ def _fitting(session: Session, action: Action, filters: Sequence[str]) -> list[s
         found += [one["id"] for one in page["executions"]]
         if (cursor := page["next_cursor"]) is None:
             return found
+
+
+def _left_out(session: Session, action: Action, filters: Sequence[str]) -> list[str]:
+    """What fits as well, but did not fail: nobody has said that it shall run again."""
+    query = query_of(filters)
+    if action != "retry" or not query or "status" in query or not session.printer.for_people:
+        return []
+    page = session.client.get("/executions", **{**query, "status": _ENDED_OTHERWISE}, limit=_PAGE)
+    if not (number := len(page["executions"])):
+        return []
+    counted = f"{number} or more executions" if page["next_cursor"] else _counted(number)
+    return [f"left out: {counted} that ended otherwise; --filter status=completed runs such again"]
 
 
 def _nothing_done(action: Action, matched: int, *, dry_run: bool) -> dict[str, Any]:

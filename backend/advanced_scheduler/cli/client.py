@@ -63,7 +63,7 @@ class Client:
         self._http = http
         self.remote: Final = remote
         self.knows_tasks: Final = knows_tasks
-        self._fleeting = fleeting
+        self.fleeting: Final = fleeting
 
     def get(self, path: str, **query: Any) -> Any:
         """The answer to a GET; parameters that are None are left out."""
@@ -149,7 +149,7 @@ class Client:
         )
 
     def _check_lasting(self) -> None:
-        if self._fleeting:
+        if self.fleeting:
             raise CommandFailed(
                 "the application keeps everything in memory, so nothing can be changed from "
                 "another process; give --url",

@@ -11,7 +11,7 @@ import typer
 
 from .lazy import group
 from .options import printing
-from .outcome import CommandFailed, Exit
+from .outcome import Exit
 from .output import Printer, Table
 from .sources import EnvFile, use_env_file
 
@@ -49,13 +49,10 @@ def check(printer: Printer, env_file: EnvFile = None) -> None:
 
 
 def _settings(env_file: Any) -> Settings:
-    from ..config import Settings
+    from ..config import Settings, read_settings
 
     use_env_file(env_file)
-    try:
-        return Settings()
-    except ValueError as error:
-        raise CommandFailed(str(error), Exit.USAGE) from error
+    return read_settings(Settings)
 
 
 def _misspelt() -> list[str]:

@@ -10,7 +10,7 @@ from .lazy import group
 from .options import printing
 from .outcome import CommandFailed, Exit, reported
 from .output import Printer
-from .sources import StoreUrl, migrated_store_at
+from .sources import EnvFile, StoreUrl, migrated_store_at
 
 if TYPE_CHECKING:
     from ..stores.abilities import Revisions
@@ -20,17 +20,17 @@ commands = group("The tables of a store and their revisions.")
 
 @commands.command()
 @printing
-def current(printer: Printer, store: StoreUrl = None) -> None:
+def current(printer: Printer, store: StoreUrl = None, env_file: EnvFile = None) -> None:
     """Say at which revision the tables are."""
-    with migrated_store_at(store) as target:
+    with migrated_store_at(store, env_file) as target:
         _show(target.revisions(), printer)
 
 
 @commands.command()
 @printing
-def check(printer: Printer, store: StoreUrl = None) -> None:
+def check(printer: Printer, store: StoreUrl = None, env_file: EnvFile = None) -> None:
     """Exit with 1 if the tables are not at the revision that this version needs."""
-    with migrated_store_at(store) as target:
+    with migrated_store_at(store, env_file) as target:
         found = target.revisions()
     _show(found, printer)
     if not found.at_head:
@@ -40,9 +40,9 @@ def check(printer: Printer, store: StoreUrl = None) -> None:
 
 @commands.command()
 @printing
-def upgrade(printer: Printer, store: StoreUrl = None) -> None:
+def upgrade(printer: Printer, store: StoreUrl = None, env_file: EnvFile = None) -> None:
     """Bring the tables to the revision that this version needs; make them if there are none."""
-    with migrated_store_at(store) as target:
+    with migrated_store_at(store, env_file) as target:
         before, after = target.upgrade().current, target.revisions().current
     facts = {"before": before, "after": after}
     printer.show(facts, facts)
@@ -54,13 +54,14 @@ def downgrade(
     printer: Printer,
     revision: Annotated[str, typer.Argument(metavar="REVISION", help="That of its tables.")],
     store: StoreUrl = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Exit with 1 if an earlier release could not work with the tables as they are.
 
     Releases only ever add to the tables, so that two can run side by side: the way back is to
     put the earlier one in the place of this one. Nothing is dropped, and nothing is lost.
     """
-    with migrated_store_at(store) as target:
+    with migrated_store_at(store, env_file) as target:
         found = target.revisions()
     if found.current is None or found.readable_from is None:
         raise CommandFailed("there are no tables of ours", Exit.NOT_FOUND)
@@ -84,12 +85,13 @@ def sql(
     end: Annotated[
         str | None, typer.Option("--to", metavar="REVISION", help="Default: the newest.")
     ] = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Print the statements of an upgrade, without a look at any server.
 
     The URL says for which database, and for which schema: postgresql://?schema=jobs will do.
     """
-    with migrated_store_at(store) as target:
+    with migrated_store_at(store, env_file) as target:
         typer.echo(target.upgrade_sql(start, end), nl=False)
 
 

@@ -24,6 +24,7 @@ All = Annotated[bool, typer.Option("--all", help="All groups.")]
 @asking
 def list_groups(session: Session) -> None:
     """The groups, the largest first."""
+    session.tell_of_memory()
     page = session.client.get("/dead-letters")
     table = columns(
         page["items"],

@@ -176,6 +176,7 @@ def _wait(scheduler: AdvancedTaskScheduler, nodes: Sequence[Node] = ()) -> NoRet
     finally:
         for number in _SIGNALS:  # a second one must leave no server behind
             signal.signal(number, signal.SIG_IGN if nodes else _end_now)
+        _say("ending: what runs may end, then all that was started is stopped")
         scheduler.announce_stop()
 
 

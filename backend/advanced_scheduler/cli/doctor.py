@@ -11,7 +11,7 @@ from .lazy import alone
 from .options import printing
 from .outcome import Exit
 from .output import Block, Printer, Table
-from .sources import App, StoreUrl, scheduler_at, store_at
+from .sources import App, EnvFile, StoreUrl, scheduler_at, store_at, use_env_file
 
 if TYPE_CHECKING:
     from ..engine.doctor import Diagnosis
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @printing
-def doctor(printer: Printer, store: StoreUrl = None, app: App = None) -> None:
+def doctor(
+    printer: Printer, store: StoreUrl = None, app: App = None, env_file: EnvFile = None
+) -> None:
     """Compare what waits in the store with this build; exit with 1 if something is lacking.
 
     A check for your own CI, before a deploy. Nothing is run, and nothing is changed: what the
@@ -28,6 +30,7 @@ def doctor(printer: Printer, store: StoreUrl = None, app: App = None) -> None:
     from ..clock import SystemClock
     from ..engine.doctor import diagnose
 
+    use_env_file(env_file)
     scheduler = None if app is None else scheduler_at(app)
     tasks = None if scheduler is None else scheduler.task_definitions.values()
     asked: str | Store | None = store

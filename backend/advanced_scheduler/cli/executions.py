@@ -50,6 +50,7 @@ def list_executions(
     cursor: Cursor = None,
 ) -> None:
     """Executions, the newest first."""
+    session.tell_of_memory()
     query = query_of(filters or (), status=status, task_id=task)
     page = session.client.get("/executions", **query, limit=limit, cursor=cursor)
     session.printer.show(page, execution_table(page["executions"]))
@@ -75,6 +76,7 @@ def execution_table(rows: list[dict[str, Any]]) -> Table:
 @asking
 def show(session: Session, execution_id: ExecutionId) -> None:
     """One execution, with all that is known of it."""
+    session.tell_of_memory()
     found = session.client.get(path_of("executions", execution_id))
     session.printer.show(found, *_detail(found))
 

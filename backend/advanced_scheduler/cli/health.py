@@ -10,6 +10,8 @@ import typer
 from .lazy import alone
 from .options import Session, asking
 from .outcome import CommandFailed, Exit
+from .output import Block, Table, ago, columns, seconds, spoken
+from .queue import paused_in
 
 
 @asking
@@ -26,7 +28,7 @@ def health(
         ),
     ] = None,
 ) -> None:
-    """Exit with 0 if all is well, and with 1 if not.
+    """Exit with 0 if all is well, and with 1 if not; the report says why, and what was seen.
 
     With --url this asks what the probes /health/live, /health/ready and /health ask. With
     --store no node is asked: its heartbeat in the store tells.
@@ -40,7 +42,8 @@ def health(
         found = _judged(session, node, live=live, ready=ready)
         good = found["status"] != "fail"
     problems = found.get("problems") or found.get("reasons") or []
-    session.printer.show(found, found["status"], *problems)
+    seen = [] if live or ready or not session.printer.for_people else _seen(session, found)
+    session.printer.show(found, found["status"], *problems, *seen)
     if not good:
         raise typer.Exit(Exit.FAILED)
 
@@ -62,7 +65,53 @@ def _judged(session: Session, node: str | None, *, live: bool, ready: bool) -> d
     return {
         "status": "fail" if not well else "warn" if problems else "pass",
         "problems": problems,
+        "nodes": nodes,
     }
+
+
+def _seen(session: Session, found: dict[str, Any]) -> list[Block]:
+    """What a report was judged by: of a service, or of the nodes; and what is paused."""
+    blocks: list[Block] = [""]
+    if "metrics" in found:
+        blocks.append(_values(found))
+    if found.get("nodes"):
+        blocks += [_nodes(found["nodes"]), ""]
+    try:
+        paused = paused_in(session.client.get("/queue"))
+    except CommandFailed as failure:  # it is no more than the report has said
+        paused = [f"unknown: {failure}"]
+    return [*blocks, {"paused": paused or "nothing"}]
+
+
+def _values(found: dict[str, Any]) -> dict[str, object]:
+    metrics = found["metrics"]
+    return {
+        "node": found["serviceId"],
+        "release": found["releaseId"],
+        "started": found["started"],
+        "up for": spoken(found["uptime_seconds"]),
+        "running": f"{found['running_tasks']} of {found['max_concurrent_tasks']}",
+        "waiting": found["queue_stats"]["total_queued"],
+        "executed": metrics["tasks_executed"],
+        "failed": metrics["tasks_failed"],
+        "retried": metrics["tasks_retried"],
+        "success rate": f"{found['success_rate']:.1f} %",
+        "average run": spoken(found["average_execution_time"]),
+        "locks granted": f"{found['lock_success_rate']:.1f} %",
+        "parked": sum(found["parked"].values()),
+        "ledger gaps": found["ledger_gaps"],
+    }
+
+
+def _nodes(nodes: list[dict[str, Any]]) -> Table:
+    return columns(
+        nodes,
+        node="name",
+        state="state",
+        heartbeat=ago("seen_time"),
+        running=lambda one: f"{one['slots_used']} of {one['slots']}",
+        loop_lag=seconds("loop_lag"),
+    )
 
 
 commands = alone(health)

@@ -73,5 +73,11 @@ def revoke(
     yes: Yes = False,
 ) -> None:
     """Let it open nothing more, at once, on all processes."""
-    confirm(f"Revoke key {key_id}?", yes=yes)
-    session.done(session.client.delete(path_of("keys", key_id)))
+    if not yes:
+        left = [one["id"] for one in session.client.get("/keys")["items"] if one["id"] != key_id]
+        last = "" if left else " It is the last: then this machine is let in without any."
+        confirm(f"Revoke key {key_id}?{last}", yes=yes)
+    answer = session.client.delete(path_of("keys", key_id))
+    session.done(answer)
+    if answer["warning"] and session.printer.for_people:
+        typer.echo(f"warning: {answer['warning']}", err=True)

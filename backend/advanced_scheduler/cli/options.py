@@ -63,6 +63,15 @@ class Session:
         if page.get("next_cursor") and self.printer.for_people:
             typer.echo(harmless(f"there is more: --cursor {page['next_cursor']}"), err=True)
 
+    def tell_of_memory(self) -> None:
+        """Tell people why a list is empty that another process might fill."""
+        if self.client.fleeting and self.printer.for_people:
+            typer.echo(
+                "the application keeps everything in memory, so what another process of it has "
+                "cannot be seen from here: give --url of that one, or --store",
+                err=True,
+            )
+
     def tell_of_tasks(self) -> None:
         """Tell people why a list may lack tasks."""
         if not self.client.knows_tasks and self.printer.for_people:

@@ -23,6 +23,7 @@ Lane = Annotated[Priority | None, typer.Option("--priority", help="Only this pri
 @asking
 def show(session: Session, watching: Watch = False, every: Every = 2.0) -> None:
     """The five lanes: what is meant where no command is named."""
+    session.tell_of_memory()
 
     def look() -> tuple[Any, Sequence[Block]]:
         found = session.client.get("/queue")
@@ -64,7 +65,12 @@ def _blocks(found: dict[str, Any]) -> list[Block]:
         retrying="retrying",
         oldest=seconds("oldest_age"),
     )
-    paused = [f"priority {one['priority']}" for one in found["lanes"] if one["paused"]]
-    paused += [f"queue {one}" for one in found["paused_queues"]]
-    facts = {"running": found["running"], "paused": "everything" if found["paused"] else paused}
-    return [lanes, facts]
+    return [lanes, {"running": found["running"], "paused": paused_in(found)}]
+
+
+def paused_in(found: dict[str, Any]) -> list[str]:
+    """What is paused, by the answer to GET queue."""
+    if found["paused"]:
+        return ["everything"]
+    lanes = [f"priority {one['priority']}" for one in found["lanes"] if one["paused"]]
+    return lanes + [f"queue {one}" for one in found["paused_queues"]]

@@ -86,7 +86,7 @@ async def _node(
     scheduler: AdvancedTaskScheduler, service: HttpService | None, *, starts: bool
 ) -> None:
     """Answer before the start and until after the stop: probes want to know of both."""
-    with service or nullcontext(), _told_to_stop(scheduler) as told:
+    with service or nullcontext(), _told_to_stop() as told:
         if service is not None:
             service.announce()
         if starts:
@@ -97,19 +97,14 @@ async def _node(
 
 
 @contextmanager
-def _told_to_stop(scheduler: AdvancedTaskScheduler) -> Iterator[asyncio.Event]:
+def _told_to_stop() -> Iterator[asyncio.Event]:
     """Set at the first signal; the second one ends the process."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
     def heard(number: signal.Signals) -> None:
         if told.is_set():
             os._exit(128 + number)
-        told.set()
-        if running := scheduler.running_tasks:
-            seconds = scheduler.settings.drain_seconds
-            typer.echo(
-                f"waiting up to {seconds:g} s for what runs ({running}); again to end now", err=True
-            )
+        told.set()  # what is waited for, and that a second signal ends it, the node logs
 
     for one in _SIGNALS:
         loop.add_signal_handler(one, heard, one)

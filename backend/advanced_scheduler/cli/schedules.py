@@ -36,6 +36,7 @@ def list_schedules(
     cursor: Cursor = None,
 ) -> None:
     """Schedules by id."""
+    session.tell_of_memory()
     page = session.client.get(
         "/schedules", task_id=task, status=status, tag=tag, limit=limit, cursor=cursor
     )

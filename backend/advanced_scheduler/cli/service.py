@@ -47,7 +47,7 @@ def remote(url: str) -> Iterator[Client]:
     """A client of the service at a URL; the key is that of the settings."""
     import httpx
 
-    from ..config import ClientSettings
+    from ..config import ClientSettings, read_settings
 
     base = url.rstrip("/").removesuffix(PREFIX)
     try:
@@ -56,7 +56,7 @@ def remote(url: str) -> Iterator[Client]:
         known = False
     if not known:
         raise CommandFailed(f"--url {url!r}: write http://host:port", Exit.USAGE)
-    key = ClientSettings().api_key
+    key = read_settings(ClientSettings).api_key
     headers = {} if key is None else {"authorization": f"Bearer {key.get_secret_value()}"}
     with httpx.Client(base_url=base, headers=headers, timeout=SECONDS) as http:
         yield Client(http, remote=True)
@@ -105,9 +105,9 @@ def scheduler_of(store: str | None, app: str | None) -> Iterator[Found]:
 
 
 def _configured_store(store: str | None) -> str | None:
-    from ..config import Settings
+    from ..config import Settings, read_settings
 
-    if store is None and "store" not in Settings().model_fields_set:
+    if store is None and "store" not in read_settings(Settings).model_fields_set:
         raise CommandFailed(
             "say which scheduler: --url, --store or --app, or ADVANCED_SCHEDULER_URL or "
             "ADVANCED_SCHEDULER_STORE",
@@ -166,6 +166,6 @@ async def _cancel_all() -> None:
 
 
 def _configured_url() -> str | None:
-    from ..config import ClientSettings
+    from ..config import ClientSettings, read_settings
 
-    return ClientSettings().url
+    return read_settings(ClientSettings).url

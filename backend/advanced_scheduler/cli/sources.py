@@ -64,13 +64,10 @@ def store_at(named: str | Store | None) -> Iterator[Store]:
 
     Raises ``ConfigurationError``, also for a store that other processes cannot see.
     """
-    from ..config import Settings
+    from ..config import Settings, read_settings
     from ..stores import open_store
 
-    try:
-        settings = Settings(store=named) if isinstance(named, str) else Settings()
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+    settings = read_settings(Settings, **({"store": named} if isinstance(named, str) else {}))
     store = open_store(settings.store) if named is None or isinstance(named, str) else named
     if not store.durable:
         raise ConfigurationError(
@@ -82,10 +79,11 @@ def store_at(named: str | Store | None) -> Iterator[Store]:
 
 
 @contextmanager
-def migrated_store_at(url: str | None) -> Iterator[MigratedStore]:
-    """The same, of a store that has tables."""
+def migrated_store_at(url: str | None, env_file: Path | None) -> Iterator[MigratedStore]:
+    """The same, of a store that has tables; a file may have the settings as well."""
     from ..stores.abilities import MigratedStore
 
+    use_env_file(env_file)
     with store_at(url) as store:
         if not isinstance(store, MigratedStore):
             raise ConfigurationError("this kind of store has no tables, and so no revisions")

@@ -29,6 +29,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, see 
 @asking
 def list_runs(session: Session, limit: Limit = 20, cursor: Cursor = None) -> None:
     """Runs, the latest first."""
+    session.tell_of_memory()
     page = session.client.get("/workflows", limit=limit, cursor=cursor)
     table = columns(
         page["items"],

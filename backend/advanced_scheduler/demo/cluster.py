@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..config import Settings, environment_with
+from ..config import Settings, environment_with, read_settings
 from ..errors import ConfigurationError
 from .servers import end, postgresql, redis, spawn
 
@@ -45,7 +45,7 @@ def shared(store: str | None) -> Iterator[Shared]:
     started, and ends with the block. Raises ``ConfigurationError`` for what can be neither
     found nor shared.
     """
-    given = Settings()
+    given = read_settings(Settings)
     with ExitStack() as ours:
         if store is not None:
             if store.startswith("memory:"):

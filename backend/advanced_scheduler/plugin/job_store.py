@@ -16,7 +16,7 @@ from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLook
 from apscheduler.schedulers.base import BaseScheduler
 
 from ..clock import SystemClock
-from ..config import Settings
+from ..config import Settings, read_settings
 from ..errors import ConfigurationError, StoreError
 from ..models import Record, RecordKind
 from ..scheduler import AdvancedTaskScheduler
@@ -70,7 +70,7 @@ class AdvancedJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler has n
         given = scheduler.store if scheduler is not None and store is None else store
         if given is None or (scheduler is not None and store is not None):
             raise ConfigurationError("give one of store= (such as sqlite:///jobs.db) and scheduler")
-        settings = Settings() if scheduler is None else scheduler.settings
+        settings = read_settings(Settings) if scheduler is None else scheduler.settings
         self._own: Final = isinstance(given, str)
         self._store: Final[Store] = (
             open_store(given, auto_migrate=settings.auto_migrate)
