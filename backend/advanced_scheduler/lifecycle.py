@@ -49,6 +49,15 @@ _RUNNING: Final = frozenset({_RUNS})
 _PENDING: Final = frozenset({_S.PENDING})
 
 
+def claim_order(row: TaskExecution) -> tuple[TaskPriority, int, datetime, str]:
+    """What waiting executions are sorted by: priority, the higher rank, due time, id.
+
+    Every store claims in this order. Ids grow with the time at which they are made, so the last
+    one is the order of arrival.
+    """
+    return row.priority, -row.rank, row.due, row.execution_id
+
+
 def plain_need(row: TaskExecution) -> DependencyType | None:
     """The type of all dependencies of a blocked row, if there is no more to know of them.
 

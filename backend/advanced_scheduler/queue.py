@@ -21,6 +21,10 @@ _EXECUTION: Final = itemgetter(3)
 class PriorityTaskQueue:
     """A thread-safe queue: strict priority, then the higher rank, the earlier ``due``, arrival.
 
+    Stores claim in the same order, see ``lifecycle.claim_order``: they break ties by id, as all
+    nodes can, and the ids that this package makes arrive in order. Whoever fills a queue of his
+    own may give other ids, or enqueue one again, which puts it behind its like.
+
     An execution is in it once: enqueued again, it leaves its old place. Taking one out leaves a
     dead entry in its lane, so that every operation is O(log n), amortised; a lane is swept when
     more than half of it is dead.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import tracemalloc
 from collections import Counter
@@ -14,10 +15,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from advanced_scheduler.engine.ids import ExecutionIds
 from advanced_scheduler.errors import InvalidArguments
+from advanced_scheduler.lifecycle import claim_order
 from advanced_scheduler.models import TaskExecution, TaskPriority, TaskStatus
 from advanced_scheduler.queue import PriorityTaskQueue
-from tests.contract.rows import NOW, SECOND, execution, ids
+from advanced_scheduler.stores.memory import MemoryStore
+from tests.contract.rows import NOW, SECOND, by, execution, ids
 
 P = TaskPriority
 
@@ -73,6 +77,26 @@ def test_of_equal_priority_the_higher_rank_comes_first() -> None:
         waiting("high", P.HIGH, rank=-9),
     )
     assert ids(queue.snapshot()) == drained(queue) == ["high", "first", "early", "last"]
+
+
+def test_ids_of_ours_are_taken_in_the_order_in_which_stores_claim() -> None:
+    rng, make, store = random.Random(1), ExecutionIds(random.Random(1)).make, MemoryStore()
+    rows = [
+        waiting(
+            make(NOW),
+            rng.choice([P.HIGH, P.LOW]),
+            rank=rng.choice([0, 1]),
+            due_time=NOW - rng.choice([0, 1]) * SECOND,
+        )
+        for _ in range(64)
+    ]
+    store.add(rng.sample(rows, len(rows)))
+    claimed = ids(store.claim(by(limit=len(rows))))
+    assert drained(queue_of(*rows)) == claimed == ids(sorted(rows, key=claim_order))
+
+
+def test_of_other_ids_the_one_that_arrived_first_is_taken_first() -> None:
+    assert drained(queue_of(waiting("b"), waiting("a"))) == ["b", "a"]
 
 
 def test_the_due_time_of_a_retry_counts_not_its_scheduled_time() -> None:

@@ -68,7 +68,7 @@ class TaskQueueView:
     """The priority queue over all that waits, asked of the store: which never forgets.
 
     Executions that wait for a dependency, a retry or a later hour count as well; the order is
-    priority, due time, arrival.
+    that of ``lifecycle.claim_order``.
     """
 
     def __init__(self, store: ExecutionStore) -> None:

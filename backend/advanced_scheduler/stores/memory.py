@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from ..forks import free_in_child
-from ..lifecycle import FINAL, Transition
+from ..lifecycle import FINAL, Transition, claim_order
 from ..lifecycle import claim as claiming
 from ..models import (
     ExecutionFilter,
@@ -85,7 +85,7 @@ class MemoryStore(MemoryRecords):
         with self._lock:
             rows = [row for row in self._rows.candidates(query) if _matches(row, query)]
         if query.order == "claim":
-            return nsmallest(query.limit, rows, _in_order_of_claims)
+            return nsmallest(query.limit, rows, claim_order)
         return nlargest(query.limit, rows, _BY_ID)
 
     def outlines(self, query: ExecutionFilter) -> list[Outline]:
@@ -337,10 +337,6 @@ def _ends(rows: Iterable[TaskExecution | None]) -> dict[str, TaskStatus]:
             ended[row.execution_id] = row.status
             ended.setdefault(task_key(row.task_id), row.status)
     return ended
-
-
-def _in_order_of_claims(row: TaskExecution) -> tuple[int, int, datetime, str]:
-    return row.priority, -row.rank, row.due, row.execution_id
 
 
 def _matches(row: TaskExecution, query: ExecutionFilter) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from ..lifecycle import CLAIMABLE, Transition
+from ..lifecycle import CLAIMABLE, Transition, claim_order
 from ..lifecycle import claim as claiming
 from ..models import (
     ExecutionFilter,
@@ -83,7 +83,7 @@ class RedisExecutions(RedisClient):
         if query.order == "newest":
             return self._newest_first(query, query.limit)
         if query.statuses != CLAIMABLE or query.task_id or query.workflow_id or query.schedule_id:
-            return nsmallest(query.limit, self._newest_first(query, EVERYTHING), _by_claim)
+            return nsmallest(query.limit, self._newest_first(query, EVERYTHING), claim_order)
         wanted = TaskPriority if query.priority is None else [query.priority]
         head = [query.limit, *optional(query.queue), *listed(map(int, wanted))]
         return self._read(lambda skip: self._call("line", [*head, *listed(skip)]))
@@ -259,10 +259,6 @@ def _granted(row: TaskExecution, claim: Claim) -> Mapping[str, Any]:
 
 def _soonest(found: Reply | None) -> datetime | None:
     return None if found is None else nearest(float(found))
-
-
-def _by_claim(row: TaskExecution) -> tuple[TaskPriority, int, datetime, str]:
-    return row.priority, -row.rank, row.due, row.execution_id
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
