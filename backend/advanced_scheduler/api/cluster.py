@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
+from ..engine.lanes import WAIT_STATES, lane_of
 from ..lifecycle import CLAIMABLE
-from ..models import ExecutionFilter, NodeStatus, TaskExecution, TaskPriority, TaskStatus
+from ..models import ExecutionFilter, NodeStatus, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .operation_schemas import PauseAsked
 from .problems import not_found
 from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .views import priority_name, priority_of
-from .waiting import state_of
 
 _RUNNING: Final = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=1000)
 _LOOKED_AT: Final = 1000  # executions of a lane; what waits beyond them is counted as the last
@@ -92,25 +91,13 @@ class Cluster:
 
     def _lane(self, priority: TaskPriority, waiting: int, *, paused: bool) -> LaneOut:
         now = self._scheduler.clock.now()
-        rows: list[TaskExecution] = []
-        if waiting:
-            query = ExecutionFilter(
-                statuses=CLAIMABLE, priority=priority, order="claim", limit=_LOOKED_AT
-            )
-            rows = self._scheduler.store.find(query)
-        states = Counter(state_of(row, now) for row in rows)
-        if rows:
-            states[state_of(rows[-1], now)] += max(waiting - len(rows), 0)
-        ready = (row.due for row in rows if not row.blocked_by and row.due <= now)
+        lane = lane_of(self._scheduler.store, priority, waiting, now, look_at=_LOOKED_AT)
         return LaneOut(
             priority=priority_name(priority),
             paused=paused,
             waiting=waiting,
-            ready=states["ready"],
-            delayed=states["delayed"],
-            blocked=states["blocked"],
-            retrying=states["retrying"],
-            oldest_age=(now - min(ready, default=now)).total_seconds(),
+            **{state: lane.states.get(state, 0) for state in WAIT_STATES},
+            oldest_age=lane.oldest_age,
         )
 
     def _lock(self, task_id: str) -> LockOut:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
+from ..engine.lanes import WaitState, state_of
 from ..lifecycle import CLAIMABLE
 from ..models import ExecutionFilter, Pauses, TaskExecution, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
@@ -14,8 +15,6 @@ from .views import execution_out, priority_of
 
 MOST: Final = 200
 """How much of a lane is answered."""
-
-WaitState = Literal["ready", "delayed", "blocked", "retrying"]
 
 
 class WaitingOut(Answer):
@@ -71,15 +70,6 @@ class Waiting:
         if pauses.everything or row.priority in pauses.priorities or row.queue in pauses.queues:
             return "for the pause to end"
         return row.reason or "for a free slot"
-
-
-def state_of(row: TaskExecution, now: datetime) -> WaitState:
-    """In which part of the queue it is."""
-    if row.status is TaskStatus.RETRYING:
-        return "retrying"
-    if row.blocked_by:
-        return "blocked"
-    return "ready" if row.due <= now else "delayed"
 
 
 def _upstream(row: TaskExecution) -> str:

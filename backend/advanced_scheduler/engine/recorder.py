@@ -16,10 +16,10 @@ from ..clock import Clock
 from ..errors import StoreError
 from ..events import Event, EventBus, EventType
 from ..forks import free_in_child
-from ..lifecycle import CLAIMABLE
-from ..models import Record, RecordKind, TaskPriority, TaskStatus
+from ..models import Record, RecordKind, TaskStatus
 from ..models.series import bucket_of
 from ..stores.base import Store
+from .views import TaskQueueView
 
 logger = logging.getLogger(__name__)
 
@@ -115,9 +115,8 @@ class Recorder:
         begun = self._clock.monotonic()
         if begun < self._count_from:
             return {}
-        found = dict.fromkeys((one.name.lower() for one in TaskPriority), 0)
-        for (_, priority), number in self._store.counts(CLAIMABLE).items():
-            found[priority.name.lower()] += number
+        waiting = TaskQueueView(self._store).by_priority()
+        found = {priority.name.lower(): number for priority, number in waiting.items()}
         ended = self._clock.monotonic()
         self._count_from = ended + _REST * (ended - begun)
         return found

@@ -6,27 +6,22 @@ import logging
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from importlib.metadata import version
 from typing import Final, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..engine.lanes import WAIT_STATES, lane_of
 from ..engine.probe import HURRY, Probe
 from ..engine.store_times import StoreTimes
-from ..lifecycle import CLAIMABLE
 from ..models import (
     SCHEDULE_STATES,
-    ExecutionFilter,
     NodeState,
     ScheduleState,
-    TaskExecution,
-    TaskPriority,
     TaskStatus,
 )
 from ..scheduler import AdvancedTaskScheduler
-from ..stores.base import Store
 from .families import PREFIX
 from .recent import Recent
 
@@ -34,7 +29,6 @@ T = TypeVar("T", bound=str)
 
 logger = logging.getLogger(__name__)
 
-QUEUE_STATES: Final = ("ready", "delayed", "blocked", "retrying")
 PARKED_KINDS: Final = ("task", "execution", "schedule")
 ROWS_LOOKED_AT: Final = 500
 """Of each priority, to tell the states of the queue; the rest counts like the last of them."""
@@ -96,12 +90,12 @@ class Scrape(Collector):
             "For how long the first in line has been due.",
             labels=("priority",),
         )
-        for priority, waiting in _waiting(store).items():
-            states, oldest = _lane(store, priority, waiting, now)
+        for priority, waiting in self._scheduler.task_queue.by_priority().items():
+            lane = lane_of(store, priority, waiting, now, look_at=ROWS_LOOKED_AT)
             word = priority.name.lower()
-            age.add_metric((word,), oldest)
-            for state in QUEUE_STATES:
-                depth.add_metric((word, state), states[state])
+            age.add_metric((word,), lane.oldest_age)
+            for state in WAIT_STATES:
+                depth.add_metric((word, state), lane.states.get(state, 0))
         yield from (depth, age)
 
     def _operation(self) -> Iterable[Metric]:
@@ -134,34 +128,3 @@ def _gauges(name: str, text: str, label: str, words: Iterable[T], found: Mapping
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
-
-
-def _waiting(store: Store) -> dict[TaskPriority, int]:
-    waiting = dict.fromkeys(TaskPriority, 0)
-    for (_, priority), number in store.counts(CLAIMABLE).items():
-        waiting[priority] += number
-    return waiting
-
-
-def _lane(
-    store: Store, priority: TaskPriority, waiting: int, now: datetime
-) -> tuple[Counter[str], float]:
-    """How many of the ``waiting`` rows are in which state, and how old the first ready one is."""
-    if not waiting:
-        return Counter(), 0.0
-    rows = store.find(
-        ExecutionFilter(statuses=CLAIMABLE, priority=priority, order="claim", limit=ROWS_LOOKED_AT)
-    )
-    states = Counter(_state(row, now) for row in rows)
-    if rows:
-        states[_state(rows[-1], now)] += max(waiting - len(rows), 0)
-    ready = (row.due for row in rows if not row.blocked_by and row.due <= now)
-    return states, (now - min(ready, default=now)).total_seconds()
-
-
-def _state(row: TaskExecution, now: datetime) -> str:
-    if row.status is TaskStatus.RETRYING:
-        return "retrying"
-    if row.blocked_by:
-        return "blocked"
-    return "ready" if row.due <= now else "delayed"
