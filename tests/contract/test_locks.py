@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
+from advanced_scheduler.lock_store import LockStore
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.abilities import LockStore
 from advanced_scheduler.stores.sql import SqlStore
 from tests.support.stores import BACKENDS, NewUrl, opened
 

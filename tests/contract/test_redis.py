@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from advanced_scheduler.errors import ConfigurationError, StoreError, StoreUnavailable
+from advanced_scheduler.lock_store import LockStore
 from advanced_scheduler.models import (
     ExecutionFilter,
     ScheduleFilter,
@@ -23,7 +24,7 @@ from advanced_scheduler.models import (
     Total,
 )
 from advanced_scheduler.stores import open_store, redis_client
-from advanced_scheduler.stores.abilities import LockStore, Signal, SignalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore
 from advanced_scheduler.stores.redis import RedisStorage, RedisStore
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually

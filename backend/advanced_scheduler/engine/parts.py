@@ -14,11 +14,11 @@ from ..dag import TaskDependencyGraph
 from ..errors import ConfigurationError
 from ..events import EventBus, EventType
 from ..health import SchedulerHealthMonitor
+from ..lock_store import LockStore
 from ..locks import DistributedTaskLock
 from ..registry import TaskRegistry
 from ..retry import TaskRetryManager
 from ..stores import open_store
-from ..stores.abilities import LockStore
 from ..stores.base import Store
 from .arguments import Arguments
 from .backlog import Backlog, backlog_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..clock import Clock
@@ -115,39 +114,3 @@ class RedisClient(Protocol):
     """A ``redis.Redis``, named so that the package runs where redis-py is not installed."""
 
     connection_pool: Any
-
-
-class LockStore(Protocol):
-    """What a store offers to keep locks in: the lock verbs of the store protocol."""
-
-    def exchange_locks(
-        self,
-        given: Sequence[tuple[str, str]],
-        wanted: Sequence[tuple[str, str, datetime]],
-        now: datetime,
-    ) -> tuple[Sequence[bool], Sequence[int | None]]:
-        """Release the given (key, token), then acquire the wanted (key, token, until), in one step.
-
-        What the two verbs below would answer to each.
-        """
-        ...
-
-    def acquire_lock(self, key: str, token: str, now: datetime, until: datetime) -> int | None:
-        """The fence (it grows with every grant of the key, for ever), or None if held."""
-        ...
-
-    def extend_lock(self, key: str, token: str, now: datetime, until: datetime) -> bool:
-        """Replace the end of a lock that is still ours; False if it is not."""
-        ...
-
-    def release_lock(self, key: str, token: str | None, now: datetime) -> bool:
-        """Free a lock that is still ours (``token=None``: whoever holds it)."""
-        ...
-
-    def lock_until(self, key: str, now: datetime) -> datetime | None:
-        """When the lock will run out, or None if it is free."""
-        ...
-
-    def lock_fence(self, key: str) -> int:
-        """The fence of the last grant; 0 if there was none."""
-        ...

@@ -10,6 +10,7 @@ from uuid import uuid4
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, LockUnavailable
 from ..forks import free_in_child
+from ..lock_store import LockStore
 from .base import (
     Answers,
     Backend,
@@ -17,7 +18,6 @@ from .base import (
     Grant,
     Holding,
     Kind,
-    LockStore,
     RedisClient,
     Wish,
 )

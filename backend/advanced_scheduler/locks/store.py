@@ -9,7 +9,8 @@ from typing import Final
 
 from ..clock import Clock
 from ..errors import LockUnavailable, StoreError
-from .base import Answers, Holding, LockStore, Wish
+from ..lock_store import LockStore
+from .base import Answers, Holding, Wish
 
 
 class StoreLocks:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, Final, cast
 
 from ..errors import StoreUnavailable
-from ..stores.abilities import LockStore, MigratedStore, SignalStore, TransactionalStore
+from ..lock_store import LockStore
+from ..stores.abilities import MigratedStore, SignalStore, TransactionalStore
 from ..stores.base import Store
 
 PATIENCE: Final = 20.0

@@ -11,9 +11,10 @@ import pytest
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.parts import assemble
 from advanced_scheduler.executors import script
+from advanced_scheduler.lock_store import LockStore
 from advanced_scheduler.models import ExecutionFilter
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.abilities import LockStore, Signal, SignalStore, TransactionalStore
+from advanced_scheduler.stores.abilities import Signal, SignalStore, TransactionalStore
 from tests.unit.engine.kit import execution, parts, quick, schedule
 
 SCRIPT = """

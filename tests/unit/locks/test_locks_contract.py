@@ -12,7 +12,8 @@ import pytest
 
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import LockUnavailable, StoreUnavailable
-from advanced_scheduler.locks import DistributedTaskLock, LockStore
+from advanced_scheduler.lock_store import LockStore
+from advanced_scheduler.locks import DistributedTaskLock
 from advanced_scheduler.stores.sql import SqlStore
 from tests.support.stores import opened
 from tests.support.waiting import eventually

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from advanced_scheduler.errors import ConfigurationError
+from advanced_scheduler.lock_store import LockStore
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.abilities import LockStore
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.sql import SqliteStore
 

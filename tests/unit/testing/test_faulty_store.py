@@ -11,10 +11,10 @@ import pytest
 
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.errors import StoreUnavailable
+from advanced_scheduler.lock_store import LockStore
 from advanced_scheduler.models import TaskExecution
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.abilities import (
-    LockStore,
     MigratedStore,
     SignalStore,
     TransactionalStore,
