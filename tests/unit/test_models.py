@@ -84,13 +84,17 @@ def test_a_strategy_may_be_given_by_its_name() -> None:
         RetryConfig(strategy="quadratic")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "name", ["max_attempts", "initial_delay", "max_delay", "backoff_multiplier"]
-)
+@pytest.mark.parametrize("name", ["initial_delay", "max_delay", "backoff_multiplier"])
 @pytest.mark.parametrize("value", [-1, math.nan, "3", None, True, [3]])
 def test_a_retry_takes_no_number_below_0_and_nothing_else_for_one(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name}=.* of a RetryConfig must be a number"):
         RetryConfig(**{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, 3.0, math.inf, math.nan, "3", None, True, [3]])
+def test_a_retry_takes_whole_attempts(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"max_attempts=.* must be a whole number"):
+        RetryConfig(max_attempts=value)
 
 
 @pytest.mark.parametrize("name", ["retry_on", "give_up_on"])

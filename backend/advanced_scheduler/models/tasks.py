@@ -116,7 +116,12 @@ class RetryConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", RetryStrategy(self.strategy))
-        for name in ("max_attempts", "initial_delay", "max_delay", "backoff_multiplier"):
+        if type(self.max_attempts) is not int or self.max_attempts < 0:
+            raise ValueError(
+                f"max_attempts={self.max_attempts!r} of a RetryConfig must be a whole number, "
+                "0 or more"
+            )
+        for name in ("initial_delay", "max_delay", "backoff_multiplier"):
             value = getattr(self, name)
             if not _is_number(value) or not value >= 0:
                 raise ValueError(f"{name}={value!r} of a RetryConfig must be a number, 0 or more")
