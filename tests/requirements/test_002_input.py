@@ -165,6 +165,13 @@ def test_an_address_that_is_none_is_refused(redis_url: Any) -> None:
         RedisStorage(redis_url=redis_url)
 
 
+def test_a_prefix_that_is_none_is_refused() -> None:
+    prefixes: list[Any] = [None, 7, "", "{x}"]
+    for prefix in prefixes:
+        with pytest.raises(ValueError, match="prefix="):
+            RedisStorage(prefix=prefix)
+
+
 def test_a_handler_that_cannot_be_called_is_refused(scheduler: Scheduler) -> None:
     with pytest.raises(ValueError, match="handler=7 cannot be called"):
         scheduler.on_schedule_error(7)  # type: ignore[type-var]

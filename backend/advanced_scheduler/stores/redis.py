@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from ..errors import ConfigurationError
 from ..models import Parked
 from .redis_client import DEFAULT_PREFIX
 from .redis_executions import RedisExecutions
@@ -41,6 +42,8 @@ class RedisStorage(RedisStore):
     def __init__(
         self, redis_url: str = "redis://localhost:6379/0", *, prefix: str = DEFAULT_PREFIX
     ) -> None:
-        if prefix != DEFAULT_PREFIX:
+        if not isinstance(prefix, str):
+            raise ConfigurationError(f"prefix={prefix!r} must be a text")
+        if prefix != DEFAULT_PREFIX and isinstance(redis_url, str):
             redis_url += f"{'&' if '?' in redis_url else '?'}prefix={quote(prefix, safe='')}"
         super().__init__(redis_url)
