@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from advanced_scheduler import ManualClock
 from advanced_scheduler.api import Principal, Scope, scheduler_router
@@ -17,7 +18,7 @@ from advanced_scheduler.api.auth import Keyring
 from advanced_scheduler.api.live import HEARTBEAT_SECONDS
 from advanced_scheduler.api.problems import Problem
 from advanced_scheduler.api.shared_time import SharedClock
-from advanced_scheduler.api.sockets import GOING_AWAY, REFUSED
+from advanced_scheduler.api.sockets import GOING_AWAY, REFUSED, VOUCHED_SECONDS
 from advanced_scheduler.models import Record, RecordKind
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.memory import MemoryStore
@@ -292,6 +293,42 @@ def test_a_socket_is_closed_when_its_key_is_revoked(far: Rest) -> None:
     far.scheduler_keys.revoke(browser.key.key_id)
     eventually(lambda: stir(far) and socket.code)
     assert socket.code == REFUSED
+
+
+@pytest.mark.parametrize("later", [None, Principal(name="ada", scopes=frozenset())])
+def test_a_socket_is_closed_when_the_host_lets_the_caller_read_no_more(
+    later: Principal | None,
+) -> None:
+    known: list[Principal | None] = [Principal(name="ada", scopes=frozenset({Scope.READ}))]
+    with serving(authenticate=lambda _: known[-1]) as rest:
+        socket = Socket(rest.client.app, "", {}).start()
+        eventually(lambda: stir(rest) and socket.text)
+        known.append(later)
+        eventually(lambda: stir(rest) and socket.code)
+        assert socket.code == REFUSED
+
+
+def test_a_ticket_stands_for_a_while_for_whom_the_host_does_not_know_by_the_socket() -> None:
+    def check(connection: HTTPConnection) -> Principal | None:
+        if connection.headers.get("x-user") is None:
+            return None
+        return Principal(name="ada", scopes=frozenset({Scope.READ}))
+
+    with serving(authenticate=check) as rest:
+        socket = Socket(rest.client.app, ticket(rest, {"x-user": "ada"}), {}).start()
+
+        def hear() -> None:
+            """Asked by then, as the time of a heartbeat has passed."""
+            before = socket.text
+            rest.clock.advance(seconds=HEARTBEAT_SECONDS)
+            eventually(lambda: rest.scheduler.schedule_task("add", 1) and socket.text != before)
+
+        eventually(lambda: socket.is_open)
+        hear()
+        hear()
+        rest.clock.advance(seconds=VOUCHED_SECONDS)
+        eventually(lambda: stir(rest) and socket.code)
+        assert socket.code == REFUSED
 
 
 def test_a_socket_is_closed_with_the_application(far: Rest) -> None:

@@ -71,12 +71,18 @@ class Access:
             return await run_in_threadpool(self._keys.bearer, _bearer(shown))
         return await run_in_threadpool(self._without_key, connection)
 
-    async def still(self, connection: HTTPConnection, caller: Principal) -> None:
-        """Raise ``Problem`` where who was let in by a ticket would not be let in any more."""
+    async def still(
+        self, connection: HTTPConnection, caller: Principal, *, vouched: bool
+    ) -> Principal:
+        """The same caller as of now; raises ``Problem`` for one that is not let in any more.
+
+        ``vouched``: a ticket stands for it as yet, as the host may not know it by ``connection``.
+        """
         if caller.key is not None:
-            await run_in_threadpool(self._keys.still, caller)
-        elif self._authenticate is None:
-            await self.principal(connection)
+            return await run_in_threadpool(self._keys.still, caller)
+        if vouched and self._authenticate is not None:
+            return caller
+        return await self.principal(connection)
 
     def _without_key(self, connection: HTTPConnection) -> Principal:
         cookie = connection.cookies.get(COOKIE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
@@ -24,6 +23,9 @@ REFUSED: Final = 4401
 
 GOING_AWAY: Final = 1001
 
+VOUCHED_SECONDS: Final = 300.0
+"""For how long a ticket alone holds a socket open, where the host application knows who calls."""
+
 
 def add_socket(router: APIRouter, service: Service, access: Access, path: str) -> None:
     """The same events as ``/events``; opened by a ticket, never by a key in the address."""
@@ -31,16 +33,21 @@ def add_socket(router: APIRouter, service: Service, access: Access, path: str) -
     @router.websocket(path)
     async def watch(socket: WebSocket) -> None:
         """Send events until either side goes."""
+        clock, ticket = service.scheduler.clock, socket.query_params.get("ticket")
+        vouched_until = clock.monotonic() + (VOUCHED_SECONDS if ticket is not None else 0.0)
         try:
-            caller = await _caller(socket, service, access)
+            caller = await _caller(socket, service, access, ticket)
             demand(caller, Scope.READ)
         except (Problem, SchedulerError):
             await socket.close(REFUSED)
             return
+
+        async def still() -> None:
+            vouched = clock.monotonic() < vouched_until
+            demand(await access.still(socket, caller, vouched=vouched), Scope.READ)
+
         await socket.accept()
-        sending = asyncio.create_task(
-            _send(socket, service.live, partial(access.still, socket, caller))
-        )
+        sending = asyncio.create_task(_send(socket, service.live, still))
         hearing = asyncio.create_task(_until_it_goes(socket))
         await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
         for one in (sending, hearing):
@@ -76,9 +83,10 @@ async def _until_it_goes(socket: WebSocket) -> None:
         pass  # nothing that it says matters
 
 
-async def _caller(socket: WebSocket, service: Service, access: Access) -> Principal:
+async def _caller(
+    socket: WebSocket, service: Service, access: Access, ticket: str | None
+) -> Principal:
     same_site(socket)
-    ticket = socket.query_params.get("ticket")
     if ticket is None:
         return await access.principal(socket)
     return await run_in_threadpool(service.keys.take_ticket, ticket)
