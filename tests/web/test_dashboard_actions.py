@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from advanced_scheduler.api.auth import Keyring, Scope
 from advanced_scheduler.models import TaskPriority, TaskStatus
 from tests.support.waiting import eventually
-from tests.web.browser import confirm, said, watched
+from tests.web.browser import confirm, said, violations, watched
 from tests.web.sites import HUGE, Site
 
 pytestmark = pytest.mark.browser
@@ -242,7 +243,11 @@ def test_a_stranger_logs_in_acts_and_logs_out(stranger: Page, site: Site) -> Non
     stranger.goto(f"executions/{made}")
     stranger.get_by_label("API key").fill("ask_wrong")
     stranger.get_by_role("button", name="Log in").click()
-    expect(stranger.get_by_role("alert")).to_contain_text("no key")
+    field = stranger.get_by_label("API key")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("no key"))
+    expect(field).to_be_focused()
+    assert violations(stranger) == []
     stranger.get_by_label("API key").fill(key_of(site, Scope.RUN))
     stranger.get_by_role("button", name="Log in").click()
     expect(stranger.get_by_role("heading", name="greet")).to_be_visible()

@@ -102,6 +102,7 @@ class Cluster:
 
     def _lock(self, task_id: str) -> LockOut:
         locks = self._scheduler.lock_manager
+        task = self._scheduler.task_definitions.get(task_id)
         ttl = locks.get_lock_ttl(task_id)
         held = ttl is not None and ttl > 0
         running = self._scheduler.executions(task_id=task_id, statuses=["running"], limit=10)
@@ -111,6 +112,7 @@ class Cluster:
             task_id=task_id,
             held=held,
             ttl=ttl if held else None,
+            timeout=None if task is None else task.lock_timeout,
             fence=locks.fence(task_id),
             holder=None if holder is None else holder.execution_id,
             node=None if holder is None else holder.node,

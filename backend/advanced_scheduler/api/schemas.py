@@ -378,11 +378,15 @@ class QueueOut(Answer):
 
 
 class LockOut(Answer):
-    """A lock that a task takes; ``ttl`` in seconds, null where it is free."""
+    """A lock that a task takes; ``ttl`` in seconds, null where it is free.
+
+    ``timeout`` is for how many seconds each renewal grants it; null where the task is not known.
+    """
 
     task_id: str
     held: bool
     ttl: float | None
+    timeout: float | None
     fence: int
     holder: str | None
     node: str | None

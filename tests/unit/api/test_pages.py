@@ -146,7 +146,11 @@ def test_nodes_that_are_not_there_are_an_alarm(state: str, texts: list[str]) -> 
     assert [one.text for one in attention.of_nodes([node(state)])] == texts
 
 
-def test_a_lock_that_runs_out_is_an_alarm() -> None:
-    held = LockOut(task_id="t", held=True, ttl=4.0, fence=1, holder=None, node=None, waiting=0)
-    (alarm,) = attention.of_locks([held, held.model_copy(update={"ttl": 60.0})])
-    assert (alarm.tone, alarm.text) == ("warn", "The lock of t ends in 4 s.")
+def test_a_lock_that_nobody_renews_is_an_alarm_and_a_short_one_is_none() -> None:
+    told = {"task_id": "t", "held": True, "fence": 1, "holder": None, "node": None, "waiting": 0}
+    locks = [
+        LockOut(**told, ttl=ttl, timeout=timeout)
+        for ttl, timeout in [(4.0, 10.0), (6.0, 10.0), (4.0, None), (None, 10.0)]
+    ]
+    (alarm,) = attention.of_locks(locks)
+    assert (alarm.tone, alarm.text) == ("warn", "The lock of t is not renewed and ends in 4 s.")

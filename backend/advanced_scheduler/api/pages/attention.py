@@ -15,7 +15,7 @@ Tone = Literal["warn", "bad"]
 _FAILURES: Final = 3  # of one task within the hour
 _LATE: Final = timedelta(minutes=1)
 _STARVED: Final = 60.0  # seconds that urgent work may wait
-_NEARLY: Final = 10.0  # seconds before a lock runs out
+_RENEWED: Final = 1 / 2  # of its time a lock has left, even if it was renewed a little late
 
 
 class Alarm(NamedTuple):
@@ -68,7 +68,9 @@ def of_schedules(schedules: Iterable[ScheduleOut], now: datetime) -> Iterable[Al
 
 
 def of_locks(locks: Iterable[LockOut]) -> Iterable[Alarm]:
-    """Locks that are about to run out under their holder."""
+    """Locks that nobody renews: their holder is gone, or cannot reach them."""
     for one in locks:
-        if one.held and one.ttl is not None and one.ttl < _NEARLY:
-            yield Alarm("warn", f"The lock of {one.task_id} ends in {one.ttl:.0f} s.", "locks")
+        if one.ttl is None or one.timeout is None or one.ttl >= _RENEWED * one.timeout:
+            continue
+        ends = f"is not renewed and ends in {one.ttl:.0f} s"
+        yield Alarm("warn", f"The lock of {one.task_id} {ends}.", "locks")

@@ -3,7 +3,8 @@
 // data-ask: what happens, asked before ("{matched}" is counted by a rehearsal with dry_run);
 // data-word: what must be typed to go on; data-body: what is sent, beside its fields;
 // data-done: what is said after ("{field}" of the answer, of a list how long it is); data-go: where to go then ("" is
-// this page); data-match: the ETag that it is about; data-show: what of the answer goes into the
+// this page); data-fault: the field at which it is told what went wrong, in the element that
+// describes it; data-match: the ETag that it is about; data-show: what of the answer goes into the
 // <output> of the form.
 // Fields: data-type="json|number|boolean|list|instant" (the last one is given in UTC),
 // data-in="kwargs" puts a field into that object, data-in="args" takes it as an argument by
@@ -40,7 +41,7 @@ export function listen(done) {
     const form = event.target.closest("form[data-api]");
     if (!form) return;
     event.preventDefault();
-    perform(form, event.submitter, done).catch((error) => say(error.message, true));
+    perform(form, event.submitter, done).catch((error) => complain(form, error.message));
   });
   document.addEventListener("change", ({ target }) => {
     if (!target.dataset.ticks) return;
@@ -51,6 +52,20 @@ export function listen(done) {
     const button = event.target.closest("[data-copy]");
     if (button) copy(filled(button.dataset.copy, PLACES)).then((well) => say(well ? "Copied" : "Not copied", !well));
   });
+}
+
+function complain(form, text) {
+  const field = form.elements[form.dataset.fault];
+  if (!field) return say(text, true);
+  const place = document.getElementById(field.getAttribute("aria-describedby"));
+  const told = (fault) => {
+    place.textContent = fault;
+    place.hidden = !fault;
+    field.setAttribute("aria-invalid", String(Boolean(fault)));
+  };
+  told(text);
+  field.addEventListener("input", () => told(""), { once: true });
+  field.focus();
 }
 
 async function perform(form, button, done) {
