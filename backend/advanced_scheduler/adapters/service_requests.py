@@ -75,7 +75,7 @@ Check = tuple[Callable[[Any], bool], str]
 TEXT: Final[Check] = (_is_text, "a text of 1 to 200 printable characters, no blanks at its ends")
 MODULE: Final[Check] = (_is_module, "the name of a module, such as 'standard.data_export'")
 FUNCTION: Final[Check] = (_is_function, "the name of a function that is not private")
-PARAMETERS: Final[Check] = (_is_object, "a dict of plain JSON, with texts as keys")
+PARAMETERS: Final[Check] = (_is_object, "a dict of JSON without NaN and NUL, keys are texts")
 _COUNT: Final[Check] = (_is_count, "a whole number from 1 on")
 _REQUIRED: Final[Mapping[str, Check]] = {
     "name": TEXT,
