@@ -63,6 +63,11 @@ def is_storable(value: object) -> bool:
     return isinstance(value, str) and value == cleaned(value)
 
 
+def has_no_address(value: object) -> bool:
+    """Whether an id has no place in REST and pages: every client takes such dots out of a path."""
+    return value in (".", "..")
+
+
 def _own_frames_skipped(error: BaseException) -> TracebackType | None:
     step = error.__traceback__
     while step is not None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from .context import TaskContext
 from .errors import InvalidArguments, InvalidTask, TaskAlreadyRegistered, TaskNotRegistered
+from .faults import has_no_address
 from .forks import free_in_child
 from .functions import (
     argument_in,
@@ -216,6 +217,8 @@ def _normalised(definition: TaskDefinition) -> TaskDefinition:
     if not isinstance(definition, TaskDefinition):
         raise InvalidTask(f"{reprlib.repr(definition)} is not a TaskDefinition")
     task_id = _text(definition.task_id, "task_id")
+    if has_no_address(task_id):
+        raise InvalidTask(f"task_id={task_id!r} has no address: dots alone are places in a path")
     what = f"of task {definition.task_id!r}"
     task_name = _text(definition.task_name, f"task_name {what}")
     _check_seconds(definition.lock_timeout, f"lock_timeout {what}")
@@ -233,7 +236,6 @@ def _normalised(definition: TaskDefinition) -> TaskDefinition:
             f"executor={reprlib.repr(definition.executor)} {what} is unknown; "
             f"use one of {', '.join(_EXECUTORS)}"
         )
-    tags = _items(definition.tags, f"tags {what}")
     return replace(
         definition,
         task_id=task_id,
@@ -242,7 +244,7 @@ def _normalised(definition: TaskDefinition) -> TaskDefinition:
         args=_items(definition.args, f"args {what}"),
         kwargs=_keywords(definition.kwargs, f"kwargs {what}"),
         dependencies=_dependencies(definition.dependencies, what),
-        tags=tuple(_text(tag, f"a tag {what}") for tag in tags),
+        tags=tuple(_text(tag, f"a tag {what}") for tag in _items(definition.tags, f"tags {what}")),
     )
 
 
@@ -259,10 +261,8 @@ def _text(value: object, what: str) -> str:
 def _check_seconds(value: object, what: str, hint: str = "") -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (number and 0 < value <= LONGEST):  # type: ignore[operator]  # it is a number
-        raise InvalidTask(
-            f"{what} must be more than 0 seconds{hint}, not {reprlib.repr(value)}; "
-            "at most 100 years"
-        )
+        limits = f"more than 0 seconds{hint}, not {reprlib.repr(value)}; at most 100 years"
+        raise InvalidTask(f"{what} must be {limits}")
 
 
 def _priority(value: object, what: str) -> TaskPriority:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
+from advanced_scheduler.triggers import IntervalTrigger
+from tests.support.definitions import define
 
 
 def test_the_first_argument_may_be_named_as_in_the_document() -> None:
@@ -83,4 +85,20 @@ def test_what_is_no_id_is_an_unknown_id(odd: Any, url: str) -> None:
     assert scheduler.remove_schedule(odd) is False
     with pytest.raises((KeyError, ValueError)):
         scheduler.wait_for_task(odd, timeout=0)
+    scheduler.close()
+
+
+@pytest.mark.parametrize("dots", [".", ".."])
+def test_what_no_address_can_name_is_refused_as_an_id(dots: str) -> None:
+    """Browsers and other clients take such a step out of a path, also if it is quoted."""
+    scheduler = AdvancedTaskScheduler()
+    with pytest.raises(ValueError, match=r"task_id=.* has no address"):
+        scheduler.register_task(define(task_id=dots))
+    scheduler.register_task(define(task_id=f"{dots}task"))
+    with pytest.raises(ValueError, match=r"schedule_id=.* not '\.' or '\.\.'"):
+        scheduler.create_schedule(f"{dots}task", IntervalTrigger(60), schedule_id=dots)
+    with pytest.raises(ValueError, match=r"workflow_id=.* a text other than"):
+        scheduler.schedule_workflow([f"{dots}task"], workflow_id=dots)
+    assert not scheduler.get_schedules()
+    assert not scheduler.executions()
     scheduler.close()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
+from ..faults import has_no_address
 from .outcome import CommandFailed, Exit
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def path_of(*parts: str) -> str:
 
     Raises ``CommandFailed`` for a dot or two, which lead elsewhere in an address.
     """
-    if not {".", ".."}.isdisjoint(parts):
+    if any(map(has_no_address, parts)):
         raise CommandFailed("nothing can be asked of what is named with dots alone", Exit.NOT_FOUND)
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 

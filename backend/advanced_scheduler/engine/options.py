@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ..config import Settings
 from ..errors import ConfigurationError, InvalidArguments, NotStorable
-from ..faults import cleaned, is_storable
+from ..faults import cleaned, has_no_address, is_storable
 from ..models import (
     LONGEST,
     Duties,
@@ -58,6 +58,8 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
     for name in ("unique", "workflow_id", "queue", "executor"):
         _check(options, name, str, "a text")
         _check_text(name, getattr(options, name))
+    if has_no_address(options.workflow_id):
+        raise _bad("workflow_id", options.workflow_id, "a text other than '.' and '..'")
     _check_rank(options.rank)
     _check_id(options)
     _check_retry(options.retry)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from ..errors import InvalidArguments
-from ..faults import is_storable
+from ..faults import has_no_address, is_storable
 from ..models import (
     LONGEST,
     MisfirePolicy,
@@ -69,11 +69,12 @@ def checked_policies(policies: Mapping[str, Any]) -> dict[str, Any]:
 def checked_name(name: object, what: str = "name") -> str:
     """A name or an id, such as that of a schedule; raises ``InvalidArguments``."""
     printable = isinstance(name, str) and name.isprintable() and name.strip() == name
-    if printable and isinstance(name, str) and 0 < len(name) <= NAME_LENGTH:
+    addressed = printable and not has_no_address(name)
+    if addressed and isinstance(name, str) and 0 < len(name) <= NAME_LENGTH:
         return name
     raise InvalidArguments(
         f"{what}={reprlib.repr(name)} must be a text of 1 to {NAME_LENGTH} printable characters, "
-        "without blanks at its ends"
+        "without blanks at its ends, and not '.' or '..'"
     )
 
 
