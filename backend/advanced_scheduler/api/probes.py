@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ..engine.probe import PATIENCE
 from ..errors import SchedulerError
 from ..metrics.recent import Recent
 from ..metrics.series import SchedulerMetrics
@@ -32,7 +33,7 @@ def probes(
 ) -> APIRouter:
     """What ``serve_metrics`` answers as well; what has details, to those who may read."""
     pages = Pages(scheduler, SchedulerMetrics(scheduler), node=node)
-    pinged = Recent(scheduler.store.ping, scheduler.clock, keep=2, wait=1)
+    pinged = Recent(scheduler.store.ping, scheduler.clock, keep=2, wait=PATIENCE)
     threads, router = CapacityLimiter(_THREADS), APIRouter()
 
     def answering(page: Page) -> Answer:
@@ -42,19 +43,24 @@ def probes(
 
         return answer
 
-    async def report(request: Request) -> Response:
-        if access.asks_store:
-            try:
-                await to_thread.run_sync(pinged.get, limiter=threads)
-            except (TimeoutError, SchedulerError):
-                return _response(BARE_FAILURE)  # at once: who asks cannot be looked up
-        return await reported(request)
+    def known(answer: Answer) -> Answer:
+        """To those who may read; at once, where they cannot be looked up."""
+        guarded = _guarded(answer, access)
+
+        async def check(request: Request) -> Response:
+            if access.asks_store:
+                try:
+                    await to_thread.run_sync(pinged.get, limiter=threads)
+                except (TimeoutError, SchedulerError):
+                    return _response(BARE_FAILURE)
+            return await guarded(request)
+
+        return check
 
     answers = {path: answering(page) for path, page in pages.by_path.items()}
-    reported = _guarded(answers[_REPORT], access)
-    if not public_metrics:
-        answers[_METRICS] = _guarded(answers[_METRICS], access)
-    for path, answer in {**answers, _REPORT: report}.items():
+    for path in (_REPORT,) if public_metrics else (_REPORT, _METRICS):
+        answers[path] = known(answers[path])
+    for path, answer in answers.items():
         router.add_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
     return router
 

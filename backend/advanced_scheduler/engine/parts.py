@@ -45,6 +45,7 @@ class Parts(Ground):
     asked_store: str | Store  # as the caller named it
     asked_locks: Any  # the same: a client of Redis, its URL, or None
     probe: Probe[Backlog]
+    lock_probe: Probe[None]
     parked: Probe[dict[str, int]]  # apart: it counts all schedules, and nothing is judged by it
     signals: Signals
     feed: Feed
@@ -97,6 +98,7 @@ def assemble(
         asked_store=asked,
         asked_locks=redis_client,
         probe=_backlog_probe(ground, settings),
+        lock_probe=_lock_probe(locks, ground),
         parked=_parked_probe(ground, ticker),
         signals=signals,
         feed=Feed(ground, signals),
@@ -148,6 +150,11 @@ def _ledger(ground: Ground, settings: Settings, ticker: Ticker) -> Ledger:
 def _backlog_probe(ground: Ground, settings: Settings) -> Probe[Backlog]:
     ask = partial(backlog_of, ground.store, ground.clock, settings)
     return Probe(ask, ground.clock, patience=PATIENCE if ground.store.blocking else None)
+
+
+def _lock_probe(locks: DistributedTaskLock, ground: Ground) -> Probe[None]:
+    may_hang = locks.kind == "redis" or ground.store.blocking
+    return Probe(locks.ping, ground.clock, patience=PATIENCE if may_hang else None)
 
 
 def _parked_probe(ground: Ground, ticker: Ticker) -> Probe[dict[str, int]]:

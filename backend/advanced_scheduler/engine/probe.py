@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from functools import partial
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from ..clock import Clock
 
 T = TypeVar("T")
 
-PATIENCE: Final = 2.0  # seconds, of a health report
+Answer: TypeAlias = tuple[T | None, str | None]
+"""What was answered, or None and why it was not."""
+
+PATIENCE: Final = 0.9  # seconds: who asks for the health of a node may wait for one
 BRIEF: Final = 0.5  # seconds, for the part of it that nothing is judged by
 HURRY: Final = 0.1  # seconds, for the same once there was an answer
 
@@ -40,22 +44,31 @@ class Probe(Generic[T]):
         self._good_until = clock.monotonic()
         self._asking: threading.Thread | None = None
         self._since = 0.0
-        self._told: tuple[T | None, str | None] = None, None
+        self._told: Answer[T] = None, None
 
-    def answer(self) -> tuple[T | None, str | None]:
+    def answer(self) -> Answer[T]:
         """What ``ask`` answers, or None and what it raised, or that it did not answer in time."""
-        if self._clock.monotonic() < self._good_until:
-            return self._told
-        if self._patience is None:
+        return self.begin()()
+
+    def begin(self) -> Callable[[], Answer[T]]:
+        """Ask, and do something else before calling what this returns: it waits, and answers."""
+        if self._clock.monotonic() >= self._good_until:
+            if self._patience is not None:
+                return partial(self._wait, self._asked(), self._patience)
             self._run()
-            return self._told
+        return lambda: self._told
+
+    def _asked(self) -> threading.Thread:
         asking = self._asking
         if asking is None or not asking.is_alive():
             asking = threading.Thread(target=self._run, name="store-probe", daemon=True)
             self._asking, self._since = asking, self._clock.monotonic()
             asking.start()
+        return asking
+
+    def _wait(self, asking: threading.Thread, patience: float) -> Answer[T]:
         hurry = None if self._told[0] is None else self._hurry
-        patience = self._patience if hurry is None else hurry
+        patience = patience if hurry is None else hurry
         asking.join(max(patience - (self._clock.monotonic() - self._since), 0.0))
         if hurry is not None or not asking.is_alive():
             return self._told

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import LockError
 from ..health import HealthFacts, HealthStatus, assess
 from ..models import TaskPriority
 from .backlog import Backlog
@@ -12,22 +11,33 @@ from .node import Node
 from .parts import Parts
 
 
+class _Told(NamedTuple):
+    """What the servers answered: None is nothing, or that nothing is wrong, or not asked."""
+
+    backlog: Backlog | None = None
+    store_error: str | None = None
+    lock_error: str | None = None
+
+
 def facts_of(parts: Parts, node: Node | None, *, ask: bool = True) -> HealthFacts:
     """Ask the engine how it is and, unless told not to, the servers whether they answer."""
-    told, store_error = parts.probe.answer() if ask else (None, None)
-    return _facts(parts, node, told, store_error, _lock_error(parts, store_error) if ask else None)
+    return _facts(parts, node, _ask(parts) if ask else _Told())
 
 
-def _facts(
-    parts: Parts,
-    node: Node | None,
-    told: Backlog | None,
-    store_error: str | None,
-    lock_error: str | None,
-) -> HealthFacts:
+def _ask(parts: Parts) -> _Told:
+    """Both at once, so that two that hang take no longer than one."""
+    store, locks = parts.probe.begin(), parts.lock_probe.begin()
+    backlog, store_error = store()
+    if store_error is not None and not parts.locks_apart:
+        return _Told(None, store_error)  # the locks are where the store is, which is told already
+    _, lock_error = locks()
+    return _Told(backlog, store_error, lock_error)
+
+
+def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
     now = parts.clock.monotonic()
     running = node is not None and node.home is not None
-    backlog = told if told is not None and running else Backlog()
+    backlog = told.backlog if told.backlog is not None and running else Backlog()
     # What waits for a slot is load, not a fault: it counts only while there are free slots.
     free = node is not None and node.dispatcher.free_slots > 0
     passed = node.dispatcher.last_pass if node is not None else None
@@ -35,8 +45,8 @@ def _facts(
     return HealthFacts(
         started=running,
         draining=node is not None and (node.draining or node.dispatcher.draining),
-        store_error=store_error,
-        lock_error=lock_error,
+        store_error=told.store_error,
+        lock_error=told.lock_error,
         lock_required=parts.locks.kind == "redis",
         seconds_since_pass=None if passed is None else now - passed,
         seconds_since_heartbeat=None if beat is None else now - beat,
@@ -53,10 +63,10 @@ def _facts(
 
 def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> dict[str, Any]:
     """The keys of document 003, and ``reasons`` when the status is not ``healthy``."""
-    told, store_error = parts.probe.answer()
-    backlog = told or Backlog()
-    facts = _facts(parts, node, told, store_error, _lock_error(parts, store_error))
-    parked, _ = parts.parked.answer() if store_error is None else (None, None)
+    told = _ask(parts)
+    backlog = told.backlog or Backlog()
+    facts = _facts(parts, node, told)
+    parked, _ = parts.parked.answer() if told.store_error is None else (None, None)
     report = parts.monitor.get_health_status()
     status, reasons = assess(facts)
     reasons += report["reasons"]
@@ -76,13 +86,3 @@ def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> 
         "running_tasks": running,
         "max_concurrent_tasks": limit,
     }
-
-
-def _lock_error(parts: Parts, store_error: str | None) -> str | None:
-    if store_error is not None and not parts.locks_apart:
-        return None  # they are where the store is, which is told already
-    try:
-        parts.locks.ping()
-    except LockError as error:
-        return str(error)
-    return None

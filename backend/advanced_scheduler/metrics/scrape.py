@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..engine.lanes import WAIT_STATES, lane_of
-from ..engine.probe import HURRY, Probe
+from ..engine.probe import HURRY, PATIENCE, Probe
 from ..engine.store_times import StoreTimes
 from ..models import (
     SCHEDULE_STATES,
@@ -33,14 +33,15 @@ PARKED_KINDS: Final = ("task", "execution", "schedule")
 ROWS_LOOKED_AT: Final = 500
 """Of each priority, to tell the states of the queue; the rest counts like the last of them."""
 LOCKS_LOOKED_AT: Final = 200
-SECONDS: Final = 1.0
-"""How long a scrape waits for the store."""
 REST: Final = 20.0
 """How much longer than to count schedules and failures the next count is waited for."""
 
 
 class Scrape(Collector):
-    """Never fails: what the store does not tell within a second is left out, and counted."""
+    """Never fails: what a server does not tell within a second is left out.
+
+    That the store did not is counted.
+    """
 
     def __init__(self, scheduler: AdvancedTaskScheduler, store_failed: Callable[[], None]) -> None:
         self._scheduler = scheduler
@@ -54,20 +55,32 @@ class Scrape(Collector):
         self._counted = Probe(
             self._count,
             scheduler.clock,
-            patience=SECONDS / 2 if scheduler.store.blocking else None,
+            patience=PATIENCE / 2 if scheduler.store.blocking else None,
             rest=REST,
             hurry=HURRY,
         )
-        self._cluster = Recent(self._read_cluster, scheduler.clock, keep=5, wait=SECONDS)
+        self._cluster = Recent(self._read_cluster, scheduler.clock, keep=5, wait=PATIENCE)
+        self._locks = Probe(self._held, scheduler.clock, rest=REST)
 
     def collect(self) -> Iterable[Metric]:
         """All families, read now or (those of the cluster) at most 5 s ago."""
         yield InfoMetricFamily(f"{PREFIX}_build", "What runs here.", self._build)
+        locks = self._locks.begin()
         try:
             yield from self._cluster.get()
         except Exception as error:
             self._store_failed()
             logger.warning("the store did not tell the state of the queue: %r", error)
+        held, _ = locks()
+        if held is not None:
+            yield _gauge("locks_held", "Locks of tasks that somebody holds.", held)
+
+    def _held(self) -> int:
+        """Apart from the rest: a lock server that is away is no fault of the store."""
+        locks = self._scheduler.lock_manager
+        tasks = list(self._scheduler.task_definitions.values())
+        wanted = [one.task_id for one in tasks if one.require_lock]
+        return sum(locks.is_locked(one) for one in wanted[:LOCKS_LOOKED_AT])
 
     def _count(self) -> tuple[dict[ScheduleState, int], int]:
         """The schedules by state, and the dead letters."""
@@ -76,9 +89,7 @@ class Scrape(Collector):
         return store.schedule_counts(), sum(failed.values())
 
     def _read_cluster(self) -> list[Metric]:
-        return self._times.call(
-            "scrape", lambda: [*self._queue(), *self._operation(), *self._census()]
-        )
+        return self._times.call("scrape", lambda: [*self._queue(), self._nodes(), *self._census()])
 
     def _queue(self) -> Iterable[Metric]:
         store, now = self._scheduler.store, self._scheduler.clock.now()
@@ -98,14 +109,9 @@ class Scrape(Collector):
                 depth.add_metric((word, state), lane.states.get(state, 0))
         yield from (depth, age)
 
-    def _operation(self) -> Iterable[Metric]:
+    def _nodes(self) -> Metric:
         nodes = Counter(one.state for one in self._scheduler.nodes())
-        yield _gauges("nodes", "Nodes of the store.", "state", NodeState, nodes)
-        locks = self._scheduler.lock_manager
-        tasks = list(self._scheduler.task_definitions.values())
-        wanted = [one.task_id for one in tasks if one.require_lock]
-        held = sum(locks.is_locked(one) for one in wanted[:LOCKS_LOOKED_AT])
-        yield _gauge("locks_held", "Locks of tasks that somebody holds.", held)
+        return _gauges("nodes", "Nodes of the store.", "state", NodeState, nodes)
 
     def _census(self) -> Iterable[Metric]:
         """What takes as long as there are rows; left out while the first count is slow."""

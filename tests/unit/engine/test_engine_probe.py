@@ -79,3 +79,20 @@ def test_in_a_hurry_the_last_answer_stands_until_there_is_a_newer_one() -> None:
     finally:
         released.set()
     eventually(lambda: probe.answer() != (0, None), what="the newer answer")
+
+
+def test_what_was_begun_is_asked_once_whenever_its_answer_is_wanted() -> None:
+    asked: list[int] = []
+    ended = threading.Event()
+
+    def ask() -> int:
+        asked.append(1)
+        ended.set()
+        return 7
+
+    for patience in (None, 2.0):
+        asked.clear()
+        ended.clear()
+        answer = Probe(ask, SystemClock(), patience=patience).begin()
+        assert ended.wait(10)
+        assert (answer(), len(asked)) == ((7, None), 1)

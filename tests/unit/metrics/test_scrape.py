@@ -202,6 +202,20 @@ def test_locks_are_counted_while_they_are_held(
     assert value(metrics, "locks_held") == 0
 
 
+def test_a_lock_server_that_is_away_hides_no_queue_and_is_no_fault_of_the_store(
+    store: FaultyStore, clock: ManualClock
+) -> None:
+    scheduler = AdvancedTaskScheduler("redis://127.0.0.1:1", clock=clock, store=store)
+    metrics = SchedulerMetrics(scheduler)
+    scheduler.register_task(TaskDefinition("locked", "Locked", works, require_lock=True))
+    store.add([execution("e")])
+    assert values(metrics, "queue_depth", "state") == {"ready": 1}
+    assert value(metrics, "locks_held") is None
+    assert value(metrics, "store_errors_total", operation="scrape") == 0
+    metrics.close()
+    scheduler.close()
+
+
 def test_a_store_that_may_block_tells_how_long_it_took(tmp_path: Path) -> None:
     scheduler = AdvancedTaskScheduler(store=f"sqlite:///{tmp_path}/jobs.db")
     metrics = SchedulerMetrics(scheduler)
