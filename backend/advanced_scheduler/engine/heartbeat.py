@@ -9,12 +9,15 @@ from datetime import timedelta
 
 from ..errors import StoreError
 from .ground import Ground
+from .loop import MAX_BACKOFF
 
 logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
     """One ``extend`` for all leases in each round; what it does not answer is lost.
+
+    A round is due after ``every`` seconds, and sooner after one that failed.
 
     ``held`` answers {execution id: fence}; ``lost`` is called on this thread with the ids that
     were lost, or with all of them once the store has been silent for a whole lease. ``show`` is
@@ -98,13 +101,16 @@ class Heartbeat:
             self._lost(gone)
 
     def _run(self) -> None:
+        rest = self._every
         while True:
-            self._asked.wait(self._every)
+            self._asked.wait(rest)
             self._asked.clear()
             if self._stopping:
                 return
+            began = self._clock.monotonic()
             try:
                 self.beat()
                 self._show()
             except Exception:
-                logger.exception("a heartbeat failed; the next follows in %.1f s", self._every)
+                logger.exception("a heartbeat failed; another follows")
+            rest = self._every if self.last_beat >= began else min(self._every, MAX_BACKOFF)

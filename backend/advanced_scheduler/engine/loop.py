@@ -11,14 +11,14 @@ from ..errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-MAX_BACKOFF = 5.0  # a store that is back shall not wait for us
+MAX_BACKOFF = 3.0  # seconds: a store that is back shall not wait for us
 
 
 class Loop:
     """Calls ``work`` until stopped; ``work`` answers how many seconds it can wait.
 
     Must be made on the event loop that is to run it. A pass that fails is tried again, after
-    ``retry_seconds`` at first and twice as long each time, up to 5 s.
+    ``retry_seconds`` at first and twice as long each time, up to 3 s.
     """
 
     def __init__(

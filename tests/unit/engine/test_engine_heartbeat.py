@@ -9,6 +9,7 @@ import pytest
 
 from advanced_scheduler import lifecycle
 from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.engine import heartbeat
 from advanced_scheduler.engine.heartbeat import Heartbeat
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskExecution
@@ -23,7 +24,7 @@ LEASE = timedelta(seconds=30)
 class Node:
     """What a heartbeat needs to know, and hears."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, every: float = 0.01) -> None:
         self.store: FaultyStore = faulty()
         self.clock = clock
         self.held: dict[str, int] = {}
@@ -32,7 +33,7 @@ class Node:
             parts(self.store.face, clock),
             node="n",
             lease=LEASE,
-            every=0.01,
+            every=every,
             held=lambda: dict(self.held),
             lost=self._lost,
         )
@@ -145,3 +146,18 @@ def test_a_stop_does_not_wait_for_a_store_that_hangs(node: Node) -> None:
     node.beat.stop()
     hold.released.set()
     eventually(lambda: not node.beat._thread.is_alive())
+
+
+def test_after_a_round_that_failed_the_next_does_not_wait_for_a_whole_renewal(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "MAX_BACKOFF", 0.01)
+    node = Node(clock, every=3600.0)
+    node.claim("a")
+    clock.advance(seconds=1)
+    node.store.fail("extend", error=StoreUnavailable("away"))
+    node.beat.start()
+    node.beat.hurry()
+    eventually(lambda: lease_of(node, "a") == NOW + timedelta(seconds=31))
+    node.beat.hurry()
+    node.beat.stop()
