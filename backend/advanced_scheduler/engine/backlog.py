@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from ..clock import Clock
 from ..config import Settings
 from ..lifecycle import CLAIMABLE
-from ..models import ExecutionFilter, TaskPriority
+from ..models import NO_PAUSES, ExecutionFilter, Pauses, TaskExecution, TaskPriority
 from ..stores.base import Store
+from .pauses import read_pauses
 from .runner import WAITS_FOR_SERVER
 from .views import TaskQueueView
 
 SAMPLE: Final = 200  # rows; enough to see that there are some
+WAITING_SECONDS: Final = 3.0
+"""Due for longer, an execution waits for somebody who does not come."""
 LATE_SECONDS: Final = 10.0
+"""The same of a schedule: of thousands that are due at once, the last take a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,25 @@ class Backlog:
 def backlog_of(store: Store, clock: Clock, settings: Settings) -> Backlog:
     """Read from the store; raises ``StoreUnavailable``."""
     store.ping()
-    overdue = clock.now() - timedelta(seconds=max(LATE_SECONDS, 5 * settings.poll_seconds))
-    first = ExecutionFilter(statuses=CLAIMABLE, order="claim", limit=SAMPLE)
-    rows = store.find(first)
+    now, poll = clock.now(), settings.poll_seconds
+    waiting = now - timedelta(seconds=max(WAITING_SECONDS, 3 * poll))
+    late = now - timedelta(seconds=max(LATE_SECONDS, 5 * poll))
+    rows = store.find(ExecutionFilter(statuses=CLAIMABLE, order="claim", limit=SAMPLE))
     return Backlog(
-        undrained=sum(not row.blocked_by and row.due < overdue for row in rows),
+        undrained=_undrained(store, rows, read_pauses(store), waiting),
         locks_waiting=sum((row.reason or "").startswith(WAITS_FOR_SERVER) for row in rows),
-        ledger_gap=len(store.due(overdue, SAMPLE)),
+        ledger_gap=len(store.due(late, SAMPLE)),
         waiting=TaskQueueView(store).by_priority(),
     )
+
+
+def _undrained(store: Store, rows: Sequence[TaskExecution], pauses: Pauses, since: datetime) -> int:
+    """How many of the rows, the first in line, have been due since then, and are not held."""
+    found = sum(
+        not row.blocked_by and row.due < since and not pauses.hold(row.queue, row.priority)
+        for row in rows
+    )
+    if found or len(rows) < SAMPLE or pauses != NO_PAUSES:
+        return found
+    first = store.next_due()  # all that come first in line may be for later, or blocked
+    return int(first is not None and first < since)

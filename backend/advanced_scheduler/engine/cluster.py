@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..clock import Clock
-from ..errors import InvalidArguments, NodeAlive, NodeNotFound
+from ..errors import NodeAlive, NodeNotFound
 from ..faults import is_storable
 from ..models import NodeState, NodeStatus, Pauses, Record, RecordKind, Role, TaskPriority
 from ..stores.abilities import Signal
 from ..stores.base import Store
-from .presence import DRAIN, EVERYTHING, PRIORITY, QUEUE, read_pauses
+from .pauses import pause_id, read_pauses
+from .presence import DRAIN
 from .signals import Signals
 
 RENEWALS_MISSED: Final = 3
@@ -78,7 +79,7 @@ class Cluster:
         """Start nothing of a queue, of a priority, or (neither) at all, on any node."""
         pause = Record(
             kind=RecordKind.PAUSE,
-            record_id=_pause_id(queue, priority),
+            record_id=pause_id(queue, priority),
             written_time=self._clock.now(),
         )
         self._store.save_record(pause)
@@ -86,7 +87,7 @@ class Cluster:
 
     def resume(self, queue: str | None, priority: TaskPriority | None) -> None:
         """Take back the pause of just that."""
-        self._store.drop_records(RecordKind.PAUSE, [_pause_id(queue, priority)])
+        self._store.drop_records(RecordKind.PAUSE, [pause_id(queue, priority)])
         self._signals.tell(Signal.ORDERS)
 
     def _seen(self, node_id: str) -> NodeStatus:
@@ -96,22 +97,6 @@ class Cluster:
                 f"no node {node_id!r}; it has stopped, or never ran: see scheduler.nodes()"
             )
         return _status(found[0], self._clock.now())
-
-
-def _pause_id(queue: str | None, priority: TaskPriority | None) -> str:
-    if queue is not None and priority is not None:
-        raise InvalidArguments(
-            f"queue={queue!r}, priority={priority!r}: give one of them, or none for everything"
-        )
-    if queue is not None:
-        if not (is_storable(queue) and queue):
-            raise InvalidArguments(f"queue={queue!r} must be the name of a queue")
-        return f"{QUEUE}{queue}"
-    if priority is None:
-        return EVERYTHING
-    if priority not in set(TaskPriority):
-        raise InvalidArguments(f"priority={priority!r} must be a TaskPriority")
-    return f"{PRIORITY}{TaskPriority(priority).name.lower()}"
 
 
 def _status(record: Record, now: datetime) -> NodeStatus:

@@ -69,6 +69,7 @@ class Dispatcher:
         self.draining = False  # asked to start nothing more, but to stay up
         self.pauses = NO_PAUSES
         self.started = 0  # runs, since this node was made
+        self.spare = False  # whether the last claim found less than there were slots for
         self.loop: Loop | None = None
         self.last_pass: float | None = None
         self._store = ground.store
@@ -113,16 +114,15 @@ class Dispatcher:
         if changes or free > 0:
             try:
                 exchange = await self._exchange(changes, free)
-            except Exception as error:
-                if isinstance(error, StoreUnavailable) or not changes:
+            except BaseException as error:
+                self.spare = True
+                if isinstance(error, StoreUnavailable) or not isinstance(error, Exception):
                     self._outbox[:0] = changes
                 else:  # one of them is to blame, and must not hold up the others for ever
                     await self._offload(self._store_singly, changes)
                 raise
-            except BaseException:
-                self._outbox[:0] = changes
-                raise
         claimed = len(exchange.claimed) if exchange is not None else 0
+        self.spare = claimed < free
         if self._outbox or (claimed and not self.running):
             return 0.0
         if exchange is None or claimed >= free:

@@ -10,21 +10,16 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from ..errors import StoreError
-from ..models import NO_PAUSES, Duties, Pauses, Record, RecordKind, TaskPriority
-from ..stores.base import Store
+from ..models import Duties, Record, RecordKind
 from .dispatcher import Dispatcher
 from .feed import LISTENERS
 from .parts import Parts
+from .pauses import read_pauses
 from .pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
 DRAIN: Final = "drain"
-EVERYTHING: Final = "everything"
-QUEUE: Final = "queue:"
-PRIORITY: Final = "priority:"
-
-_ALL: Final = 1_000_000
 
 SHOWN: Final = 100
 """How many of the executions that it runs a node names."""
@@ -115,16 +110,3 @@ def _told(duties: Duties) -> dict[str, list[str] | None]:
         if priorities is None
         else [one.name.lower() for one in sorted(priorities)],
     }
-
-
-def read_pauses(store: Store) -> Pauses:
-    """From where no node may start anything."""
-    ids = [one.record_id for one in store.records(RecordKind.PAUSE, limit=_ALL)]
-    if not ids:
-        return NO_PAUSES
-    known = {f"{PRIORITY}{one.name.lower()}": one for one in TaskPriority}
-    return Pauses(
-        everything=EVERYTHING in ids,
-        queues=frozenset(one.removeprefix(QUEUE) for one in ids if one.startswith(QUEUE)),
-        priorities=frozenset(known[one] for one in ids if one in known),
-    )

@@ -38,8 +38,8 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
     now = parts.clock.monotonic()
     running = node is not None and node.home is not None
     backlog = told.backlog if told.backlog is not None and running else Backlog()
-    # What waits for a slot is load, not a fault: it counts only while there are free slots.
-    free = node is not None and node.dispatcher.free_slots > 0
+    # What waits for a slot is load, not a fault.
+    idle = node is not None and node.dispatcher.spare and node.dispatcher.free_slots > 0
     passed = node.dispatcher.last_pass if node is not None else None
     beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
     return HealthFacts(
@@ -53,7 +53,7 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
         renewal_seconds=parts.settings.renewal,
         loop_lag=node.pulse.lag if node is not None else 0.0,
         abandoned_threads=node.abandoned if node is not None else 0,
-        undrained=backlog.undrained if free else 0,
+        undrained=backlog.undrained if idle else 0,
         locks_waiting=backlog.locks_waiting,
         timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
         ledger_gap=backlog.ledger_gap,

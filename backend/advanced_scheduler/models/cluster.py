@@ -61,6 +61,10 @@ class Pauses:
     queues: frozenset[str] = frozenset()
     priorities: frozenset[TaskPriority] = frozenset()
 
+    def hold(self, queue: str, priority: int) -> bool:
+        """Whether an execution of this queue and priority is left alone."""
+        return self.everything or queue in self.queues or priority in self.priorities
+
 
 NO_PAUSES: Final = Pauses()
 

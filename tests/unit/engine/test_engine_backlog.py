@@ -1,0 +1,116 @@
+"""What counts as waiting in vain: not what is for later, held by somebody, or merely much."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from advanced_scheduler import AdvancedTaskScheduler, ManualClock, TaskPriority
+from advanced_scheduler.config import Settings
+from advanced_scheduler.engine.backlog import SAMPLE, backlog_of
+from advanced_scheduler.stores.memory import MemoryStore
+from tests.support.waiting import eventually_async
+from tests.unit.engine.kit import NOW, add_task, execution, faulty, scheduler
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def undrained(store: MemoryStore, clock: ManualClock, **settings: Any) -> int:
+    return backlog_of(store, clock, Settings(**settings)).undrained
+
+
+def test_what_is_due_for_longer_than_three_seconds_waits_in_vain(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    later = execution("later", scheduled_time=NOW + DAY)
+    blocked = execution("blocked", blocked_by=frozenset({"later"}))
+    store.add([execution("due"), later, blocked])
+    clock.advance(seconds=3)
+    assert undrained(store, clock) == 0
+    clock.advance(seconds=0.1)
+    assert undrained(store, clock) == 1
+    assert undrained(store, clock, poll_seconds=2) == 0
+    clock.advance(seconds=3)
+    assert undrained(store, clock, poll_seconds=2) == 1
+
+
+def test_what_stands_behind_many_that_are_for_later_is_seen(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    first = {"priority": TaskPriority.CRITICAL, "scheduled_time": NOW + DAY}
+    store.add([execution(f"later-{n}", **first) for n in range(SAMPLE)])
+    clock.advance(seconds=4)
+    assert undrained(store, clock) == 0
+    store.add([execution("due")])
+    assert undrained(store, clock) == 1
+
+
+def test_what_an_operator_holds_does_not_wait_in_vain(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    target = scheduler(store, clock=clock)
+    store.add([execution("a", queue="mail"), execution("b", priority=TaskPriority.LOW)])
+    clock.advance(seconds=4)
+    assert undrained(store, clock) == 2
+    target.pause_dispatch(queue="mail")
+    assert undrained(store, clock) == 1
+    target.pause_dispatch(priority=TaskPriority.LOW)
+    assert undrained(store, clock) == 0
+    target.resume_dispatch(queue="mail")
+    target.resume_dispatch(priority=TaskPriority.LOW)
+    target.pause_dispatch()
+    assert undrained(store, clock) == 0
+    target.close()
+
+
+async def test_what_waits_for_the_next_claim_of_a_busy_node_is_load(clock: ManualClock) -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face, limit=1, clock=clock)
+    gates = asyncio.Event(), asyncio.Event()
+
+    async def waits_for(gate: int) -> None:
+        await gates[gate].wait()
+
+    add_task(target, waits_for)
+    for number in range(2):
+        target.schedule_task("job", number)
+    await target.start()
+    await eventually_async(lambda: target.running_tasks == 1)
+    clock.advance(seconds=4)
+    claim = store.hold("exchange")
+    gates[0].set()
+    await eventually_async(claim.entered.is_set)
+    assert (target.running_tasks, waits(target)) == (0, 0), "a slot is free, and about to be taken"
+    claim.released.set()
+    await eventually_async(lambda: target.running_tasks == 1)
+    gates[1].set()
+    store.store.add([execution("stranger", task_id="unknown")])
+    await eventually_async(lambda: waits(target) == 1, what="the node to see that nobody comes")
+    await target.stop()
+    target.close()
+
+
+def waits(target: AdvancedTaskScheduler) -> int:
+    """Executions that this node says nobody takes."""
+    return target.health_facts().undrained
+
+
+async def test_a_claim_that_cannot_be_made_is_not_mistaken_for_load(clock: ManualClock) -> None:
+    store = faulty()
+    target = scheduler(store.face, limit=1, clock=clock)
+    add_task(target, asyncio.Event().wait)
+    store.store.add([execution("due")])
+    clock.advance(seconds=4)
+    store.fail("exchange", times=1000, error=ZeroDivisionError("a bug"))
+    await target.start()
+    await eventually_async(lambda: waits(target) == 1)
+    await target.stop(wait=False)
+    target.close()
