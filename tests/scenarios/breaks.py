@@ -33,7 +33,7 @@ from advanced_scheduler.stores import (
 )
 from advanced_scheduler.stores.base import Claim
 
-from . import lock_breaks, node_breaks, schedule_breaks
+from . import health_breaks, lock_breaks, node_breaks, schedule_breaks
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -159,6 +159,7 @@ BREAKS: Final[dict[str, Callable[[Patch], None]]] = {
     "gives-nothing-back": gives_nothing_back,
     "stops-dead": stops_dead,
     "no-heartbeat": no_heartbeat,
+    **health_breaks.BREAKS,
     **lock_breaks.BREAKS,
     **node_breaks.BREAKS,
     **schedule_breaks.BREAKS,
