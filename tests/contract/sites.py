@@ -55,8 +55,9 @@ class Site:
 
     def release(self, revision: str) -> None:
         """Make what users of this revision have."""
-        if self.schema is None:
-            self.run((RELEASED / f"{revision}_sqlite.sql").read_text())
+        written = RELEASED / f"{revision}_sqlite.sql"
+        if self.schema is None and written.exists():
+            self.run(written.read_text())
         else:
             self.migrate(None, revision)
 
@@ -119,5 +120,6 @@ def new_engine(url: str) -> sa.Engine:
 
 
 def rows(revision: str) -> str:
-    """Rows as nodes of this revision write them."""
-    return (RELEASED / f"{revision}_rows.sql").read_text()
+    """Rows as nodes of this revision write them, or those of the one before beside them."""
+    written = max(one for one in RELEASED.glob("*_rows.sql") if one.name[:4] <= revision)
+    return written.read_text()
