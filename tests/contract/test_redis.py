@@ -191,6 +191,27 @@ def test_a_server_that_takes_no_writes_is_unavailable(
     assert private_store.add([execution("a")]) == [True]
 
 
+def test_a_server_that_forgets_scripts_is_told_them_again_or_is_unavailable(
+    private_store: RedisStore, private_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis.Redis.from_url(private_redis.url) as raw:
+        raw.script_flush()
+        assert private_store.add([execution("a")]) == [True]
+        load = redis.Redis.script_load
+
+        def load_in_vain(client: redis.Redis, script: str) -> object:
+            answer = load(client, script)
+            raw.script_flush()
+            return answer
+
+        raw.script_flush()
+        monkeypatch.setattr(redis.Redis, "script_load", load_in_vain)
+        with pytest.raises(StoreUnavailable, match="No matching script"):
+            private_store.add([execution("b")])
+    monkeypatch.undo()
+    assert private_store.add([execution("b")]) == [True]
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from ..errors import StoreError
+from ..models import TaskExecution
 from .ground import Ground
 from .loop import MAX_BACKOFF
 
@@ -72,6 +73,11 @@ class Heartbeat:
     def overdue(self) -> bool:
         """Whether the store has not answered for a whole lease: then nothing is held any more."""
         return self._clock.monotonic() - self.last_beat >= self._lease.total_seconds()
+
+    def lapsed(self, row: TaskExecution) -> bool:
+        """Whether this node was away since it claimed the row, so that others may have it."""
+        until = row.lease_until
+        return self.overdue and until is not None and until <= self._leases.now()
 
     def beat(self) -> None:
         """One round; raises nothing."""

@@ -249,6 +249,7 @@ class Node:
                 guard=self.guard,
                 look_up=partial(self._offload, parts.store.get),
                 busy_seconds=min(0.5, parts.settings.poll_seconds),
+                lapsed=lambda row: self.heartbeat is not None and self.heartbeat.lapsed(row),
             ),
             settler=parts.settler,
             node=self.id,

@@ -105,6 +105,8 @@ class Runner:
     """Reads executions from the store."""
     busy_seconds: float = 0.5
     """How long an execution that found its lock taken waits before it asks again."""
+    lapsed: Callable[[TaskExecution], bool] = lambda _: False
+    """Whether its lease is over, for all that this node knows."""
 
     def run(self, run: Run) -> Coroutine[Any, Any, Transition]:
         """Call the function; raises nothing but ``CancelledError``, after an interrupt."""
@@ -168,6 +170,9 @@ class Runner:
             return self.after_failure(run, error)
         except StoreUnavailable as error:
             return self._later(row, self.busy_seconds * 2, f"waits for its arguments: {error}")
+        if self.lapsed(row):  # suspended since the claim: it may even have ended elsewhere
+            run.stop = Stop.LEASE_LOST
+            raise asyncio.CancelledError
         started = run.context.started
         queue_wait = max((started - row.due).total_seconds(), 0.0)
         if self.events.hears(_STARTED):
@@ -186,12 +191,16 @@ class Runner:
             "execution_time": self.clock.monotonic() - begun,
             "queue_wait": queue_wait,
         }
+        return self._ended(run, outcome, metrics)
+
+    def _ended(self, run: Run, outcome: Outcome, metrics: dict[str, Any]) -> Transition:
+        """What the answer of a function, or its exception, comes to."""
         if outcome.error is not None:
             metrics["timed_out"] = run.timed_out
             return self.after_failure(run, outcome.error, metrics)
         result = self.arguments.result(outcome.value)
         return _with_lock(
-            lifecycle.complete(row, result=result, metrics=metrics, now=self.clock.now()), run
+            lifecycle.complete(run.row, result=result, metrics=metrics, now=self.clock.now()), run
         )
 
     async def _with_inputs(self, row: TaskExecution) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

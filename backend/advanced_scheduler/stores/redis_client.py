@@ -55,6 +55,7 @@ _UNAVAILABLE: Final = (
     redis.exceptions.ClusterDownError,
     redis.exceptions.ClusterError,
     redis.exceptions.MasterDownError,
+    redis.exceptions.NoScriptError,  # it was flushed again since it was loaded: nothing was done
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.RedisClusterException,
     redis.exceptions.TryAgainError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -65,6 +66,18 @@ def test_a_beat_renews_what_is_held(node: Node) -> None:
     node.beat.beat()
     assert lease_of(node, "a") == lease_of(node, "b") == NOW + timedelta(seconds=40)
     assert node.lost == []
+
+
+def test_a_lease_has_lapsed_if_it_is_over_and_was_not_renewed(node: Node) -> None:
+    (row,) = node.claim("a")
+    node.clock.advance(seconds=29)
+    assert not node.beat.lapsed(row)
+    node.clock.advance(seconds=1)
+    assert node.beat.lapsed(row)
+    claimed_since = replace(row, lease_until=NOW + timedelta(seconds=31))
+    assert not node.beat.lapsed(claimed_since)
+    node.beat.beat()
+    assert not node.beat.lapsed(row)
 
 
 def test_what_was_cancelled_or_taken_is_lost_with_its_fence(node: Node) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler import AdvancedTaskScheduler, current_execution
 from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.node import Node
 from advanced_scheduler.errors import SchedulerStateError
@@ -51,6 +51,26 @@ async def test_a_node_starts_and_stops_again_and_again_and_leaves_no_thread() ->
         await target.stop()
         await target.stop()
         assert target.running_tasks == 0
+
+
+async def test_what_was_claimed_before_a_suspension_is_not_started_after_it(
+    clock: ManualClock,
+) -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face, clock=clock)
+    attempts: list[int] = []
+    add_task(target, lambda: attempts.append(current_execution().attempt))
+    hold = store.hold("exchange", after=True)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await asyncio.to_thread(hold.entered.wait)
+    clock.advance(seconds=31)  # the lease, and the housekeeper takes over as another node would
+    await eventually_async(lambda: row_of(target, execution_id).crashes == 1)
+    hold.released.set()
+    await eventually_async(lambda: status_of(target, execution_id) is TaskStatus.COMPLETED)
+    await target.stop()
+    target.close()
+    assert attempts == [2]
 
 
 async def test_a_start_that_is_refused_leaves_nothing_behind() -> None:
