@@ -50,6 +50,7 @@ class Heartbeat:
         self._failed = failed
         self._show = show
         self._asked = threading.Event()
+        self._kept: dict[str, int] = {}  # what was renewed by the last beat; replaced, not changed
         self._stopping = False
         self._thread = threading.Thread(
             target=self._run, name="advanced-scheduler-heartbeat", daemon=True
@@ -76,8 +77,9 @@ class Heartbeat:
 
     def lapsed(self, row: TaskExecution) -> bool:
         """Whether this node was away since it claimed the row, so that others may have it."""
-        until = row.lease_until
-        return self.overdue and until is not None and until <= self._leases.now()
+        if row.lease_until is None or row.lease_until > self._leases.now():
+            return False
+        return self.overdue or self._kept.get(row.execution_id) != row.fence
 
     def beat(self) -> None:
         """One round; raises nothing."""
@@ -93,6 +95,7 @@ class Heartbeat:
             kept: Collection[str] = ()
             if held:
                 kept = self._times.call("extend", self._store.extend, self._node, held, until)
+            self._kept = {one: held[one] for one in kept}
             self.last_beat = self._clock.monotonic()
         except StoreError as error:
             self._failed(error)

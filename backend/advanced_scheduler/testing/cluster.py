@@ -296,7 +296,7 @@ class Cluster:
 
     def _meanwhile(self, node: VirtualNode) -> None:
         """A call of this node's takes its time: others go on, as do its own other threads."""
-        self.clock.advance(seconds=self.rng.choice([0, 0.1, 1, 5, 20]))
+        self.clock.advance(seconds=self.rng.choice([0, 0.1, 1, 5, 20, 40]))
         if self._elsewhere:
             return
         self._elsewhere = True

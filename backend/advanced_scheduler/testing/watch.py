@@ -83,6 +83,8 @@ class Watch:
         if line.mark is not Mark.START:
             return
         row = self._store.rows[line.execution_id]
+        if row.status not in OPEN and row.status is not _S.CANCELLED:  # that it may not know yet
+            self._violated("I2", row, f"started on {line.node} after it was {row.status}")
         if self.cancelled.get(row.execution_id) == line.node:  # others may not know it yet
             self._violated("I2", row, f"started on {line.node}, which has cancelled it")
         for reason in self._unmet(self._first[line.execution_id]):

@@ -78,6 +78,7 @@ def test_a_lease_has_lapsed_if_it_is_over_and_was_not_renewed(node: Node) -> Non
     assert not node.beat.lapsed(claimed_since)
     node.beat.beat()
     assert not node.beat.lapsed(row)
+    assert node.beat.lapsed(replace(row, execution_id="b")), "not among what was renewed"
 
 
 def test_what_was_cancelled_or_taken_is_lost_with_its_fence(node: Node) -> None:
