@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -62,40 +61,6 @@ def test_every_command_has_a_module_of_its_own_and_helps(name: str) -> None:
     assert helped.exit_code == 0
     assert "Usage: " in helped.stdout
     assert "completion" not in helped.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("sch", ["schedule"]),
-        ("schedule pre", ["preview"]),
-        ("schedule preview --cou", ["--count"]),
-        ("exec list -o j", ["json"]),
-    ],
-)
-def test_bash_completes_what_is_begun(words: str, found: list[str], tmp_path: Path) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash")
-    command = tmp_path / "advanced-scheduler"
-    command.write_text(f"#!{sys.executable}\n{ENTRY}\n")
-    command.chmod(0o755)
-    script = f"""
-        PATH={tmp_path}:$PATH
-        eval "$(_ADVANCED_SCHEDULER_COMPLETE=source_bash advanced-scheduler)"
-        COMP_WORDS=(advanced-scheduler {words}) COMP_CWORD={len(words.split())}
-        function=$(complete -p advanced-scheduler | sed 's/.*-F \\([^ ]*\\).*/\\1/')
-        $function advanced-scheduler
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    done = subprocess.run(
-        [bash, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (done.stdout.split(), done.stderr) == (found, "")
 
 
 def test_a_pipe_that_closes_ends_it_quietly() -> None:
