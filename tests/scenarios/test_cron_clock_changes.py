@@ -90,8 +90,8 @@ def compare(what: str, seen: Sequence[datetime], expected: Sequence[datetime]) -
 
 @pytest.mark.parametrize(
     ("cluster", "start"),
-    [("sqlite", SPRING), ("sqlite", AUTUMN), ("postgresql", AUTUMN)],
-    ids=["spring", "autumn", "autumn-postgresql"],
+    [("sqlite", SPRING), ("sqlite", AUTUMN), ("postgresql", AUTUMN), ("redis", SPRING)],
+    ids=["spring", "autumn", "autumn-postgresql", "spring-redis"],
     indirect=["cluster"],
 )
 def test_every_schedule_keeps_the_rule_through_a_clock_change(

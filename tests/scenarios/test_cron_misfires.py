@@ -13,7 +13,7 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.models import MisfirePolicy, TickOutcome
 from tests.scenarios import breaks
-from tests.scenarios.clusters import SQL, on
+from tests.scenarios.clusters import STORES, on
 from tests.scenarios.harness import Cluster
 from tests.scenarios.tasks import definition, note
 
@@ -75,7 +75,7 @@ def drain(scheduler: AdvancedTaskScheduler) -> None:
         pass
 
 
-@on(*SQL)
+@on(*STORES)
 @pytest.mark.parametrize(
     ("policy", "late", "outcomes", "runs"),
     [

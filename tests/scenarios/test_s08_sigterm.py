@@ -14,7 +14,7 @@ from advanced_scheduler import AdvancedTaskScheduler, TaskStatus
 from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.stores.base import Claim, Exchange, Store
 from tests.scenarios import checks
-from tests.scenarios.clusters import SQL, STORES, Clusters, on
+from tests.scenarios.clusters import STORES, Clusters, on
 from tests.scenarios.harness import Cluster
 from tests.scenarios.tasks import definition, note
 
@@ -55,7 +55,7 @@ def test_nothing_is_left_under_a_dead_owner(clusters: Clusters) -> None:
     assert found.keys() == controls, found
 
 
-@on(*SQL)
+@on(*STORES)
 def test_what_is_claimed_while_the_node_stops_is_given_back(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

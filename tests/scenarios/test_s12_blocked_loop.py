@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scenarios import checks
-from tests.scenarios.clusters import SQL, Clusters
+from tests.scenarios.clusters import STORES, Clusters
 from tests.scenarios.harness import Cluster
 
 LEASE = 1.0
@@ -41,5 +41,5 @@ def _health(cluster: Cluster, since: float, until: float) -> list[str]:
 
 def test_the_leases_are_renewed_and_health_tells_of_the_lag(clusters: Clusters) -> None:
     controls = {"no-heartbeat on sqlite"}
-    found = clusters.run(blocked_loop, *SQL, controls=controls)
+    found = clusters.run(blocked_loop, *STORES, controls=controls)
     assert found.keys() == controls, found
