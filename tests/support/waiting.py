@@ -12,7 +12,7 @@ T = TypeVar("T")
 _PAUSE = 0.01
 
 
-def eventually(check: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+def eventually(check: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
     """Call ``check`` until it answers something true, and return that.
 
     ``timeout`` is in seconds; after it an AssertionError names ``what`` and the last answer.
@@ -26,7 +26,7 @@ def eventually(check: Callable[[], T], timeout: float = 10.0, what: str = "") ->
     return answer
 
 
-async def eventually_async(check: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+async def eventually_async(check: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
     """``eventually`` for a test that is on an event loop, which goes on meanwhile."""
     deadline = time.monotonic() + timeout
     while not (answer := check()):
