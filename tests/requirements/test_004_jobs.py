@@ -74,21 +74,38 @@ async def test_a_job_gets_its_arguments(days: Days) -> None:
     assert got == [((1, "two"), {"key1": "value1"})]
 
 
-async def test_an_argument_may_have_any_name_that_the_call_does_not_keep(days: Days) -> None:
-    got: list[Any] = []
-    names: dict[str, Any] = {"self": 1, "job_id": 2, "func": 3, "trigger": 4}
+async def test_the_parameters_have_the_names_of_the_document(days: Days) -> None:
+    got: list[str] = []
 
-    def my_function(*_: Any, **kwargs: Any) -> None:
-        got.append(kwargs)
+    def my_function(name: str, **_: Any) -> None:
+        got.append(name)
 
-    days.jobs.add_job("job", IntervalTrigger(5), my_function, **names)
-    days.jobs.add_timestamp_job("timestamp", [0], my_function, **names, timestamps=5)
-    days.jobs.add_interval_job("interval", 5, my_function, **names, interval_seconds=5)
-    days.jobs.add_one_time_job("one_time", days.clock.now(), my_function, **names, run_at=5)
-    days.jobs.add_cron_job("cron", "5 * * * * *", my_function, **names, cron_expression=5)
+    f, jobs = my_function, days.jobs
+    assert jobs.add_job("job", IntervalTrigger(5), func=f, name="job")
+    assert jobs.add_job(job_id="by_name", trigger=IntervalTrigger(5), func=f, name="by name")
+    assert jobs.add_timestamp_job(
+        job_id="timestamp", timestamps=[0], trigger=5, func=f, name="timestamp"
+    )
+    assert jobs.add_interval_job(
+        job_id="interval", interval_seconds=5, trigger=5, func=f, name="interval"
+    )
+    assert jobs.add_one_time_job(job_id="one", run_at=days.clock.now(), func=f, name="one")
+    assert jobs.add_cron_job(job_id="cron", cron_expression="5 * * * * *", func=f, name="cron")
     await days.go_by(seconds=5)
-    assert len(got) == 5
-    assert all(names.items() <= kwargs.items() for kwargs in got)
+    assert len(got) == 6
+
+
+async def test_an_argument_with_the_name_of_a_parameter_goes_by_position(days: Days) -> None:
+    got: list[tuple[str, int]] = []
+
+    def debug_job(job_id: str, *, self: int) -> None:
+        got.append((job_id, self))
+
+    days.jobs.add_interval_job("debug", 5, debug_job, "my_job", self=1)
+    with pytest.raises(TypeError, match="multiple values for argument 'job_id'"):
+        days.jobs.add_interval_job("debug2", 5, debug_job, job_id="my_job", self=1)  # type: ignore[misc]
+    await days.go_by(seconds=5)
+    assert got == [("my_job", 1)]
 
 
 def test_a_job_id_that_is_taken_is_not_taken_again(days: Days) -> None:
@@ -198,6 +215,7 @@ def test_a_job_that_is_slower_than_its_interval_leaves_one_run_to_a_pause(
     since = next_run()
     eventually(lambda: next_run() > since + 0.02)
     assert scheduler.pause_job("my_job")
+    assert scheduler.get_all_statuses()["my_job"]["execution_count"] == 1  # one more waits
     gate.set()
     eventually(lambda: not scheduler.scheduler.executions(statuses=OPEN))
     assert len(ran) == 2

@@ -82,35 +82,26 @@ class Scheduler(JobVerbs):
         self._shut_down = False
         self._changes = free_in_child(threading.RLock())  # who adds and removes jobs
 
-    def add_job(self, job_id: str, trigger: Any, func: Func, /, *args: Any, **kwargs: Any) -> bool:
+    def add_job(self, /, job_id: str, trigger: Any, func: Func, *args: Any, **kwargs: Any) -> bool:
         """Run ``func(*args, **kwargs)`` whenever ``trigger`` says so; False if the id is taken.
 
         ``trigger`` is a ``Trigger``, or one of ``advanced_scheduler.triggers``, or APScheduler's.
-        The first three go by position, so that an argument of ``func`` may have their names.
+        An argument of ``func`` that has the name of a parameter of this call goes by position.
         """
-        if not is_storable(job_id) or not job_id.strip():
-            raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
-        with self._changes:
-            if self._shut_down:
-                raise SchedulerStateError(
-                    f"job {job_id!r} comes after shutdown(); make a Scheduler()"
-                )
-            if self._owned:
-                self._background.start()
-            return self._add(job_id, trigger, func, args, kwargs)
+        return self._admit(job_id, trigger, func, args, kwargs)
 
     def add_timestamp_job(
-        self, job_id: str, timestamps: Sequence[float], func: Func, /, *args: Any, **kwargs: Any
+        self, /, job_id: str, timestamps: Sequence[float], func: Func, *args: Any, **kwargs: Any
     ) -> bool:
         """``add_job`` with a ``TimestampTrigger``."""
-        return self.add_job(job_id, TimestampTrigger(timestamps), func, *args, **kwargs)
+        return self._admit(job_id, TimestampTrigger(timestamps), func, args, kwargs)
 
     def add_interval_job(
         self,
+        /,
         job_id: str,
         interval_seconds: float | timedelta,
         func: Func,
-        /,
         *args: Any,
         max_runs: int | None = None,
         start_time: Moment | None = None,
@@ -118,20 +109,20 @@ class Scheduler(JobVerbs):
     ) -> bool:
         """``add_job`` with an ``IntervalTrigger``."""
         trigger = IntervalTrigger(interval_seconds, max_runs, start_time)
-        return self.add_job(job_id, trigger, func, *args, **kwargs)
+        return self._admit(job_id, trigger, func, args, kwargs)
 
     def add_one_time_job(
-        self, job_id: str, run_at: Moment, func: Func, /, *args: Any, **kwargs: Any
+        self, /, job_id: str, run_at: Moment, func: Func, *args: Any, **kwargs: Any
     ) -> bool:
         """``add_job`` with a ``OneTimeTrigger``."""
-        return self.add_job(job_id, OneTimeTrigger(run_at), func, *args, **kwargs)
+        return self._admit(job_id, OneTimeTrigger(run_at), func, args, kwargs)
 
     def add_cron_job(
         self,
+        /,
         job_id: str,
         cron_expression: str,
         func: Func,
-        /,
         *args: Any,
         max_runs: int | None = None,
         timezone: str = "UTC",
@@ -140,7 +131,7 @@ class Scheduler(JobVerbs):
     ) -> bool:
         """``add_job`` with a ``CronTrigger``."""
         trigger = CronTrigger(cron_expression, max_runs, timezone, start_time)
-        return self.add_job(job_id, trigger, func, *args, **kwargs)
+        return self._admit(job_id, trigger, func, args, kwargs)
 
     def scheduled_job(self, trigger: Any) -> Callable[[F], F]:
         """Add the decorated function as the job ``module.name``."""
@@ -169,6 +160,25 @@ class Scheduler(JobVerbs):
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
+
+    def _admit(
+        self,
+        job_id: str,
+        trigger: Any,
+        func: Func,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> bool:
+        if not is_storable(job_id) or not job_id.strip():
+            raise InvalidArguments(f"job_id={job_id!r} must be a text that is not empty")
+        with self._changes:
+            if self._shut_down:
+                raise SchedulerStateError(
+                    f"job {job_id!r} comes after shutdown(); make a Scheduler()"
+                )
+            if self._owned:
+                self._background.start()
+            return self._add(job_id, trigger, func, args, kwargs)
 
     def _add(
         self,
