@@ -146,16 +146,14 @@ class ServiceSettings(BaseSettings):
     )
 
     max_concurrent_tasks: int = Field(
-        default=10, ge=1, le=10_000, description="Most tasks that run at the same time"
+        default=10, ge=1, le=10_000, description="Maximum number of concurrent tasks"
     )
-    cleanup_interval: int = Field(
-        default=3600, ge=1, description="Seconds from one clean-up to the next"
-    )
+    cleanup_interval: int = Field(default=3600, ge=1, description="Cleanup interval in seconds")
     execution_timeout: int = Field(
-        default=300, ge=1, description="Seconds that a task may run, if it does not say so itself"
+        default=300, ge=1, description="Task execution timeout in seconds"
     )
     keep_execution_history: int = Field(
-        default=30, ge=1, le=36500, description="Days that ended executions are kept"
+        default=30, ge=1, le=36500, description="Days to keep execution history"
     )
     timezone: str = Field(
         default="UTC", description="Where times without a zone, days, weeks and months are meant"
