@@ -168,7 +168,6 @@ class LedgerOut(Answer):
     end: datetime
     ticks: list[TickOut]
     missing: list[datetime]
-    next_start: datetime | None = None
 
 
 class BackfillAsked(Asked):
