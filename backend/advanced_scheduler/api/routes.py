@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from .asking import READ, RUN, WRITE, Cursor, NewId, PageLimit, PathId, Planned
 from .log_schemas import LogPage
+from .routing import started
 from .schemas import (
     Batch,
     BatchOut,
@@ -88,9 +89,7 @@ def add_task_verbs(router: APIRouter, service: Service) -> None:
         task_id: PathId, response: Response, new_id: NewId, asked: RunAsked | None = None
     ) -> ExecutionStarted:
         """Run it once, as soon as a node is free."""
-        made = tasks.run(task_id, asked or RunAsked(), new_id)
-        response.headers["location"] = f"../../executions/{made}"
-        return ExecutionStarted(execution_id=made)
+        return started(tasks.run(task_id, asked or RunAsked(), new_id), response)
 
     @router.get("/tasks/{task_id}/executions", dependencies=[READ])
     def list_task_executions(
@@ -164,9 +163,7 @@ def add_execution_verbs(router: APIRouter, service: Service) -> None:
         execution_id: PathId, response: Response, new_id: NewId
     ) -> ExecutionStarted:
         """Run it again, as a new execution."""
-        made = executions.retry(execution_id, new_id)
-        response.headers["location"] = f"../../executions/{made}"
-        return ExecutionStarted(execution_id=made)
+        return started(executions.retry(execution_id, new_id), response)
 
 
 def _csv(rows: Iterator[Any]) -> Iterator[str]:

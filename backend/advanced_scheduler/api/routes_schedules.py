@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from .asking import READ, RUN, WRITE, Cursor, IfMatch, NewId, PageLimit, PathId, Planned
 from .fields import Id, Instant, Number
+from .routing import started
 from .schedule_schemas import (
     BackfillAsked,
     BackfillOut,
@@ -111,9 +112,7 @@ def add_schedule_verbs(router: APIRouter, service: Service) -> None:
         asked: RunScheduleAsked | None = None,
     ) -> ExecutionStarted:
         """Run it once, now, also while it is paused."""
-        made = schedules.run(schedule_id, asked or RunScheduleAsked(), new_id)
-        response.headers["location"] = f"../../executions/{made}"
-        return ExecutionStarted(execution_id=made)
+        return started(schedules.run(schedule_id, asked or RunScheduleAsked(), new_id), response)
 
     @router.post("/schedules/{schedule_id}/rollback/{version}", dependencies=[WRITE])
     def rollback_schedule(schedule_id: PathId, version: Number, response: Response) -> ScheduleOut:

@@ -26,6 +26,7 @@ from .fields import PROBLEM
 from .limits import with_body
 from .once import Handler, Once
 from .problems import Fault, Problem, pointer_to, problem_of
+from .schemas import ExecutionStarted
 from .service import Service
 from .slashes import whole
 
@@ -62,6 +63,12 @@ def route_class(service: Service, access: Access | None) -> type[APIRoute]:
             return _handled(serve, needs, service, access)
 
     return ServiceRoute
+
+
+def started(execution_id: str, response: Response) -> ExecutionStarted:
+    """What is answered for one that was made beneath another resource: where it is, and its id."""
+    response.headers["location"] = f"../../executions/{execution_id}"
+    return ExecutionStarted(execution_id=execution_id)
 
 
 def _handled(
