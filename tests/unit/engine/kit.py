@@ -14,13 +14,14 @@ from advanced_scheduler.engine.new_schedules import Edit, New
 from advanced_scheduler.engine.parts import Parts, assemble
 from advanced_scheduler.engine.schedules import Schedules
 from advanced_scheduler.models import Schedule, TaskExecution, TaskStatus
-from advanced_scheduler.stores.base import Store
+from advanced_scheduler.stores.base import Claim, Store
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.testing import FaultyStore
 from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define
 
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
+MINUTE: Final = timedelta(minutes=1)
 
 
 def quick(**fields: Any) -> Settings:
@@ -80,6 +81,11 @@ def run(target: AdvancedTaskScheduler, times: int = 1) -> int:
     return sum(asyncio.run(target.run_due()) for _ in range(times))
 
 
+def by(node: str = "n", limit: int = 10, now: datetime = NOW, lease: timedelta = MINUTE) -> Claim:
+    """What a node asks for."""
+    return Claim(node=node, limit=limit, now=now, lease_until=now + lease)
+
+
 def execution(execution_id: str = "e", **fields: Any) -> TaskExecution:
     """A pending execution of the task ``job``, due now."""
     return TaskExecution(
@@ -93,7 +99,6 @@ def execution(execution_id: str = "e", **fields: Any) -> TaskExecution:
     )
 
 
-MINUTE: Final = timedelta(minutes=1)
 MINUTELY: Final = IntervalTrigger(60, start_time=NOW)
 
 

@@ -18,10 +18,9 @@ from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.errors import ExecutionNotFound, InvalidArguments, StoreUnavailable
 from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.models import TaskExecution
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
-from tests.unit.engine.kit import NOW, execution, faulty, parts
+from tests.unit.engine.kit import NOW, by, execution, faulty, parts
 
 LONG = 3600.0
 IDS = [*"efghijklmno"]
@@ -35,8 +34,8 @@ class Office:
         self.parts = parts(self.store.face, clock)
         self.callbacks = Callbacks(self.store.face, self.parts.events, poll)
         self.store.store.add([execution(one) for one in IDS])
-        claim = Claim(node="n", limit=len(IDS), now=NOW, lease_until=NOW + timedelta(minutes=1))
-        self.rows = {row.execution_id: row for row in self.store.store.claim(claim)}
+        claimed = self.store.store.claim(by(limit=len(IDS)))
+        self.rows = {row.execution_id: row for row in claimed}
         self.heard: list[tuple[str, Any]] = []
         self.threads: set[threading.Thread] = set()
 

@@ -14,10 +14,9 @@ from advanced_scheduler.engine import heartbeat
 from advanced_scheduler.engine.heartbeat import Heartbeat
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.models import TaskExecution
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
-from tests.unit.engine.kit import NOW, execution, faulty, parts
+from tests.unit.engine.kit import NOW, by, execution, faulty, parts
 
 LEASE = timedelta(seconds=30)
 
@@ -44,9 +43,7 @@ class Node:
 
     def claim(self, *names: str) -> list[TaskExecution]:
         self.store.store.add([execution(name) for name in names])
-        rows = self.store.store.claim(
-            Claim(node="n", limit=len(names), now=NOW, lease_until=NOW + LEASE)
-        )
+        rows = self.store.store.claim(by(limit=len(names), lease=LEASE))
         self.held.update({row.execution_id: row.fence for row in rows})
         return rows
 
@@ -85,7 +82,7 @@ def test_what_was_cancelled_or_taken_is_lost_with_its_fence(node: Node) -> None:
     a, b, _ = node.claim("a", "b", "c")
     node.store.store.apply([lifecycle.cancel(a, now=NOW)])
     node.store.store.apply([lifecycle.recover(b, now=NOW, max_crashes=3)])
-    node.store.store.claim(Claim(node="other", limit=1, now=NOW, lease_until=NOW + LEASE))
+    node.store.store.claim(by("other", limit=1, lease=LEASE))
     node.beat.beat()
     assert sorted(node.lost) == [("a", 1), ("b", 1)]
 

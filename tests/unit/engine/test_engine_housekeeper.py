@@ -16,9 +16,8 @@ from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import TaskDependency, TaskExecution, TaskStatus
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.memory import MemoryStore
-from tests.unit.engine.kit import NOW, execution, faulty, parts
+from tests.unit.engine.kit import NOW, by, execution, faulty, parts
 
 LEASE = timedelta(seconds=30)
 
@@ -33,8 +32,7 @@ def keeper(made: Parts, held: Collection[str] = ()) -> Housekeeper:
 
 
 def claim(made: Parts, limit: int = 10, node: str = "dead") -> list[TaskExecution]:
-    now = made.clock.now()
-    return made.store.claim(Claim(node=node, limit=limit, now=now, lease_until=now + LEASE))
+    return made.store.claim(by(node, limit, made.clock.now(), LEASE))
 
 
 def test_a_lease_that_ran_out_gives_the_execution_to_others(

@@ -27,10 +27,9 @@ from advanced_scheduler.models import (
     TaskPriority,
     TaskStatus,
 )
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
 from tests.support.definitions import add, define, nothing
-from tests.unit.engine.kit import NOW, faulty, parts
+from tests.unit.engine.kit import NOW, by, faulty, parts
 
 PENDING, COMPLETED, SKIPPED = TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.SKIPPED
 
@@ -63,10 +62,7 @@ def row_of(made: Parts, execution_id: str) -> TaskExecution:
 
 def run(made: Parts, limit: int = 10) -> None:
     """Claim what is due and complete it, as a node would."""
-    now = made.clock.now()
-    claim = Claim(node="n", limit=limit, now=now, lease_until=now + timedelta(minutes=1))
-    rows = made.store.claim(claim)
-    finish(made, rows)
+    finish(made, made.store.claim(by(limit=limit, now=made.clock.now())))
 
 
 def finish(made: Parts, rows: Sequence[TaskExecution]) -> None:
@@ -219,9 +215,7 @@ def test_a_dependent_of_a_run_that_was_pruned_is_skipped_though_others_of_its_ta
     bound = submit(made, "down", workflow_id="none")
     assert row_of(made, bound).blocked_by == {first}
     now = clock.now()
-    (claimed,) = store.store.claim(
-        Claim(node="n", limit=1, now=now, lease_until=now + timedelta(minutes=1))
-    )
+    (claimed,) = store.store.claim(by(limit=1, now=now))
     done = lifecycle.complete(claimed, result=None, metrics={}, now=now)
     store.store.apply([done])  # and the node died before it carried the news
     clock.advance(days=1)
@@ -229,9 +223,7 @@ def test_a_dependent_of_a_run_that_was_pruned_is_skipped_though_others_of_its_ta
     loose = submit(made, "down")
     assert row_of(made, loose).blocked_by == {"task:up"}
     submit(made, "up")
-    (again,) = store.store.claim(
-        Claim(node="n", limit=1, now=clock.now(), lease_until=clock.now() + timedelta(minutes=1))
-    )
+    (again,) = store.store.claim(by(limit=1, now=clock.now()))
     store.store.apply([lifecycle.complete(again, result=None, metrics={}, now=clock.now())])
     made.intake.recheck(store.store.stranded(clock.now(), 10))
     assert row_of(made, bound).status is SKIPPED
@@ -245,9 +237,7 @@ def test_a_stranded_dependent_of_the_next_run_moves_on_though_newer_runs_are_ope
     down = submit(made, "down")
     submit(made, "up")
     now = clock.now()
-    (claimed,) = store.store.claim(
-        Claim(node="n", limit=1, now=now, lease_until=now + timedelta(minutes=1))
-    )
+    (claimed,) = store.store.claim(by(limit=1, now=now))
     store.store.apply([lifecycle.complete(claimed, result=None, metrics={}, now=now)])
     submit(made, "up")  # waits, and may wait for long
     made.intake.recheck(store.store.stranded(now, 10))

@@ -25,11 +25,11 @@ from advanced_scheduler.models import (
     Tick,
     TickOutcome,
 )
-from advanced_scheduler.stores.base import Claim, Firing
+from advanced_scheduler.stores.base import Firing
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.triggers import CronTrigger
 from tests.support.definitions import define, nothing
-from tests.unit.engine.kit import MINUTE, NOW, add_cron, edit, parts, schedule
+from tests.unit.engine.kit import MINUTE, NOW, add_cron, by, edit, parts, schedule
 
 HOUR = timedelta(hours=1)
 
@@ -61,7 +61,7 @@ def why(made: Parts, schedule_id: str, instant: datetime) -> str:
 def finish(made: Parts, error: str | None = None) -> None:
     """What has been fired runs, and ends."""
     now = made.clock.now()
-    for row in made.store.claim(Claim(node="n", limit=9, now=now, lease_until=now + HOUR)):
+    for row in made.store.claim(by(now=now)):
         ended = lifecycle.complete(row, result=None, metrics={}, now=now)
         if error is not None:
             ended = lifecycle.fail(row, error=error, now=now)

@@ -32,13 +32,6 @@ def target() -> Iterator[AdvancedTaskScheduler]:
     target.close()
 
 
-@pytest.fixture
-def fifo(tmp_path: Path) -> Iterator[Fifo]:
-    fifo = Fifo(tmp_path / "fifo")
-    yield fifo
-    fifo.close()
-
-
 def schedule(target: AdvancedTaskScheduler, task: str, *args: Any, **options: Any) -> str:
     return target.schedule_task(task, *args, options=ScheduleOptions(**options))
 

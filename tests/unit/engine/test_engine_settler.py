@@ -13,8 +13,7 @@ from advanced_scheduler.engine.settler import Change
 from advanced_scheduler.events import Event, EventType
 from advanced_scheduler.models import TaskDependency, TaskExecution, TaskStatus
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import Claim
-from tests.unit.engine.kit import NOW, execution, parts
+from tests.unit.engine.kit import NOW, by, execution, parts
 
 
 @pytest.fixture
@@ -24,9 +23,7 @@ def made(url: str, clock: ManualClock) -> Parts:
 
 def running(made: Parts, *rows: TaskExecution) -> list[TaskExecution]:
     made.store.add(rows)
-    return made.store.claim(
-        Claim(node="n", limit=len(rows), now=NOW, lease_until=NOW + timedelta(minutes=1))
-    )
+    return made.store.claim(by(limit=len(rows)))
 
 
 def after(name: str, *upstreams: str) -> TaskExecution:

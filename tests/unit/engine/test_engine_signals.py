@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pytest
 
@@ -13,10 +12,9 @@ from advanced_scheduler.engine.commands import Commands
 from advanced_scheduler.engine.signals import Signals
 from advanced_scheduler.errors import StoreUnavailable
 from advanced_scheduler.stores.abilities import Signal, SignalStore
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.definitions import define, nothing
-from tests.unit.engine.kit import execution, parts
+from tests.unit.engine.kit import by, execution, parts
 
 
 @dataclass
@@ -75,8 +73,7 @@ def test_other_nodes_are_told_when_something_that_runs_is_cancelled(clock: Manua
     made = parts(store, clock)
     made.registry.register(define(nothing))
     store.add([execution("runs"), execution("waits")])
-    until = clock.now() + timedelta(minutes=1)
-    store.claim(Claim(node="other", limit=1, now=clock.now(), lease_until=until))
+    store.claim(by("other", limit=1))
 
     commands = Commands(made)
     assert commands.cancel("waits")

@@ -30,12 +30,11 @@ from advanced_scheduler.models import (
     TickOutcome,
 )
 from advanced_scheduler.stores import open_store
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.testing import FaultyStore
 from advanced_scheduler.triggers import IntervalTrigger, Trigger
 from tests.support.definitions import define, nothing
-from tests.unit.engine.kit import MINUTE, NOW, faulty, parts, schedule
+from tests.unit.engine.kit import MINUTE, NOW, by, faulty, parts, schedule
 
 FIRED, COALESCED, MISFIRED, OVERLAP = (
     TickOutcome.FIRED,
@@ -106,7 +105,7 @@ def test_what_begins_while_a_ticker_looks_is_not_overlooked(
 ) -> None:
     def begin(verb: str) -> None:
         if verb == "find":  # another node claims the first one, right after any look at it
-            store.store.claim(Claim(node="other", limit=1, now=NOW, lease_until=NOW + MINUTE))
+            store.store.claim(by("other"))
 
     store = FaultyStore(MemoryStore(), done=begin)
     made = ready(parts(store.face, clock))
@@ -300,8 +299,7 @@ def fired(made: Parts) -> list[TaskExecution]:
 
 def claimed(made: Parts, clock: ManualClock) -> list[TaskExecution]:
     """What a node would run now."""
-    lease = clock.now() + MINUTE
-    return made.store.claim(Claim(node="n", limit=9, now=clock.now(), lease_until=lease))
+    return made.store.claim(by(now=clock.now()))
 
 
 def tick_twice(made: Parts, clock: ManualClock, policy: OverlapPolicy) -> TaskExecution:

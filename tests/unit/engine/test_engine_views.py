@@ -10,9 +10,8 @@ import pytest
 from advanced_scheduler import InvalidArguments, lifecycle
 from advanced_scheduler.engine.views import TaskQueueView, status_of
 from advanced_scheduler.models import TaskPriority
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.stores.memory import MemoryStore
-from tests.unit.engine.kit import NOW, execution
+from tests.unit.engine.kit import NOW, by, execution
 
 HIGH, NORMAL, LOW = TaskPriority.HIGH, TaskPriority.NORMAL, TaskPriority.LOW
 
@@ -70,7 +69,7 @@ def test_the_queue_shows_all_that_waits_in_the_order_in_which_it_runs(store: Mem
 def test_what_runs_or_has_ended_does_not_wait_and_what_retries_does(store: MemoryStore) -> None:
     queue = TaskQueueView(store)
     store.add([execution("a"), execution("b"), execution("c")])
-    a, b, _ = store.claim(Claim(node="n", limit=3, now=NOW, lease_until=NOW + timedelta(1)))
+    a, b, _ = store.claim(by())
     store.apply(
         [
             lifecycle.complete(a, result=None, metrics={}, now=NOW),

@@ -23,10 +23,9 @@ from advanced_scheduler.errors import (
 )
 from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.models import TaskExecution, TaskStatus
-from advanced_scheduler.stores.base import Claim
 from advanced_scheduler.testing import FaultyStore
 from tests.support.waiting import eventually
-from tests.unit.engine.kit import NOW, execution, faulty, parts
+from tests.unit.engine.kit import NOW, by, execution, faulty, parts
 
 LONG = 3600.0
 
@@ -42,9 +41,7 @@ class Place:
             self.store.face, self.parts.events, poll, on_loop=lambda: self.on_loop
         )
         self.store.store.add([execution("e")])
-        (self.row,) = self.store.store.claim(
-            Claim(node="n", limit=1, now=NOW, lease_until=NOW + timedelta(minutes=1))
-        )
+        (self.row,) = self.store.store.claim(by())
         self.answers: list[TaskExecution | None] = []
 
     def wait(self) -> threading.Thread:
