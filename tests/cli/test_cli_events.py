@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from advanced_scheduler.cli.events import told
+from tests.support.waiting import repeating
 
 from .world import World
 
@@ -17,20 +18,9 @@ FINISHED = "execution.finished"
 @contextmanager
 def busy(world: World, task: str, *args: int) -> Iterator[None]:
     """A node that runs a task again and again."""
-    over = threading.Event()
-
-    def go_on() -> None:
-        while not over.wait(0.2):
-            world.scheduler.schedule_task(task, *args)
-
-    thread = threading.Thread(target=go_on)
-    with world.scheduler.running():
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+    schedule = partial(world.scheduler.schedule_task, task, *args)
+    with world.scheduler.running(), repeating(schedule, 0.2):
+        yield
 
 
 def test_the_next_events_are_printed(world: World) -> None:

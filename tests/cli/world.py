@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from advanced_scheduler.api import create_app
 from advanced_scheduler.api.access import Authenticate
 from advanced_scheduler.cli.app import app
 from advanced_scheduler.cli.sources import scheduler_at, twin_of
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, repeating
 
 
 def application() -> str:
@@ -104,22 +104,9 @@ class World:
         for _ in range(times):
             asyncio.run(self.scheduler.run_due())
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def at_work(self) -> AbstractContextManager[None]:
         """Let what is due run, beside a command that waits for it."""
-        over = threading.Event()
-
-        def work() -> None:
-            while not over.wait(0.05):
-                self.work()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        return repeating(self.work, 0.05)
 
     def later(self) -> str:
         """An execution that is due tomorrow."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from advanced_scheduler.lifecycle import fail
 from advanced_scheduler.models import ExecutionFilter, TaskDependency, TaskPriority, TaskStatus
 from advanced_scheduler.stores import sql_statements as statements
-from advanced_scheduler.stores.base import Exchange, Store
+from advanced_scheduler.stores.base import Exchange
 from advanced_scheduler.stores.sql import PostgresStore
 from advanced_scheduler.stores.sql_edges import settle
 from advanced_scheduler.stores.sql_exchange import claiming
@@ -27,8 +26,8 @@ from .rows import (
     NOW,
     by,
     done,
+    everything,
     execution,
-    finish,
     firing,
     ids,
     schedule,
@@ -36,23 +35,10 @@ from .rows import (
 )
 
 
-def everything(store: Store) -> Callable[[], list[str]]:
-    """Claims and finishes rows, three at a time, until there are none."""
-
-    def work() -> list[str]:
-        taken: list[str] = []
-        while rows := store.claim(by(limit=3)):
-            taken += ids(rows)
-            finish(store, rows)
-        return taken
-
-    return work
-
-
 def test_nodes_share_the_work_and_no_row(postgres: PostgresStore, postgres_schema: str) -> None:
     postgres.add([execution(f"e{n:03}") for n in range(200)])
     with another(postgres_schema) as other, ThreadPoolExecutor(6) as pool:
-        jobs = [pool.submit(everything(store)) for store in [postgres, other] * 3]
+        jobs = [pool.submit(everything, store) for store in [postgres, other] * 3]
         taken = [one for job in jobs for one in job.result()]
     assert sorted(taken) == [f"e{n:03}" for n in range(200)]
 

@@ -38,6 +38,7 @@ from .rows import (
     blocked,
     by,
     done,
+    everything,
     execution,
     finish,
     firing,
@@ -73,15 +74,7 @@ def test_two_stores_on_one_server_share_the_work(
     other = open_store(redis_store_url)
     other.open()
     with ThreadPoolExecutor(4) as pool:
-
-        def work(store: RedisStore) -> list[str]:
-            taken: list[str] = []
-            while rows := store.claim(by(limit=3)):
-                taken += ids(rows)
-                finish(store, rows)
-            return taken
-
-        taken = [name for part in pool.map(work, [redis_store, other] * 2) for name in part]
+        taken = [name for part in pool.map(everything, [redis_store, other] * 2) for name in part]
     other.close()
     assert sorted(taken) == [f"e{n:03}" for n in range(200)]
 

@@ -1,8 +1,11 @@
-"""Owns reading pages: their fenced blocks, in order."""
+"""Owns reading pages, their fenced blocks in order, and running what they say."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +24,19 @@ class Block:
 
     def __str__(self) -> str:
         return f"line {self.line}"
+
+
+def run_python(folder: Path, *arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with this package (and ``path``) and without any warning."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'backend'}{path}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 def text_of(path: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 import advanced_scheduler
 from advanced_scheduler import InvalidTrigger
 from advanced_scheduler.engine.schedule_fields import Policies
-from tests.docs.pages import ROOT, Block, blocks_of, commands_of, targets_of, text_of
+from tests.docs.pages import ROOT, Block, blocks_of, commands_of, run_python, targets_of, text_of
 
 FOLDER = "backend/docs"
 GUIDE = text_of(f"{FOLDER}/guide.md")
@@ -29,15 +25,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "".join(f"{block.text}\nprint({END!r}, end='', flush=True)\n" for block in PROGRAM),
         encoding="utf-8",
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(program)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "backend")},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_python(folder, str(program))
     assert done.returncode == 0, done.stderr
     return done.stdout.split(END)[:-1]
 

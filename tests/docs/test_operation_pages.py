@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,7 @@ from advanced_scheduler.cli.app import app
 from advanced_scheduler.cli.lazy import LazyCommand, ShowGroup
 from advanced_scheduler.metrics import SchedulerMetrics
 from advanced_scheduler.metrics.server import Pages
-from tests.docs.pages import ROOT, Block, blocks_of, targets_of, text_of
+from tests.docs.pages import ROOT, Block, blocks_of, run_python, targets_of, text_of
 
 FOLDER = "backend/docs"
 NAMES = ("operations", "troubleshooting", "extending", "embedding", "security")
@@ -88,15 +85,7 @@ PROGRAMS = [block for name, block in BLOCKS if (name, block.language) == ("exten
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
 def test_a_program_prints_what_the_page_says(block: Block, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block.text],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "backend")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(tmp_path, "-c", block.text)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (block.output or "")
 

@@ -16,7 +16,7 @@ import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
 from advanced_scheduler.stores import open_store
-from tests.docs.pages import ROOT, Block, blocks_of, commands_of, targets_of, text_of
+from tests.docs.pages import ROOT, Block, blocks_of, commands_of, run_python, targets_of, text_of
 
 README = text_of("README.md")
 BLOCKS = blocks_of(README)
@@ -27,16 +27,7 @@ PROGRAMS = [block for block in BLOCKS if block.language == "python"]
 def test_a_program_prints_what_the_readme_says(block: Block, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(block.text, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "backend")}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(program)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(tmp_path, str(program))
     assert done.returncode == 0, done.stderr
     assert block.output is not None, f"{block}: say in a text block what the program prints"
     assert done.stdout == block.output
@@ -67,15 +58,7 @@ def ran_on_a_real_store(words: list[str], request: pytest.FixtureRequest, folder
             store = open_store(url, auto_migrate=True)
             store.open()
             store.close()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "advanced_scheduler.cli", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'backend'}:."},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(folder, "-m", "advanced_scheduler.cli", *words, path=":.")
     assert done.stdout, done.stderr
     return done.returncode
 

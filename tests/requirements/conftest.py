@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock
+from advanced_scheduler.adapters import jobs
 from advanced_scheduler.adapters.schedules import Scheduler
 from tests.requirements import document_001
-from tests.requirements.document_000 import Outcomes
+from tests.requirements.document_000 import Outcomes, fresh_manager
 from tests.requirements.document_001 import Framework
 from tests.requirements.document_002 import START, Application, Hours
 from tests.requirements.document_003 import PATHS, Functions
@@ -48,10 +49,24 @@ def task_callback(told: Outcomes) -> Callable[[str, bool, Any], None]:
 
 
 @pytest.fixture
+def fresh() -> Iterator[None]:
+    """Document 000's manager is another one in this test."""
+    with fresh_manager():
+        yield
+
+
+@pytest.fixture
 def days(clock: ManualClock) -> Iterator[Days]:
     """Document 004's scheduler, on a clock that is moved."""
     with Days(clock) as days:
         yield days
+
+
+@pytest.fixture
+def scheduler() -> Iterator[jobs.Scheduler]:
+    """Document 004's scheduler as the document makes it: it runs in real time."""
+    with jobs.Scheduler() as scheduler:
+        yield scheduler
 
 
 @pytest.fixture

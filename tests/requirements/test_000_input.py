@@ -6,7 +6,7 @@ import functools
 import gc
 import inspect
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,16 +30,11 @@ from advanced_scheduler.adapters.manager import (
 )
 from tests.requirements.document_000 import (
     PATIENCE,
-    fresh_manager,
     process_file,
 )
 from tests.support.waiting import eventually
 
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    with fresh_manager():
-        yield
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 # --- Any callable ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,18 +36,13 @@ from tests.requirements.document_000 import (
     PATIENCE,
     Outcomes,
     finalize_file,
-    fresh_manager,
     prepare_file,
     process_file,
     status_of,
 )
 from tests.support.waiting import eventually
 
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    with fresh_manager():
-        yield
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 # --- Getting the scheduler manager ----------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,12 @@ from tests.requirements import document_000 as app
 from tests.requirements.document_000 import (
     PATIENCE,
     Outcomes,
-    fresh_manager,
     process_file,
     status_of,
 )
 from tests.support.waiting import eventually
 
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    with fresh_manager():
-        yield
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 # --- Integration with process management ----------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from queue import Queue
 from types import TracebackType
@@ -27,14 +27,6 @@ from tests.requirements.document_004 import (
     utc,
 )
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def scheduler() -> Iterator[Scheduler]:
-    """As the document makes it: it runs in real time."""
-    with Scheduler() as scheduler:
-        yield scheduler
-
 
 # --- Example 1: data collection pipeline ----------------------------------------------------------
 

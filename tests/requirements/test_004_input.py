@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,13 +26,6 @@ from tests.requirements.document_004 import (
     nothing,
 )
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def scheduler() -> Iterator[Scheduler]:
-    """As the document makes it: it runs in real time."""
-    with Scheduler() as scheduler:
-        yield scheduler
 
 
 # --- Any function -------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -29,14 +28,6 @@ from tests.requirements.document_004 import (
     utc,
 )
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def scheduler() -> Iterator[Scheduler]:
-    """As the document makes it: it runs in real time."""
-    with Scheduler() as scheduler:
-        yield scheduler
-
 
 # --- Quick start ----------------------------------------------------------------------------------
 

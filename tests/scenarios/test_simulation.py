@@ -16,10 +16,9 @@ from uuid import uuid4
 import pytest
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.engine import dispatcher, intake, settler
+from advanced_scheduler.engine import intake, settler
 from advanced_scheduler.engine.dispatcher import Dispatcher
 from advanced_scheduler.engine.guard import Guard
-from advanced_scheduler.engine.housekeeper import Housekeeper
 from advanced_scheduler.engine.runner import Run
 from advanced_scheduler.engine.schedules import Schedules
 from advanced_scheduler.lifecycle import Transition
@@ -31,6 +30,7 @@ from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.stores.memory_rows import MemoryRows
 from advanced_scheduler.stores.memory_schedules import MemorySchedules
 from advanced_scheduler.testing import simulate
+from tests.scenarios import breaks
 
 SEEDS: Final = 1000
 CHUNK: Final = 100
@@ -69,11 +69,6 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 
 
 # --- broken builds: each takes one promise out ------------------------------------------------
-
-
-def no_rescue(patch: Patch) -> None:
-    """What a lost node held stays RUNNING."""
-    patch(Housekeeper, "_rescue", lambda self: 0)
 
 
 def drops_ends(patch: Patch) -> None:
@@ -158,12 +153,6 @@ def pauses_nothing(patch: Patch) -> None:
     patch(Schedules, "pause", Schedules.get)
 
 
-def claims_ahead(patch: Patch) -> None:
-    """Due times are not waited for."""
-    day = timedelta(days=1)
-    patch(dispatcher, "Claim", lambda **fields: Claim(**fields | {"now": fields["now"] + day}))
-
-
 def waits_for_nothing(patch: Patch) -> None:
     """A dependency counts as met before its upstream has ended."""
 
@@ -217,7 +206,7 @@ def miscounts(patch: Patch) -> None:
 
 
 CONTROLS: Final[dict[Callable[[Patch], None], str]] = {
-    no_rescue: "I1",
+    breaks.no_lease: "I1",
     drops_ends: "I1",
     forgets_the_waiting: "I1",
     any_status: "I2",
@@ -227,7 +216,7 @@ CONTROLS: Final[dict[Callable[[Patch], None], str]] = {
     impatient: "I4",
     fires_what_was_seen: "I5",
     pauses_nothing: "I5",
-    claims_ahead: "I6",
+    breaks.claims_ahead: "I6",
     waits_for_nothing: "I6",
     everybody_gets_the_lock: "I7",
     one_fence_for_all: "I8",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,6 +36,24 @@ async def eventually_async(check: Callable[[], T], timeout: float = 20.0, what: 
             raise _never(check, answer, timeout, what)
         await asyncio.sleep(_PAUSE)
     return answer
+
+
+@contextmanager
+def repeating(act: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Call ``act`` in a thread all the while, with so long a pause before each call."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(seconds):
+            act()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _never(check: Callable[[], object], answer: object, timeout: float, what: str) -> Exception:

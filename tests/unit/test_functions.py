@@ -6,7 +6,6 @@ import functools
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from advanced_scheduler.errors import (
 )
 from advanced_scheduler.functions import arity_of, home_of, path_of
 from advanced_scheduler.registry import TaskRegistry
-from tests.support.definitions import define, fetch, nothing, register, write_module
+from tests.support.definitions import define, fetch, nothing, register
 
 
 def numbers() -> Iterator[int]:
@@ -41,12 +40,6 @@ class Callables:
     async def of_nobody() -> None: ...
 
     async def __call__(self, a: int) -> None: ...
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Writes source to a module that can be imported, and answers its name."""
-    return functools.partial(write_module, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(

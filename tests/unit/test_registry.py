@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from advanced_scheduler.models import (
     TaskPriority,
 )
 from advanced_scheduler.registry import RegisteredTask, TaskRegistry, definition_for
-from tests.support.definitions import add, define, nothing, register, write_module
+from tests.support.definitions import add, define, nothing, register
 
 
 class Callables:
@@ -35,12 +34,6 @@ class Callables:
     def method(self) -> None: ...
 
     def __call__(self) -> None: ...
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Writes source to a module that can be imported, and answers its name."""
-    return functools.partial(write_module, tmp_path, monkeypatch)
 
 
 def test_what_was_registered_is_found_by_its_id() -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from advanced_scheduler.executors.descendants import kill_descendants
 from tests.support.waiting import eventually
@@ -16,13 +13,6 @@ from tests.unit.executors.fifo import Fifo
 
 SESSIONS = "setsid sh -c 'setsid sleep 1000 & echo -n begun; exec sleep 1000' & exec sleep 1000"
 FORKING = "for n in $(seq 300); do setsid sleep 1000 & [ $n = 5 ] && echo -n begun; done"
-
-
-@pytest.fixture
-def fifo(tmp_path: Path) -> Iterator[Fifo]:
-    fifo = Fifo(tmp_path / "fifo")
-    yield fifo
-    fifo.close()
 
 
 def started(fifo: Fifo, script: str) -> subprocess.Popen[bytes]:

@@ -35,13 +35,6 @@ def processes() -> Iterator[ProcessExecutor]:
     processes.shutdown()
 
 
-@pytest.fixture
-def fifo(tmp_path: Path) -> Iterator[Fifo]:
-    fifo = Fifo(tmp_path / "fifo")
-    yield fifo
-    fifo.close()
-
-
 def test_functions_run_in_another_process_that_serves_many(processes: ProcessExecutor) -> None:
     pids = {value_of(processes, bodies.pid) for _ in range(5)}
     assert len(pids) == 1
