@@ -13,10 +13,15 @@ from typing import Any, Final
 import httpx
 import pytest
 import uvicorn
+from typer.testing import CliRunner
 
-from advanced_scheduler import AdvancedTaskScheduler
+from advanced_scheduler import AdvancedTaskScheduler, ManualClock
 from advanced_scheduler.api import Scope, create_app
+from advanced_scheduler.cli.app import app as cli
 from advanced_scheduler.config import Settings
+from advanced_scheduler.errors import StoreError
+from advanced_scheduler.stores.memory import MemoryStore
+from advanced_scheduler.testing import FaultyStore
 from tests.support.definitions import define
 from tests.support.servers import PostgresServer, RedisServer, Server
 from tests.support.waiting import eventually
@@ -223,6 +228,36 @@ def test_a_node_whose_loop_is_blocked_is_not_ready() -> None:
         assert any("event loop" in one for one in node.ask("metrics", REPORT).json()["reasons"])
         let_go.set()
         node.until(READY, 200)
+
+
+def test_a_node_whose_engine_stands_still_is_dead_whatever_answers(clock: ManualClock) -> None:
+    store = FaultyStore(MemoryStore(), blocking=True)
+    settings = Settings(poll_seconds=0.02)
+    scheduler = AdvancedTaskScheduler(store=store.face, clock=clock, settings=settings)
+    with running(scheduler) as node:
+        claim = store.hold("exchange")
+        assert claim.entered.wait(10)
+        clock.advance(seconds=60)
+        assert node.codes(LIVE) == {200}
+        clock.advance(seconds=0.1)
+        assert node.codes(LIVE) == {503}
+        assert any("last pass 60 s ago" in one for one in node.ask("app", REPORT).json()["reasons"])
+        claim.released.set()
+        eventually(lambda: node.codes(LIVE) == {200})
+
+
+def test_nothing_can_be_asked_before_the_tables_are_at_head(postgres_schema: str) -> None:
+    store = ("--store", postgres_schema)
+    refused = CliRunner().invoke(cli, ["serve", *store, "--port", "0"])
+    assert (refused.exit_code, "advanced-scheduler db upgrade" in refused.stderr) == (3, True)
+    with pytest.raises(StoreError, match="advanced-scheduler db upgrade"):
+        AdvancedTaskScheduler(store=postgres_schema)
+    assert CliRunner().invoke(cli, ["db", "upgrade", *store]).exit_code == 0
+    scheduler = AdvancedTaskScheduler(store=postgres_schema)
+    with asked(scheduler) as node:
+        assert node.codes(STARTUP) == {503}
+        with scheduler.running():
+            node.until(STARTUP, 200)
 
 
 @pytest.mark.parametrize("path", [*PROBES, REPORT])
