@@ -27,7 +27,6 @@ from tests.requirements.document_004 import (
 )
 from tests.support.waiting import eventually
 
-
 # --- Any function -------------------------------------------------------------------------------
 
 
