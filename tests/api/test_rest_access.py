@@ -230,6 +230,19 @@ def test_a_query_that_is_nonsense_is_refused(rest: Rest, query: str) -> None:
     assert rest.get(f"/executions?{query}", 422)["errors"]
 
 
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [("/schedules", "cursor, limit, name, status, tag, task_id"), ("/nodes", "there are none")],
+)
+def test_a_parameter_that_there_is_not_is_refused_and_those_that_there_are_named(
+    rest: Rest, path: str, there: str
+) -> None:
+    refused = rest.get(f"{path}?state=paused", 422)
+    assert "'state'" in refused["detail"]
+    assert there in refused["detail"]
+    assert refused["errors"][0]["pointer"] == "query:state"
+
+
 def test_a_path_and_a_method_that_there_are_not(rest: Rest) -> None:
     assert rest.get("/nothing", 404)["code"] == "not-found"
     assert rest.ask("PUT", "/tasks", 405)["code"] == "method-not-allowed"

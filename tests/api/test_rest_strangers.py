@@ -62,7 +62,8 @@ def test_nothing_is_built_from_the_host_that_a_request_names(far: Rest) -> None:
 def test_a_request_is_what_it_says_on_its_first_line(far: Rest) -> None:
     may = far.key(Scope.READ)
     for name in ("x-http-method-override", "x-http-method", "x-method-override"):
-        assert far.get("/tasks?_method=DELETE", headers={**may, name: "DELETE"})["tasks"]
+        assert far.get("/tasks", headers={**may, name: "DELETE"})["tasks"]
+        assert far.get("/tasks?_method=DELETE", 422, headers=may)["code"] == "invalid-request"
         assert far.get("/keys", 403, headers={**may, name: "OPTIONS"})
     for name in ("x-original-url", "x-rewrite-url"):
         assert far.get("/keys", 403, headers={**may, name: f"{PREFIX}/tasks"})

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -45,6 +47,7 @@ _MORE: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"connection": "close"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "1"},
 }
+_TOLD: Final = 20  # faults of one request
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}")
 
 
@@ -60,7 +63,7 @@ def route_class(service: Service, access: Access | None) -> type[APIRoute]:
             needs = [one.scope for one in wanted if isinstance(one, Needs)]
             kept = not self.path.endswith(_SECRET)
             serve = Once(super().get_route_handler(), service.replies, kept=kept)
-            return _handled(serve, needs, service, access)
+            return _handled(serve, _Terms(needs, _query_of(self.dependant)), service, access)
 
     return ServiceRoute
 
@@ -71,9 +74,24 @@ def started(execution_id: str, response: Response) -> ExecutionStarted:
     return ExecutionStarted(execution_id=execution_id)
 
 
-def _handled(
-    serve: Once, needs: Sequence[Scope], service: Service, access: Access | None
-) -> Handler:
+class _Terms(NamedTuple):
+    """On what a route is served: the scopes of the caller, and no other query parameters."""
+
+    needs: Sequence[Scope]
+    query: frozenset[str]
+
+
+def _query_of(found: Dependant) -> frozenset[str]:
+    """The query parameters of a route, those that a host has added among them."""
+    names = frozenset[str]().union(*map(_query_of, found.dependencies))
+    for one in found.query_params:
+        kind = one.field_info.annotation
+        fields = getattr(kind, "model_fields", None)  # one that stands for many, or itself
+        names |= {one.alias} if fields is None else fields.keys()
+    return names
+
+
+def _handled(serve: Once, terms: _Terms, service: Service, access: Access | None) -> Handler:
     async def handle(request: Request) -> Response:
         request_id = _request_id(request)
         asked: Mapping[str, Any] = {}
@@ -85,8 +103,9 @@ def _handled(
                 request.state.principal = await access.caller(request)
             caller: Principal = request.state.principal
             guard(request, caller)
-            for scope in needs:
+            for scope in terms.needs:
                 demand(caller, scope)
+            _check_query(request, terms.query)
             request.state.still = partial(_ask_again, request, access)
             request = await with_body(request)
             await _check_kind(request)
@@ -102,6 +121,17 @@ def _handled(
         return hardened(response)
 
     return handle
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    """Raise ``Problem`` for a parameter that would be passed over: what it meant would not hold."""
+    unknown = sorted(request.query_params.keys() - known)[:_TOLD]
+    if unknown:
+        there = f"there are {', '.join(sorted(known))}" if known else "there are none here"
+        names = ", ".join(map(reprlib.repr, unknown))
+        faults = [Fault(f"query:{one}", there) for one in unknown]
+        detail = f"no query parameter {names}: {there}"
+        raise Problem(422, "invalid-request", detail, faults=faults)
 
 
 async def _check_kind(request: Request) -> None:
@@ -171,7 +201,7 @@ def _invalid(error: RequestValidationError) -> Problem:
             return Problem(400, "invalid-json", f"the body is no JSON: {why}")
     faults = [Fault(_pointer(one["loc"]), str(one["msg"])) for one in error.errors()]
     return Problem(
-        422, "invalid-request", "the request does not fit its schema", faults=faults[:20]
+        422, "invalid-request", "the request does not fit its schema", faults=faults[:_TOLD]
     )
 
 
