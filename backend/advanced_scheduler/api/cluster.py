@@ -8,9 +8,9 @@ from ..engine.lanes import WAIT_STATES, lane_of
 from ..lifecycle import CLAIMABLE
 from ..models import ExecutionFilter, NodeStatus, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
+from .cluster_schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .operation_schemas import PauseAsked
 from .problems import not_found
-from .schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .views import priority_name, priority_of
 
 _RUNNING: Final = ExecutionFilter(statuses=frozenset({TaskStatus.RUNNING}), limit=1000)

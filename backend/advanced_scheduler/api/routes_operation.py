@@ -12,6 +12,7 @@ from .access import COOKIE, cookie_path, is_encrypted
 from .asking import ADMIN, READ, RUN, WRITE, Cursor, PageLimit, PathId, Planned
 from .audit import AuditPage
 from .auth import Key, Principal, Scope, csrf_of
+from .cluster_schemas import LockPage, NodePage, QueueOut
 from .fields import PriorityName
 from .live import server_sent, wanted
 from .operation_schemas import (
@@ -33,7 +34,7 @@ from .operation_schemas import (
     VersionInfo,
 )
 from .problems import Problem, not_found
-from .schemas import BatchOut, LockPage, NodePage, QueueOut, StatusOut
+from .schemas import BatchOut, StatusOut
 from .service import Service
 from .waiting import MOST, WaitingPage
 

@@ -9,13 +9,13 @@ import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.api.auth import ANYBODY
+from advanced_scheduler.api.cluster_schemas import LaneOut, LockOut, NodeOut, QueueOut
 from advanced_scheduler.api.pages import attention
 from advanced_scheduler.api.pages.catalog import NAVIGATION, PAGES
 from advanced_scheduler.api.pages.page import Visit
 from advanced_scheduler.api.pages.rendering import environment
 from advanced_scheduler.api.pages.tasks import levels
 from advanced_scheduler.api.pages.wording import pretty, seconds, short
-from advanced_scheduler.api.schemas import LaneOut, LockOut, NodeOut, QueueOut
 from advanced_scheduler.api.service import Service
 from advanced_scheduler.api.svg import Level
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from ..cluster_schemas import LockOut, NodeOut, QueueOut
 from ..schedule_schemas import ScheduleOut
-from ..schemas import ExecutionOut, LockOut, NodeOut, QueueOut
+from ..schemas import ExecutionOut
 
 Tone = Literal["warn", "bad"]
 
