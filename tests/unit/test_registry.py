@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from advanced_scheduler.definitions import definition_for
 from advanced_scheduler.errors import (
     InvalidTask,
     TaskAlreadyRegistered,
@@ -24,7 +25,7 @@ from advanced_scheduler.models import (
     TaskDependency,
     TaskPriority,
 )
-from advanced_scheduler.registry import RegisteredTask, TaskRegistry, definition_for
+from advanced_scheduler.registry import RegisteredTask, TaskRegistry
 from tests.support.definitions import add, define, nothing, register
 
 

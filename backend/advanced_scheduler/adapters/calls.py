@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
+from ..definitions import TASK_ID_LENGTH, definition_for
 from ..engine.options import MOST_LISTED
 from ..engine.views import status_of
 from ..errors import (
@@ -22,7 +23,6 @@ from ..forks import free_in_child
 from ..functions import path_of
 from ..lifecycle import FINAL, OPEN
 from ..models import ScheduleOptions, TaskExecution, TaskStatus
-from ..registry import TASK_ID_LENGTH, definition_for
 from ..scheduler import AdvancedTaskScheduler
 from .background import Background
 from .call_checks import USUAL_PRIORITY, check_callback, check_function, level_of

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from .. import lifecycle
+from ..definitions import definition_for
 from ..errors import (
     ConfigurationError,
     ExecutionNotFound,
@@ -32,7 +33,7 @@ from ..models import (
     TaskStatus,
     task_key,
 )
-from ..registry import RegisteredTask, definition_for
+from ..registry import RegisteredTask
 from .again import Again
 from .ids import following, is_id
 from .intake import DEFAULTS, Intake, Request

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from ..definitions import definition_for
 from ..engine.handle import TaskHandle
 from ..errors import TaskAlreadyRegistered, TaskInUse, TaskNotRegistered
 from ..functions import path_of
 from ..models import TaskDefinition
-from ..registry import definition_for
 from ..scheduler import AdvancedTaskScheduler
 
 
