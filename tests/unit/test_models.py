@@ -29,13 +29,8 @@ from tests.contract.rows import NOW, execution
 
 
 def test_critical_comes_first() -> None:
-    assert [priority.name for priority in sorted(TaskPriority)] == [
-        "CRITICAL",
-        "HIGH",
-        "NORMAL",
-        "LOW",
-        "BACKGROUND",
-    ]
+    words = ["critical", "high", "normal", "low", "background"]
+    assert [priority.word for priority in sorted(TaskPriority)] == words
 
 
 def test_a_dependency_waits_for_completion_without_a_limit() -> None:

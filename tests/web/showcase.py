@@ -192,7 +192,7 @@ class _Past:
                 "finished": Counter(row.status.value for row in ended),
                 "runs": Counter(str(bucket_of(one["execution_time"])) for one in ran),
                 "waits": Counter(str(bucket_of(one["queue_wait"])) for one in ran),
-                "waiting": {one.name.lower(): self._dice.randint(0, 6) for one in TaskPriority},
+                "waiting": {one.word: self._dice.randint(0, 6) for one in TaskPriority},
             }
             yield Record(
                 kind=RecordKind.SERIES,

@@ -31,7 +31,7 @@ _SERVICE_KEYS: Final = {"module_id", "function_name"}
 
 def priority_name(priority: TaskPriority) -> PriorityName:
     """``high`` for ``TaskPriority.HIGH``."""
-    name: Any = TaskPriority(priority).name.lower()
+    name: Any = TaskPriority(priority).word
     found: PriorityName = name
     return found
 

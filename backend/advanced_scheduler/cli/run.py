@@ -121,7 +121,7 @@ def _duties(before: Duties, roles: frozenset[str], priority: str | None) -> Duti
     duties = replace(before, roles=frozenset(map(Role, roles)))
     if priority is None:
         return duties
-    names = _words("--priority", priority, [one.name.lower() for one in TaskPriority])
+    names = _words("--priority", priority, [one.word for one in TaskPriority])
     return replace(duties, priorities=frozenset(TaskPriority[one.upper()] for one in names))
 
 

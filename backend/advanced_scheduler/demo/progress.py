@@ -164,9 +164,7 @@ class LiveView:
         for name in ("waiting", "running", "ended"):
             lanes.add_column(name, justify="right")
         for one in TaskPriority:
-            lanes.add_row(
-                one.name.lower(), *(str(count[one]) for count in (waiting, running, tally.ended))
-            )
+            lanes.add_row(one.word, *(str(count[one]) for count in (waiting, running, tally.ended)))
         return lanes
 
     def _found(self) -> RenderableType:

@@ -33,7 +33,7 @@ def pause_id(queue: str | None, priority: TaskPriority | None) -> str:
         return _EVERYTHING
     if priority not in set(TaskPriority):
         raise InvalidArguments(f"priority={priority!r} must be a TaskPriority")
-    return f"{_PRIORITY}{TaskPriority(priority).name.lower()}"
+    return f"{_PRIORITY}{TaskPriority(priority).word}"
 
 
 def read_pauses(store: RecordStore) -> Pauses:
@@ -41,7 +41,7 @@ def read_pauses(store: RecordStore) -> Pauses:
     ids = [one.record_id for one in store.records(RecordKind.PAUSE, limit=_ALL)]
     if not ids:
         return NO_PAUSES
-    known = {f"{_PRIORITY}{one.name.lower()}": one for one in TaskPriority}
+    known = {f"{_PRIORITY}{one.word}": one for one in TaskPriority}
     return Pauses(
         everything=_EVERYTHING in ids,
         queues=frozenset(one.removeprefix(_QUEUE) for one in ids if one.startswith(_QUEUE)),

@@ -106,7 +106,5 @@ def _told(duties: Duties) -> dict[str, list[str] | None]:
     return {
         "roles": sorted(duties.roles),
         "queues": None if queues is None else sorted(queues),
-        "priorities": None
-        if priorities is None
-        else [one.name.lower() for one in sorted(priorities)],
+        "priorities": None if priorities is None else [one.word for one in sorted(priorities)],
     }

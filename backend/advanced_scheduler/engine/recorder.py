@@ -116,7 +116,7 @@ class Recorder:
         if begun < self._count_from:
             return {}
         waiting = TaskQueueView(self._store).by_priority()
-        found = {priority.name.lower(): number for priority, number in waiting.items()}
+        found = {priority.word: number for priority, number in waiting.items()}
         ended = self._clock.monotonic()
         self._count_from = ended + _REST * (ended - begun)
         return found

@@ -51,7 +51,7 @@ def told(event: Event) -> Told:
         "execution_id": row.execution_id,
         "task_id": row.task_id,
         "status": row.status.value,
-        "priority": row.priority.name.lower(),
+        "priority": row.priority.word,
         "queue": row.queue,
         "node": row.node,
         "schedule_id": row.schedule_id,

@@ -76,13 +76,13 @@ class ExecutionCounts:
         for task in list(scheduler.task_definitions.values()):
             self._of(task.task_id, task.priority)
         for priority in TaskPriority:
-            self.queue_wait.labels(_word(priority))
+            self.queue_wait.labels(priority.word)
 
     def _of(self, task_id: str, priority: TaskPriority) -> _Series:
         name = self._names.of(task_id)
         series = self._series.get((name, priority))
         if series is None:
-            series = self._series[name, priority] = _Series(self, name, _word(priority))
+            series = self._series[name, priority] = _Series(self, name, priority.word)
         return series
 
     def _on_schedule(self, event: Event) -> None:
@@ -136,10 +136,6 @@ def _row(event: Event) -> TaskExecution:
     if event.execution is None:
         raise TypeError(f"an event of type {event.type} must have an execution")
     return event.execution
-
-
-def _word(priority: TaskPriority) -> str:
-    return priority.name.lower()
 
 
 def _outcome(row: TaskExecution) -> str:

@@ -103,7 +103,7 @@ class Scrape(Collector):
         )
         for priority, waiting in self._scheduler.task_queue.by_priority().items():
             lane = lane_of(store, priority, waiting, now, look_at=ROWS_LOOKED_AT)
-            word = priority.name.lower()
+            word = priority.word
             age.add_metric((word,), lane.oldest_age)
             for state in WAIT_STATES:
                 depth.add_metric((word, state), lane.states.get(state, 0))

@@ -18,6 +18,11 @@ class TaskPriority(IntEnum):
     LOW = 3
     BACKGROUND = 4
 
+    @property
+    def word(self) -> str:
+        """``high`` for ``HIGH``: what settings, metrics and REST call it."""
+        return self.name.lower()
+
 
 class TaskStatus(StrEnum):
     """Where an execution stands; ``lifecycle`` has the arrows between them."""
