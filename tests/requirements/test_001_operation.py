@@ -207,6 +207,13 @@ async def test_a_module_registers_its_clean_ups_and_what_they_removed_is_recorde
     assert rows(store_url, "scheduler_events") == []
 
 
+async def test_a_clean_up_of_files_takes_as_long_as_it_takes(framework: Framework) -> None:
+    config = {"directory": "/tmp/uploads", "max_age_hours": 24}
+    assert await framework.service.register_cleanup_task("m", "files", config)
+    (schedule,) = framework.scheduler.get_schedules()
+    assert schedule.timeout is None  # nobody could stop the thread
+
+
 async def test_to_register_a_clean_up_again_changes_it_and_makes_no_second_one(
     framework: Framework,
 ) -> None:
@@ -219,7 +226,7 @@ async def test_to_register_a_clean_up_again_changes_it_and_makes_no_second_one(
     ]
     assert len({answer.data["task_id"] for answer in answers}) == 1
     (schedule,) = framework.scheduler.get_schedules()
-    assert schedule.version == 2
+    assert (schedule.version, schedule.timeout) == (2, 300)
     await framework.passes(days=1)
     assert framework.calls == [{"days": 7}]
 

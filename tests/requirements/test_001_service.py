@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from advanced_scheduler import ManualClock
-from advanced_scheduler.adapters.service import Result
+from advanced_scheduler.adapters.service import Result, TriggerManager
 from advanced_scheduler.models import TaskDefinition, TaskStatus
 from tests.requirements.document_001 import EXPORT, START, Framework
 from tests.support.waiting import eventually_async
@@ -266,6 +266,20 @@ async def test_a_recurring_schedule_is_a_part_of_a_task(framework: Framework) ->
     for _ in range(15):
         await framework.passes(days=1)
     assert len(framework.calls) == 2
+
+
+async def test_a_recurring_task_runs_at_no_time_before_its_first(framework: Framework) -> None:
+    first = framework.now() + timedelta(hours=1, microseconds=1)
+    task_id = await framework.scheduled(framework.recurring("days", 1, schedule_time=first))
+    (run,) = framework.scheduler.next_runs(task_id, 1)
+    assert run.instant == (first + timedelta(microseconds=999_999)).replace(tzinfo=UTC)
+
+
+def test_a_trigger_manager_works_without_a_service() -> None:
+    triggers = TriggerManager()
+    before, after = (datetime(2025, 7, day, tzinfo=UTC) for day in (16, 17))
+    assert triggers.calculate_next_execution("days", 1, before) == after
+    assert triggers.is_execution_due(before)
 
 
 async def test_a_month_that_is_too_short_runs_on_its_last_day(framework: Framework) -> None:

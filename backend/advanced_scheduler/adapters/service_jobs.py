@@ -143,9 +143,13 @@ class JobManager:
 
 
 class TriggerManager:
-    """When intervals are due; a ``ValueError`` says what is wrong with one."""
+    """When intervals are due; a ``ValueError`` says what is wrong with one.
 
-    def __init__(self, app_context: Any, calls: Calls) -> None:
+    One that belongs to no service has the settings of the environment.
+    """
+
+    def __init__(self, app_context: Any = None, calls: Calls | None = None) -> None:
+        calls = calls or Calls(None, None, ())
         self.app_context = app_context
         self._clock = calls.clock
         self._timezone = calls.settings.timezone
