@@ -207,7 +207,8 @@ class ScheduleCalls:
         The executions are stored when this returns, and run as soon as a node is up that knows
         their task, which need not be known here. What of ``payload`` (JSON) the function has
         parameters for is passed by name; all of it is kept in the execution's
-        ``extras["metadata"]``. One whose function cannot be called like that fails, and says why.
+        ``extras["metadata"]``. By ``queue_one`` an event with a payload waits also behind one that
+        waits. One whose function cannot be called like that fails, and says why.
         Raises ``InvalidTrigger`` for a bad name, ``InvalidArguments`` for a bad payload.
         """
         return self._schedules.trigger_event(name, {} if payload is None else payload)

@@ -196,8 +196,8 @@ class Steps:
 
 
 def _policy(schedule: Schedule, wish: Wish) -> OverlapPolicy:
-    """What waits stands in for a run by hand, unless that one has arguments of its own."""
-    own = wish.by_hand and (wish.args is not None or wish.kwargs)
+    """What waits stands in for a wish, unless that one has something of its own to say."""
+    own = wish.args is not None or wish.kwargs or wish.payload
     if own and schedule.overlap is OverlapPolicy.QUEUE_ONE:
         return OverlapPolicy.QUEUE_ALL
     return schedule.overlap

@@ -59,6 +59,24 @@ async def test_an_event_runs_what_waits_for_it_with_what_it_brings(
     assert outcomes(scheduler, other) == []
 
 
+async def test_an_event_that_brings_something_is_not_lost_behind_one_that_waits(
+    scheduler: AdvancedTaskScheduler,
+) -> None:
+    def reorder(product_id: int = 0) -> None:
+        calls.append((product_id,))
+
+    scheduler.register_task(define(reorder, task_id="job"))
+    scheduler.create_schedule("job", EventTrigger("stock.low"), overlap="queue_one")
+    told = [
+        scheduler.trigger_event("stock.low", {"product_id": n} if n else None) for n in range(3)
+    ]
+    assert [len(ids) for ids in told] == [1, 1, 1]
+    assert scheduler.trigger_event("stock.low") == []
+    while await scheduler.run_due():
+        pass
+    assert calls == [(0,), (1,), (2,)]
+
+
 async def test_an_event_may_bring_what_the_function_needs(scheduler: AdvancedTaskScheduler) -> None:
     def reorder(product_id: int, threshold: int) -> None:
         calls.append((product_id, threshold))
