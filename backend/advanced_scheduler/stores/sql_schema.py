@@ -1,4 +1,4 @@
-"""The tables of the SQL store: instants are UTC microseconds, structured values JSON text."""
+"""The tables of the SQL store."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ READABLE_FROM: Final = "0001"
 
 WORD: Final = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 """Ids and names, which PostgreSQL is to compare as Python does, whatever its locale."""
+
+INSTANT: Final = sa.BigInteger()
+"""UTC microseconds since 1970."""
+
+JSON: Final = sa.Text()
+"""A structured value, as text."""
+
+FLAG: Final = sa.SmallInteger()
+"""0 or 1."""
 
 metadata: Final = sa.MetaData()
 
@@ -49,36 +58,36 @@ executions: Final = sa.Table(
     sa.Column("task_name", WORD, nullable=False),
     sa.Column("status", WORD, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),
-    sa.Column("scheduled_time", sa.BigInteger, nullable=False),
-    sa.Column("started_time", sa.BigInteger),
-    sa.Column("completed_time", sa.BigInteger),
-    sa.Column("result", sa.Text),
+    sa.Column("scheduled_time", INSTANT, nullable=False),
+    sa.Column("started_time", INSTANT),
+    sa.Column("completed_time", INSTANT),
+    sa.Column("result", JSON),
     sa.Column("error", sa.Text),
     sa.Column("traceback_str", sa.Text),
     sa.Column("retry_count", sa.Integer, nullable=False),
     sa.Column("lock_id", WORD),
-    sa.Column("dependencies", sa.Text),
-    sa.Column("metrics", sa.Text),
-    sa.Column("created_time", sa.BigInteger),
-    sa.Column("due_time", sa.BigInteger),
+    sa.Column("dependencies", JSON),
+    sa.Column("metrics", JSON),
+    sa.Column("created_time", INSTANT),
+    sa.Column("due_time", INSTANT),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("crashes", sa.Integer, nullable=False),
     sa.Column("node", WORD),
-    sa.Column("lease_until", sa.BigInteger),
-    sa.Column("args", sa.Text),
-    sa.Column("kwargs", sa.Text),
+    sa.Column("lease_until", INSTANT),
+    sa.Column("args", JSON),
+    sa.Column("kwargs", JSON),
     sa.Column("timeout", sa.Double),
-    sa.Column("tags", sa.Text),
+    sa.Column("tags", JSON),
     sa.Column("unique_key", WORD),
     sa.Column("workflow_id", WORD),
     sa.Column("schedule_id", WORD),
-    sa.Column("blocked", sa.SmallInteger, nullable=False),  # 1 while it has rows in ``edges``
-    sa.Column("wait_until", sa.BigInteger),
-    sa.Column("at_most_once", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("blocked", FLAG, nullable=False),  # 1 while it has rows in ``edges``
+    sa.Column("wait_until", INSTANT),
+    sa.Column("at_most_once", FLAG, nullable=False, server_default="0"),
     sa.Column("queue", WORD, nullable=False, server_default=DEFAULT_QUEUE),
     sa.Column("rank", sa.SmallInteger, nullable=False, server_default="0"),
-    sa.Column("extras", sa.Text),
+    sa.Column("extras", JSON),
     sa.Column("reason", sa.Text),
     sa.Column("cause", sa.Text),
     sa.Column("needs", WORD),  # what ``lifecycle.plain_need`` says of a blocked row
@@ -99,32 +108,32 @@ def _schedules(name: str, *, version_is_key: bool) -> sa.Table:
         metadata,
         sa.Column("schedule_id", WORD, primary_key=True),
         sa.Column("task_id", WORD, nullable=False),
-        sa.Column("trigger", sa.Text, nullable=False),
-        sa.Column("args", sa.Text),
-        sa.Column("kwargs", sa.Text),
+        sa.Column("trigger", JSON, nullable=False),
+        sa.Column("args", JSON),
+        sa.Column("kwargs", JSON),
         sa.Column("priority", sa.SmallInteger),
-        sa.Column("next_fire_time", sa.BigInteger),
-        sa.Column("last_fire_time", sa.BigInteger),
-        sa.Column("ledger_from", sa.BigInteger),
-        sa.Column("resumed_time", sa.BigInteger),
-        sa.Column("paused", sa.SmallInteger, nullable=False),
+        sa.Column("next_fire_time", INSTANT),
+        sa.Column("last_fire_time", INSTANT),
+        sa.Column("ledger_from", INSTANT),
+        sa.Column("resumed_time", INSTANT),
+        sa.Column("paused", FLAG, nullable=False),
         sa.Column("version", sa.Integer, primary_key=version_is_key, nullable=False),
         sa.Column("misfire", WORD, nullable=False),
         sa.Column("max_catch_up", sa.Integer, nullable=False),
         sa.Column("grace_seconds", sa.Double),
         sa.Column("overlap", WORD, nullable=False),
-        sa.Column("tags", sa.Text),
+        sa.Column("tags", JSON),
         sa.Column("name", WORD),
         sa.Column("event", WORD),
         sa.Column("queue", WORD),
         sa.Column("timeout", sa.Double),
-        sa.Column("retry", sa.Text),
-        sa.Column("metadata", sa.Text),
+        sa.Column("retry", JSON),
+        sa.Column("metadata", JSON),
         sa.Column("max_runs", sa.Integer),
         sa.Column("run_count", sa.Integer, nullable=False, server_default="0"),
         sa.Column("pause_on_failure", sa.Integer),
-        sa.Column("created_time", sa.BigInteger),
-        sa.Column("changed_time", sa.BigInteger),
+        sa.Column("created_time", INSTANT),
+        sa.Column("changed_time", INSTANT),
         sa.Column("changelog", sa.Text),
     )
 
@@ -146,12 +155,12 @@ ticks: Final = sa.Table(
     "ticks",
     metadata,
     sa.Column("schedule_id", WORD, primary_key=True),
-    sa.Column("instant", sa.BigInteger, primary_key=True),
+    sa.Column("instant", INSTANT, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("outcome", WORD, nullable=False),
     sa.Column("execution_id", WORD),
     sa.Column("reason", sa.Text),
-    sa.Column("recorded_time", sa.BigInteger, nullable=False),
+    sa.Column("recorded_time", INSTANT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -160,7 +169,7 @@ locks: Final = sa.Table(
     metadata,
     sa.Column("key", WORD, primary_key=True),
     sa.Column("token", WORD),
-    sa.Column("until", sa.BigInteger),
+    sa.Column("until", INSTANT),
     sa.Column("fence", sa.BigInteger, nullable=False),
 )
 
@@ -169,8 +178,8 @@ records: Final = sa.Table(
     metadata,
     sa.Column("kind", WORD, primary_key=True),
     sa.Column("record_id", WORD, primary_key=True),
-    sa.Column("written_time", sa.BigInteger, nullable=False),
-    sa.Column("data", sa.Text),
+    sa.Column("written_time", INSTANT, nullable=False),
+    sa.Column("data", JSON),
     sqlite_with_rowid=False,
 )
 
