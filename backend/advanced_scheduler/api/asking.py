@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -93,5 +92,3 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         503: "A server cannot be reached.",
     }.items()
 }
-
-Add = Callable[..., Any]
