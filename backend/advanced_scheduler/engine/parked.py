@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 from ..errors import InvalidTrigger
-from ..models import Parked, Schedule
+from ..lifecycle import OPEN
+from ..models import ExecutionFilter, Parked, Schedule
 from ..registry import TaskRegistry
 from ..stores.base import Store
 from ..triggers import trigger_from_json
+
+LOOKED_AT: Final = 1000
 
 
 def parked(store: Store, registry: TaskRegistry, unfired: Mapping[str, str]) -> list[Parked]:
     """Tasks that executions wait for and nobody here knows, schedules, and unreadable rows.
 
-    ``unfired`` says of schedules that were due, by id, why this node cannot fire them. Raises
-    ``StoreUnavailable``.
+    ``unfired`` says of schedules that were due, by id, why this node cannot fire them. Executions
+    that cannot be read are those that this process has met within a minute, and those among the
+    newest 1,000 that have not ended. Raises ``StoreUnavailable``.
     """
+    store.find(ExecutionFilter(statuses=OPEN, limit=LOOKED_AT))  # what it cannot read, it notes
     strangers = [
         Parked(kind="task", id=task_id, reason=_not_registered(task_id), count=waiting)
         for task_id, waiting in sorted(store.waiting_tasks().items())
