@@ -186,6 +186,7 @@ class HealthFacts:
     the lock server is down, ``ledger_gap`` the due instants of schedules without a record,
     ``gaps_found`` instants that were passed over without one, since this process began.
     ``node`` is False for a process that shows a store and will never run a node.
+    ``pass_seconds`` is how soon a pass of the engine is expected after the one before.
     """
 
     started: bool
@@ -204,6 +205,7 @@ class HealthFacts:
     ledger_gap: int
     gaps_found: int = 0
     node: bool = True
+    pass_seconds: float = PASS_SECONDS
 
 
 def assess(facts: HealthFacts) -> tuple[HealthStatus, list[str]]:
@@ -267,10 +269,19 @@ def _first_pass(facts: HealthFacts) -> str | None:
 
 
 def _stalled(facts: HealthFacts) -> str | None:
+    return _no_pass_within(facts, PASS_SECONDS)
+
+
+def _slow(facts: HealthFacts) -> str | None:
+    """A store may answer whoever reads, and hold up whoever writes."""
+    return _no_pass_within(facts, facts.pass_seconds)
+
+
+def _no_pass_within(facts: HealthFacts, seconds: float) -> str | None:
     age = facts.seconds_since_pass
-    if age is None or age <= PASS_SECONDS:
+    if age is None or age <= seconds:
         return None
-    return f"the engine made its last pass {age:.0f} s ago"
+    return f"the engine began its last pass {age:.0f} s ago"
 
 
 def _heartbeat(facts: HealthFacts) -> str | None:
@@ -315,7 +326,7 @@ def _some(number: int, what: str) -> str | None:
 _DEGRADING: Final = (
     _locks,
     _lock_waits,
-    _stalled,
+    _slow,
     _heartbeat,
     _loop,
     _timer,

@@ -250,6 +250,7 @@ WELL: Final = HealthFacts(
     locks_waiting=0,
     timer_alive=True,
     ledger_gap=0,
+    pass_seconds=4.0,
 )
 
 
@@ -278,7 +279,8 @@ def test_a_node_that_is_well_passes_every_probe() -> None:
         ("store_error", "disk gone", {"ready"}, "unhealthy", "store does not answer: disk gone"),
         ("lock_error", "refused", {"ready"}, "degraded", "lock server does not answer: refused"),
         ("seconds_since_pass", None, {"live", "started"}, "healthy", "has made no pass yet"),
-        ("seconds_since_pass", 61.0, {"live"}, "degraded", "last pass 61 s ago"),
+        ("seconds_since_pass", 5.0, set(), "degraded", "began its last pass 5 s ago"),
+        ("seconds_since_pass", 61.0, {"live"}, "degraded", "began its last pass 61 s ago"),
         ("seconds_since_heartbeat", None, {"ready"}, "degraded", "none yet"),
         ("seconds_since_heartbeat", 20.1, {"ready"}, "degraded", "the last was 20.1 s ago"),
         ("loop_lag", 1.0, {"ready"}, "degraded", "event loop is 1.0 s late"),
@@ -304,12 +306,16 @@ def test_one_fact_out_of_order_shows_where_the_table_says(
 
 @pytest.mark.parametrize(
     ("fact", "value"),
-    [("seconds_since_pass", 60.0), ("seconds_since_heartbeat", 20.0), ("loop_lag", 0.99)],
+    [("seconds_since_pass", 4.0), ("seconds_since_heartbeat", 20.0), ("loop_lag", 0.99)],
 )
 def test_a_fact_at_its_limit_is_still_well(fact: str, value: float) -> None:
     facts = well_but(fact, value)
     assert assess(facts) == (HealthStatus.HEALTHY, [])
     assert not any(probe(facts) for probe in PROBES.values())
+
+
+def test_an_engine_that_is_late_is_alive_for_a_minute() -> None:
+    assert not any(probe(well_but("seconds_since_pass", 60.0)) for probe in PROBES.values())
 
 
 def test_a_node_is_ready_without_a_lock_server_that_it_does_not_need() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..health import HealthFacts, HealthStatus, assess
 from ..models import TaskPriority
 from .backlog import Backlog
+from .loop import MAX_BACKOFF
 from .node import Node
 from .parts import Parts
+
+PASS_SECONDS: Final = 1.0
+"""How long a pass of the engine may take."""
 
 
 class _Told(NamedTuple):
@@ -58,6 +62,7 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
         timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
         ledger_gap=backlog.ledger_gap,
         gaps_found=parts.ledger.gaps,
+        pass_seconds=max(parts.settings.poll_seconds, MAX_BACKOFF) + PASS_SECONDS,
     )
 
 
