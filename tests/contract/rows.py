@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from advanced_scheduler import lifecycle
-from advanced_scheduler.models import Schedule, TaskExecution, Tick, TickOutcome
+from advanced_scheduler.models import ExecutionFilter, Schedule, TaskExecution, Tick, TickOutcome
 from advanced_scheduler.stores.base import Claim, Firing, Store
 
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -36,6 +36,11 @@ def by(node: str = "node", limit: int = 10, now: datetime = NOW, **fields: Any) 
 def ids(rows: Iterable[TaskExecution]) -> list[str]:
     """The execution ids, in order."""
     return [row.execution_id for row in rows]
+
+
+def left(store: Store) -> list[str]:
+    """The ids of all rows, in order."""
+    return sorted(ids(store.find(ExecutionFilter())))
 
 
 def everything(store: Store) -> list[str]:

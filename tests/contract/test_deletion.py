@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from advanced_scheduler.models import ExecutionFilter, TaskStatus
+from advanced_scheduler.models import TaskStatus
 from advanced_scheduler.stores.base import Store
 
-from .rows import DAY, NOW, blocked, execution, finish, ids, schedule, start
-
-
-def left(store: Store) -> list[str]:
-    """The ids of all rows, in order."""
-    return sorted(ids(store.find(ExecutionFilter())))
+from .rows import DAY, NOW, blocked, execution, finish, ids, left, schedule, start
 
 
 def test_what_has_ended_goes_and_nothing_else(store: Store) -> None:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from advanced_scheduler.models import (
     OF_EXECUTION,
-    ExecutionFilter,
     Record,
     RecordKind,
     TaskStatus,
 )
 from advanced_scheduler.stores.base import Store
 
-from .rows import DAY, MINUTE, NOW, blocked, execution, finish, firing, ids, schedule, start, tick
-
-
-def left(store: Store) -> list[str]:
-    """The ids of all rows, in order."""
-    return sorted(ids(store.find(ExecutionFilter())))
+from .rows import (
+    DAY,
+    MINUTE,
+    NOW,
+    blocked,
+    execution,
+    finish,
+    firing,
+    ids,
+    left,
+    schedule,
+    start,
+    tick,
+)
 
 
 def history(store: Store, count: int) -> None:
