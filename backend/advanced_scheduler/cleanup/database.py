@@ -34,7 +34,8 @@ def delete_rows(
     ``database`` is the URL of an SQLite file or a PostgreSQL, or an engine of SQLAlchemy.
     ``table_name`` may be "schema.table". Both names must be those of a table and a column that
     the database itself lists, letter by letter. Dates without a zone are UTC, numbers are
-    seconds since 1970 (0 is no date), texts are ISO 8601; NULL, and a text that is no date, stay.
+    seconds since 1970 (0 is no date, and the primary key alone is none), texts are ISO 8601;
+    NULL, and a text that is no date, stay.
 
     At most ``batch_size`` rows go in one transaction, in the order of the primary key, so that
     all batches together read the table once; a row that was changed meanwhile is looked at
@@ -82,7 +83,12 @@ class _Batches:
                 f"date_column={date_column!r} is no column of {table_name!r}; "
                 f"it has {', '.join(map(repr, types))}"
             )
-        keys = _key(db.dialect.name, inspector, name, schema, columns)
+        primary = list(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
+        if primary == [date_column] and isinstance(types[date_column], sa.Integer):
+            raise InvalidArguments(  # as seconds since 1970 they would all be past
+                f"date_column={date_column!r} holds the numbers of the rows, and no dates"
+            )
+        keys = _key(db.dialect.name, name, primary, columns)
         # Columns without types: keys come back, and are compared, as the database has them.
         self._table = sa.table(name, *map(sa.column, {*keys, date_column}), schema=schema)
         self._keys = [self._table.c[key] for key in keys]
@@ -135,14 +141,11 @@ def _found_table(
     )
 
 
-def _key(
-    dialect: str, inspector: sa.Inspector, name: str, schema: str | None, columns: list[Any]
-) -> list[str]:
+def _key(dialect: str, name: str, primary: list[str], columns: list[Any]) -> list[str]:
     """The primary key, unless SQLite lets it be NULL; else what the database calls a row by."""
     nullable = {column["name"] for column in columns if column["nullable"]}
-    key = list(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
-    if key and nullable.isdisjoint(key):
-        return key
+    if primary and nullable.isdisjoint(primary):
+        return primary
     if dialect == "postgresql":
         return ["ctid"]
     taken = {column["name"].lower() for column in columns}

@@ -275,6 +275,13 @@ def test_an_unknown_column_is_named_with_those_that_exist(url: str, name: object
     assert len(column(url, "user_sessions", "id")) == 20
 
 
+def test_the_numbers_of_the_rows_are_no_dates(url: str) -> None:
+    sessions(url)
+    with pytest.raises(InvalidArguments, match="date_column='id' holds the numbers of the rows"):
+        delete(url, date_column="id")
+    assert len(column(url, "user_sessions", "id")) == 20
+
+
 def test_a_table_may_be_named_with_its_schema(postgres_schema: str) -> None:
     plain, _, schema = postgres_schema.partition("?schema=")
     with engine_of(postgres_schema) as engine, engine.begin() as db:
