@@ -90,17 +90,23 @@ class ExecutionCalls:
         return self._commands.retry(execution_id, new_id)
 
     def backfill_schedule(
-        self, schedule_id: str, instants: Iterable[datetime], *, force: bool = False
+        self,
+        schedule_id: str,
+        instants: Iterable[datetime],
+        *,
+        force: bool | Mapping[str, str | None] = False,
     ) -> list[str]:
         """Run a schedule for instants (aware) of the past; answers the execution ids, by instant.
 
         Each starts as soon as a slot is free, whatever the overlap policy; its ``scheduled_time``
         is the instant, and its metadata have it under ``backfill``. The ledger stays as it was.
         Asking again answers the id of the execution that is there, as long as the history has
-        it; with ``force`` an instant runs again if its execution has ended. Raises
-        ``ScheduleNotFound``, ``TaskNotRegistered`` and ``InvalidArguments``.
+        it; with ``force`` an instant runs again if its execution has ended. A dict instead of
+        True says for which executions, by id, and which ids (UUIDv7) the new ones have, so that
+        this can be said again as well. Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and
+        ``InvalidArguments``.
         """
-        return self._schedules.backfill(schedule_id, instants, force=force)
+        return self._schedules.backfill(schedule_id, instants, force)
 
     def retry_workflow(self, workflow_id: str, *, seen: str | None = None) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -58,8 +59,13 @@ CASES: Final = {
     "dead letters": Case("/dead-letters/{group}/retry", None, 2),
     "backfill": Case(
         "/schedules/yearly/backfill",
-        {"start": "2027-01-01T00:00:00Z", "end": "2030-01-01T00:00:00Z"},
+        {"start": "2026-01-01T00:00:00Z", "end": "2030-01-01T00:00:00Z"},
         3,
+    ),
+    "backfill again": Case(
+        "/schedules/yearly/backfill",
+        {"start": "2028-01-01T00:00:00Z", "end": "2030-01-01T00:00:00Z", "force": True},
+        2,
     ),
 }
 
@@ -76,13 +82,17 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Callable[[
 def faulty(
     request: pytest.FixtureRequest, urls: dict[str, Callable[[], str]]
 ) -> Iterator[tuple[Rest, FaultyStore]]:
-    """A service on this store, where three executions have failed: two of a run, and one more."""
+    """A service on this store, where three executions have failed: two of a run, and one more.
+
+    One instant of a schedule has been backfilled.
+    """
     store = FaultyStore(open_store(urls[request.param]()))
     with serving(store.face) as rest:
         rest.scheduler.register_task(define(_no, task_id="broken"))
         rest.scheduler.register_task(define(_export, task_id="lib.export"))
         trigger = CronTrigger("0 0 1 7 *")
         rest.scheduler.create_schedule("add", trigger, schedule_id="yearly", args=[1])
+        rest.scheduler.backfill_schedule("yearly", [datetime(2028, 7, 1, tzinfo=UTC)])
         rest.scheduler.schedule_workflow(["fail", "broken"], workflow_id="run")
         rest.scheduler.schedule_task("fail")
         rest.run()

@@ -144,9 +144,9 @@ def add_ledger(router: APIRouter, service: Service) -> None:
         return schedules.explain(schedule_id, instant)
 
     @router.post("/schedules/{schedule_id}/backfill", dependencies=[WRITE])
-    def backfill_schedule(schedule_id: PathId, asked: BackfillAsked) -> BackfillOut:
+    def backfill_schedule(schedule_id: PathId, asked: BackfillAsked, plan: Planned) -> BackfillOut:
         """Run it for instants of the past."""
-        return schedules.backfill(schedule_id, asked)
+        return schedules.backfill(schedule_id, asked, plan)
 
 
 def add_workflows(router: APIRouter, service: Service) -> None:

@@ -19,6 +19,7 @@ from ..triggers import (
     next_runs,
     trigger_from_json,
 )
+from .planning import Plan, unplanned
 from .problems import Fault, Problem
 from .schedule_schemas import (
     BackfillAsked,
@@ -197,7 +198,9 @@ class ScheduleService:
         """What became of one instant; raises ``ScheduleNotFound``."""
         return tick_out(self._scheduler.explain(schedule_id, instant))
 
-    def backfill(self, schedule_id: str, asked: BackfillAsked) -> BackfillOut:
+    def backfill(
+        self, schedule_id: str, asked: BackfillAsked, plan: Plan = unplanned
+    ) -> BackfillOut:
         """Run it for instants of the past; raises ``ScheduleNotFound`` and ``Problem``."""
         if not asked.start < asked.end:
             raise Problem(
@@ -218,16 +221,20 @@ class ScheduleService:
             )
         ids = {one: id_of_past(schedule_id, one) for one in instants}
         there = {row.execution_id for row in self._scheduler.store.get(ids.values())}
+        planned = (unplanned if asked.dry_run else plan)(
+            lambda: [one for one in ids.values() if (one in there) is asked.force]
+        )  # of which there is one, and it runs again; else those of which there is none
         made: list[str] = []
-        wanted = [one for one in instants if asked.force or ids[one] not in there]
+        wanted = [at for at, one in ids.items() if asked.force or one in planned]
         if wanted and not asked.dry_run:
-            made = self._scheduler.backfill_schedule(schedule_id, wanted, force=asked.force)
+            again = planned if asked.force else False
+            made = self._scheduler.backfill_schedule(schedule_id, wanted, force=again)
         return BackfillOut(
             dry_run=asked.dry_run,
             matched=len(instants),
             instants=instants,
             created=made,
-            existing=[one for one in ids.values() if one in there],
+            existing=[one for one in ids.values() if (one in planned) is asked.force],
         )
 
 

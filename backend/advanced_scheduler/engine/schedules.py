@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ from ..models import DEFINITION, Schedule, ScheduleFilter
 from ..stores.abilities import Signal
 from ..stores.base import Firing
 from ..triggers import EventTrigger, Trigger, trigger_from_json
+from .intake import Request
 from .ledger import in_utc
 from .new_schedules import Asked, Edit, New, NewSchedules
 from .options import check_execution_id, plain_json
@@ -219,23 +220,39 @@ class Schedules:
             if ids:  # else what stood in its way has just ended
                 return ids[0]
 
-    def backfill(self, schedule_id: str, instants: Iterable[datetime], *, force: bool) -> list[str]:
-        """An execution for each of these instants, that which is there unless ``force``; its id."""
+    def backfill(
+        self,
+        schedule_id: str,
+        instants: Iterable[datetime],
+        force: bool | Mapping[str, str | None],
+    ) -> list[str]:
+        """The id of an execution for each of these instants: of that which is there, if any.
+
+        With ``force`` of another one: for all, or for those that it names, under these new ids.
+        """
         if not isinstance(instants, Iterable):
             raise InvalidArguments(f"instants={instants!r} must be a list of aware datetimes")
         schedule, now = self.get(schedule_id), self._parts.clock.now()
         wanted = sorted({in_utc("instants", one) for one in instants})
         if wanted and wanted[-1] > now:
             raise InvalidArguments(f"instants: {wanted[-1]} is not in the past")
+        for one in force.values() if isinstance(force, Mapping) else ():
+            check_execution_id(one)
         requests = self._parts.steps.past(schedule, wanted)
-        if force:  # those that are there have taken their ids
-            ids = [one.execution_id for one in requests if one.execution_id is not None]
-            taken = {row.execution_id for row in self._parts.store.get(ids)}
-            requests = [
-                one._replace(execution_id=None) if one.execution_id in taken else one
-                for one in requests
+        again = force if isinstance(force, Mapping) else self._there(requests) if force else {}
+        return self._parts.intake.submit(
+            [
+                request._replace(
+                    execution_id=again.get(request.execution_id or "", request.execution_id)
+                )
+                for request in requests
             ]
-        return self._parts.intake.submit(requests)
+        )
+
+    def _there(self, requests: Iterable[Request]) -> Mapping[str, str | None]:
+        """Those whose ids are taken; None has another one be made."""
+        ids = [one.execution_id for one in requests if one.execution_id is not None]
+        return dict.fromkeys(row.execution_id for row in self._parts.store.get(ids))
 
     def trigger_event(self, name: str, payload: object) -> list[str]:
         """Run what waits for this event; answers the ids of the executions."""
