@@ -38,6 +38,11 @@ class Pools:
             self._sizes[name] = max_workers
         return name
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many processes each pool may have, by name."""
+        return self._sizes.copy()
+
     def size(self, name: str) -> int | None:
         """How many processes the pool may have; None if there is no such pool."""
         return self._sizes.get(name)
