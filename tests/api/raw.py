@@ -41,9 +41,12 @@ def scope_of(
 class Connection:
     """What is sent piece by piece, on a loop and a thread of its own, as long as it lasts."""
 
-    def __init__(self, app: Any, scope: dict[str, Any]) -> None:
+    def __init__(self, app: Any, scope: dict[str, Any], first: Any = None) -> None:
         self._app = app
         self._scope = scope
+        self._first = first or (
+            part(b"") if scope["type"] == "http" else {"type": "websocket.connect"}
+        )
         self._thread = Thread(target=lambda: asyncio.run(self.run()), daemon=True)
         self.sent: list[Any] = []
 
@@ -54,7 +57,7 @@ class Connection:
 
     async def run(self) -> None:
         """Ask, say nothing more, and listen until the server has said all."""
-        said = [part(b"") if self._scope["type"] == "http" else {"type": "websocket.connect"}]
+        said = [self._first]
 
         async def receive() -> dict[str, Any]:
             if not said:

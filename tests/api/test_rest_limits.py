@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from advanced_scheduler.api import Scope, scheduler_router
+from advanced_scheduler.api import Scope, limits, scheduler_router
 from advanced_scheduler.api.limits import BODY_BYTES
 
-from .raw import asked, part
+from .raw import Connection, asked, part, scope_of
 from .rest import PREFIX, Rest
 
 PAUSE = f"{PREFIX}/queue/pause"
@@ -62,6 +63,25 @@ def test_a_length_that_is_no_number_is_refused(rest: Rest) -> None:
     assert asked(rest, JSON, *twice, method="POST", path=PAUSE, parts=parts)[0] == 400
     long = (b"content-length", b"9" * 5_000)
     assert asked(rest, JSON, long, method="POST", path=PAUSE, parts=parts)[0] == 413
+
+
+def test_a_body_whose_end_is_said_twice_is_refused(rest: Rest) -> None:
+    """A proxy that goes by the other one would take its rest for a request."""
+    said = [(b"content-length", b"19"), (b"transfer-encoding", b"chunked")]
+    status, problem, read = asked(rest, JSON, *said, method="POST", path=PAUSE, parts=[part(ALL)])
+    assert (status, problem["code"], read) == (400, "invalid-length", 0)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.01)
+    scope = {**scope_of(PAUSE, [JSON]), "method": "POST"}
+    slow = Connection(rest.client.app, scope, part(ALL[:5], more=True))
+    asyncio.run(slow.run())
+    assert slow.sent[0]["status"] == 408
+    assert (b"connection", b"close") in slow.sent[0]["headers"]
+    assert not rest.get("/queue")["paused"]
 
 
 def test_who_may_not_is_refused_before_anything_is_read(rest: Rest) -> None:

@@ -84,6 +84,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         401: "No key, or a wrong one.",
         403: "The key lacks the scope.",
         404: "There is no such thing.",
+        408: "The body came too slowly.",
         409: "It is in another state.",
         412: "Another version is stored.",
         413: "The body is too long.",

@@ -42,9 +42,9 @@ _HARDENED: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+_CLOSING: Final = ("body-too-long", "body-too-slow", "invalid-length")  # what follows is no request
 _MORE: Final = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"connection": "close"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "1"},
 }
 _TOLD: Final = 20  # faults of one request
@@ -171,6 +171,8 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     """A problem as it goes out."""
     body = json.dumps(problem.body(request_id))
     headers = {"x-request-id": request_id, **_MORE.get(problem.status, {})}
+    if problem.code in _CLOSING:
+        headers["connection"] = "close"
     return hardened(Response(body, problem.status.value, headers, media_type=PROBLEM))
 
 
