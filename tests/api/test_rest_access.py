@@ -127,6 +127,17 @@ def test_the_check_of_the_host_decides_alone() -> None:
         assert rest.post("/queue/pause", ALL, status=403, headers={"x-user": "ada"})
 
 
+def test_a_page_elsewhere_does_not_act_for_whom_the_host_knows_by_a_cookie() -> None:
+    """One that may send ``Authorization`` was let by the host; a GET tells that page nothing."""
+    boss = Principal(name="boss", scopes=frozenset(Scope))
+    elsewhere = {"origin": "https://evil.example"}
+    with serving(authenticate=lambda _: boss) as rest:
+        assert rest.post("/tasks/add/pause", None, 403, headers=elsewhere)["code"] == "cross-site"
+        assert rest.post("/queue/pause", ALL, headers={"origin": "http://127.0.0.1:8000"})
+        assert rest.post("/queue/resume", ALL, headers={**elsewhere, "authorization": "Token t"})
+        assert rest.get("/tasks", headers=elsewhere)
+
+
 def test_keys_are_made_listed_and_revoked(far: Rest) -> None:
     admin = far.key(Scope.ADMIN, name="ops")
     made = far.post("/keys", {"name": "ci", "scopes": ["run"]}, 201, headers=admin)

@@ -98,10 +98,15 @@ class Access:
 
 
 def guard(connection: HTTPConnection, caller: Principal) -> None:
-    """Raise ``Problem`` where a page of another site may have made a browser call this."""
-    if caller is ANYBODY or caller is NOBODY:
+    """Raise ``Problem`` where a page of another site may have made a browser call this.
+
+    The host may know its own callers by a cookie, which a browser adds, other than a key.
+    """
+    unsafe = connection.scope.get("method", "GET") not in SAFE
+    of_host = caller.key is None and "authorization" not in connection.headers
+    if caller is ANYBODY or caller is NOBODY or (unsafe and of_host):
         same_site(connection)
-    elif caller.session is not None and connection.scope.get("method", "GET") not in SAFE:
+    elif caller.session is not None and unsafe:
         word = csrf_of(connection.cookies.get(COOKIE, ""))
         if not compare_digest(connection.headers.get(CSRF_HEADER, "").encode(), word.encode()):
             raise Problem(403, "csrf", f"a call with a cookie needs the header {CSRF_HEADER}")
