@@ -108,6 +108,18 @@ def test_what_is_refused_may_be_sent_again_and_a_key_of_nonsense_may_not(far: Re
     assert run(far, may)
     for key in ("", "x" * 256):
         assert run(far, once(may, key), 400)["code"] == "invalid-idempotency-key"
+    two = [*may.items(), ("idempotency-key", "other")]
+    assert far.client.request("POST", f"{PREFIX}/tasks/add/execute", headers=two).status_code == 400
+
+
+def test_a_reply_keeps_the_version_of_what_was_made(rest: Rest) -> None:
+    body = {"task_id": "add", "cron": "0 0 1 7 *", "args": [1]}
+    first, again = (
+        rest.client.request("POST", f"{PREFIX}/schedules", json=body, headers=once({}))
+        for _ in range(2)
+    )
+    assert first.headers["etag"] == again.headers["etag"] == '"v1"'
+    assert first.headers["location"] == again.headers["location"]
 
 
 @pytest.fixture

@@ -37,14 +37,16 @@ class Once:
         self._kept = kept
 
     async def __call__(self, request: Request, caller: Principal) -> Response:
-        key = request.headers.get("idempotency-key")
-        if key is None or not self._kept or request.method != "POST":
+        keys = request.headers.getlist("idempotency-key")
+        if not keys or not self._kept or request.method != "POST":
             return await self._serve(request)
+        key = keys[0] if len(keys) == 1 else ""  # of two, nobody could say which one counts
         begun, before = await run_in_threadpool(
             self._replies.begin, caller.identity, key, request.url.path, await request.body()
         )
         if before is not None:
-            headers = {"location": before.location} if before.location else {}
+            said = {"location": before.location, "etag": before.etag}
+            headers = {name: value for name, value in said.items() if value}
             return Response(before.body, before.status, headers, media_type="application/json")
         request.state.new_id = begun.new_id
         request.state.plan = partial(self._replies.plan, begun)
@@ -56,8 +58,8 @@ class Once:
             over = self._replies.give_up if refused else self._replies.doubt
             await run_in_threadpool(over, begun)
             raise
-        body, location = bytes(response.body).decode(), response.headers.get("location")
-        reply = Reply(response.status_code, body, location)
+        told = (response.headers.get(name) for name in ("location", "etag"))
+        reply = Reply(response.status_code, bytes(response.body).decode(), *told)
         await run_in_threadpool(self._replies.end, begun, reply)
         return response
 

@@ -41,6 +41,7 @@ class Reply(NamedTuple):
     status: int
     body: str
     location: str | None
+    etag: str | None = None
 
 
 class Replies:
@@ -61,7 +62,8 @@ class Replies:
         Raises ``Problem``: the key was used for another request, or the first one is under way.
         """
         if not 0 < len(key) <= 255 or not key.isprintable():
-            raise Problem(400, "invalid-idempotency-key", "Idempotency-Key: 1 to 255 characters")
+            what = "one Idempotency-Key of 1 to 255 characters"
+            raise Problem(400, "invalid-idempotency-key", what)
         name = _hash(f"{who}\0{key}")
         request = _hash(path.encode() + b"\0" + body)
         now = self._clock.now()
@@ -74,8 +76,8 @@ class Replies:
                     422, "idempotency-key-reused", "this key was used for another request"
                 )
             if "status" in one.data:
-                location = one.data.get("location")
-                reply = Reply(int(one.data["status"]), str(one.data["body"]), location)
+                told = (one.data.get(name) for name in ("location", "etag"))
+                reply = Reply(int(one.data["status"]), str(one.data["body"]), *told)
                 return Begun(one.record_id, request, new_id), reply
         number = int(tries[-1].record_id.rpartition("-")[2]) + 1 if tries else 0
         begun = Begun(f"{name}-{number}", request, new_id)
