@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from advanced_scheduler import RetryConfig, RetryStrategy, TaskContext
 from tests.support.definitions import define
 
@@ -161,6 +165,13 @@ def test_many_are_cancelled_retried_and_deleted_after_a_look(rest: Rest) -> None
     gone = rest.post("/executions/batch", {"action": "delete", "ids": [*ids, "unknown"]})
     assert (gone["matched"], gone["changed"]) == (3, 3)
     assert rest.get(f"/executions/{ids[0]}", 404)["code"] == "execution-not-found"
+
+
+@pytest.mark.parametrize("which", [{}, {"ids": [], "query": {}}])
+def test_on_which_ones_to_act_must_be_said_and_once(rest: Rest, which: dict[str, Any]) -> None:
+    rest.post("/tasks/add/execute", {"args": [1]}, 202)
+    assert rest.post("/executions/batch", {"action": "cancel", **which}, 422)
+    assert rest.get("/executions")["executions"][0]["status"] == "pending"
 
 
 def test_a_file_of_executions_has_no_formulas(rest: Rest) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from .fields import (
     Answer,
@@ -179,6 +179,12 @@ class Batch(Asked):
     ids: list[Id] | None = Field(default=None, max_length=10_000)
     query: ExecutionQuery | None = None
     dry_run: bool = Field(default=False, strict=True)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.ids is None) is (self.query is None):
+            raise ValueError("give ids, or a query: {} is all executions")
+        return self
 
 
 class PriorityAsked(Asked):
