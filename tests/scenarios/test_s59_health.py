@@ -24,7 +24,7 @@ from tests.scenarios.node import WATCH_SECONDS
 from tests.support.servers import PostgresServer, RedisServer, Server
 
 PROMISED: Final = 5.0  # seconds
-OUTAGE: Final = 6.0  # seconds: by then the pauses between two attempts are at their longest
+OUTAGE: Final = 4.0  # seconds: after attempts at 0, 1 and 3, a pause of the longest kind
 ANSWERED: Final = 1.0 + 1.0  # seconds: a report comes within one, and a busy machine adds to it
 PLAIN: Final = {name: Settings.model_fields[name].default for name in SCALED}
 """The settings as they come, since what is promised in seconds is promised for these."""
