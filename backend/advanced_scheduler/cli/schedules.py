@@ -218,8 +218,9 @@ def backfill(
     }
     done = session.client.post(_path(session, schedule_id, "backfill"), asked)
     title, shown = ("instant", "instants") if dry_run else ("execution", "created")
-    blocks: list[Block] = [Table((title,), [(one,) for one in done[shown]])]
-    if before := len(done["existing"]):
+    before, rows = len(done["existing"]), [(one,) for one in done[shown]]
+    blocks: list[Block] = [Table((title,), rows)] if rows or not before else []
+    if before:
         left = "" if force else ", and left out: --force runs them again"
         blocks.append(f"{before} of {done['matched']} were backfilled before{left}")
     session.printer.show(done, *blocks)
