@@ -108,12 +108,15 @@ class Runner:
     lapsed: Callable[[TaskExecution], bool] = lambda _: False
     """Whether its lease is over, for all that this node knows."""
 
-    def run(self, run: Run) -> Coroutine[Any, Any, Transition]:
-        """Call the function; raises nothing but ``CancelledError``, after an interrupt."""
+    def run(self, run: Run) -> Coroutine[Any, Any, Transition | None]:
+        """Call the function; raises nothing but ``CancelledError``, after an interrupt.
+
+        Answers None if the execution is no longer this node's.
+        """
         # Answered and not awaited, here and in _call: a coroutine around another costs 0.2 us.
         return self._in_turn(run) if run.task.definition.require_lock else self._attempt(run)
 
-    async def _in_turn(self, run: Run) -> Transition:
+    async def _in_turn(self, run: Run) -> Transition | None:
         """Try to take the lock, and come back later if it is taken."""
         try:
             grant = await self.guard.take(run.row.task_id, run.task.definition.lock_timeout)
@@ -124,7 +127,7 @@ class Runner:
             return self._later(run.row, self.busy_seconds, reason)
         return await self._locked(run, grant)
 
-    async def _locked(self, run: Run, grant: Grant) -> Transition:
+    async def _locked(self, run: Run, grant: Grant) -> Transition | None:
         """Hold the lock from before the body's first step until after its last."""
         home = asyncio.get_running_loop()
         since = self.clock.monotonic()
@@ -303,8 +306,11 @@ class Runner:
         if run.grant is not None:
             self.guard.leave(run.grant)
 
-    def _lock_lost(self, run: Run) -> Transition:
+    def _lock_lost(self, run: Run) -> Transition | None:
+        """A failure, unless the node was suspended: then it has lost its lease as well."""
         run.context.lock_lost.set()
+        if self.lapsed(run.row):
+            return None
         text = f"the lock of task {run.row.task_id!r} was lost during attempt {run.row.attempt}"
         return self.after_failure(run, LockLost(text))
 

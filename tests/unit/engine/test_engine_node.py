@@ -73,6 +73,28 @@ async def test_what_was_claimed_before_a_suspension_is_not_started_after_it(
     assert attempts == [2]
 
 
+async def test_what_lost_its_lock_in_a_suspension_is_run_again_as_without_a_lock(
+    clock: ManualClock,
+) -> None:
+    target = scheduler(clock=clock)
+
+    async def work() -> int:
+        attempt = current_execution().attempt
+        if attempt == 1:
+            clock.advance(seconds=31)  # the lease
+            target.lock_manager.force_release("job")
+        return attempt
+
+    add_task(target, work, require_lock=True)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    await eventually_async(lambda: row_of(target, execution_id).completed_time is not None)
+    await target.stop()
+    row = row_of(target, execution_id)
+    target.close()
+    assert (row.status, row.result, row.crashes) == (TaskStatus.COMPLETED, 2, 1)
+
+
 async def test_a_start_that_is_refused_leaves_nothing_behind() -> None:
     host = BackgroundScheduler(timezone="UTC")
     first, second = (AdvancedTaskScheduler(apscheduler=host, name=name) for name in "ab")
