@@ -24,9 +24,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -75,6 +77,7 @@ class NodeProcess:
     def __init__(self, name: str, options: Mapping[str, Any], journal: Path, log: Path) -> None:
         self.name = name
         self.log = log
+        self._store: str = options["store"]
         self._process = _forks.Process(
             target=run, args=(options, str(journal), str(log)), daemon=True
         )
@@ -99,8 +102,15 @@ class NodeProcess:
         self.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it neither renews nor answers, and knows nothing of it."""
+        """SIGSTOP: it neither renews nor answers, and knows nothing of it.
+
+        Not within a transaction of SQLite, in which nobody else could write until it goes on.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        while not writable(self._store):
+            self.resume()
+            time.sleep(0.01)
+            os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Undo ``pause``."""
@@ -130,6 +140,19 @@ class NodeProcess:
     def output(self) -> str:
         """What it has logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def writable(store: str) -> bool:
+    """Whether a file of SQLite can be written to within a second; others always can."""
+    if not store.startswith("sqlite:///"):
+        return True
+    path = store.removeprefix("sqlite:///").partition("?")[0]
+    with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as file:
+        try:
+            file.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 class Cluster:
