@@ -220,6 +220,15 @@ def test_executions_and_schedules_are_scheduled_until_they_run(kit: SchedulerTes
     kit.assert_scheduled("tell", count=1)
 
 
+def test_arguments_of_the_definition_count_as_those_of_the_call(kit: SchedulerTester) -> None:
+    kit.scheduler.register_task(define(sorted, task_id="job", args=[[2]], kwargs={"key": None}))
+    kit.scheduler.schedule_task("job")
+    kit.scheduler.schedule_cron_task("job", "0 9 * * *", kwargs={"reverse": True})
+    once, daily = kit.assert_scheduled("job", args=[[2]], count=2)
+    assert once.kwargs == {"key": None}
+    assert daily.kwargs == {"key": None, "reverse": True}
+
+
 def test_what_is_not_scheduled_is_told_with_what_is(kit: SchedulerTester) -> None:
     with pytest.raises(AssertionError, match=r"^not scheduled: 'tell'; .*: nothing$"):
         kit.assert_scheduled("tell")
