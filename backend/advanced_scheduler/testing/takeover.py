@@ -62,4 +62,5 @@ def _begun(schedules: list[Schedule], now: datetime) -> Iterator[Schedule]:
             times = beginning(trigger_from_json(one.trigger), None, now)
         except InvalidTrigger:  # nothing is left of it by then
             continue
-        yield one.with_changes(**times, last_fire_time=None, created_time=now, changed_time=now)
+        fresh = {"last_fire_time": None, "run_count": 0, "created_time": now, "changed_time": now}
+        yield one.with_changes(**times, **fresh)

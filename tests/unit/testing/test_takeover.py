@@ -68,6 +68,18 @@ def test_schedules_begin_anew_on_the_clock_of_the_test(application: AdvancedTask
     assert application.get_schedules() == real
 
 
+def test_a_schedule_has_all_its_runs_again(application: AdvancedTaskScheduler) -> None:
+    application.register_task(define(task_id="job"))
+    with taken_over(application) as first:
+        hourly = application.create_schedule("job", IntervalTrigger(3600), max_runs=3)
+        assert len(first.drain()) == 1
+        with taken_over(application) as second:
+            assert len(second.advance(days=1)) == 3
+            assert application.get_schedule(hourly).ended
+        assert application.get_schedule(hourly).run_count == 1
+        assert len(first.advance(days=1)) == 2
+
+
 def test_pools_are_there_as_well(application: AdvancedTaskScheduler) -> None:
     pool = application.add_process_pool(2)
     with taken_over(application) as kit:
