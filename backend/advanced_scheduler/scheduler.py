@@ -69,6 +69,8 @@ class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, Cluster
     store; the default is the setting ``store``, in memory. ``apscheduler`` is a scheduler of
     APScheduler 3 that the application already has; the default is one of our own. ``queues``
     are those that this node serves; the default is the setting ``queues``, all of them.
+    ``tracer_provider`` is OpenTelemetry's, for spans of what is scheduled and run; without one
+    there are none.
 
     Every plain method is thread-safe and works before ``start``. Raises ``ValueError`` for a
     setting that cannot work and ``StoreUnavailable`` if the store cannot be opened.
@@ -85,6 +87,7 @@ class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, Cluster
         apscheduler: Host | None = None,
         name: str | None = None,
         queues: Collection[str] | None = None,
+        tracer_provider: Any = None,
     ) -> None:
         self.settings = settings = settings or read_settings(Settings)
         self.name = _own_name() if name is None else checked_name(name)
@@ -96,6 +99,7 @@ class AdvancedTaskScheduler(HostingCalls, ExecutionCalls, ScheduleCalls, Cluster
             store=store,
             settings=settings,
             clock=clock,
+            tracer_provider=tracer_provider,
         )
         self.clock: Clock = self._parts.clock
         self.events: EventBus = self._parts.events

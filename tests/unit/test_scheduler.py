@@ -128,6 +128,7 @@ def test_the_scheduler_is_made_as_was_asked_for() -> None:
     assert parameters(AdvancedTaskScheduler) == [
         "redis_client", "max_concurrent_tasks",
         "*store", "*settings", "*clock", "*apscheduler", "*name", "*queues",
+        "*tracer_provider",
     ]  # fmt: skip
     assert (found["redis_client"].default, found["max_concurrent_tasks"].default) == (None, 10)
 

@@ -33,7 +33,7 @@ from .pools import Places, Pools
 from .presence import Presence
 from .pulse import Pulse
 from .recorder import Recorder
-from .runner import Runner, Stop
+from .runner import Stop
 from .timer import Host, Timer
 
 logger = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ class Node:
         parts = self._parts
         return Dispatcher(
             parts,
-            runner=Runner(
+            runner=parts.runner(
                 clock=parts.clock,
                 events=parts.events,
                 arguments=parts.arguments,

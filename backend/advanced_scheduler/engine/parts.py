@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,11 +26,13 @@ from .backlog import Backlog, backlog_of
 from .feed import Feed
 from .ground import Ground
 from .intake import Intake
+from .kinds import kinds_for
 from .lease_clock import LeaseClock
 from .ledger import Ledger
 from .parked import count_parked
 from .probe import BRIEF, HURRY, PATIENCE, Probe
 from .rehearsal import or_rehearsed, staged
+from .runner import Runner
 from .settler import Settler
 from .signals import Signals
 from .steps import Steps
@@ -58,6 +61,7 @@ class Parts(Ground):
     arguments: Arguments
     settler: Settler
     intake: Intake
+    runner: Callable[..., Runner]  # makes the one of a node
     steps: Steps
     ticker: Ticker
     ledger: Ledger
@@ -72,19 +76,23 @@ class Parts(Ground):
 
 
 def assemble(
-    redis_client: Any, *, store: str | Store | None, settings: Settings, clock: Clock | None
+    redis_client: Any,
+    *,
+    store: str | Store | None,
+    settings: Settings,
+    clock: Clock | None,
+    tracer_provider: Any = None,
 ) -> Parts:
     """Make all parts; the store is open afterwards."""
-    if not isinstance(settings, Settings):
-        raise ConfigurationError(f"settings={settings!r} must be a Settings")
+    settings, kinds = _checked(settings), kinds_for(tracer_provider)
     clock = clock or SystemClock(settings.clock_offset_seconds)
     asked = settings.store if store is None else store
     store = _opened(or_rehearsed(asked), settings)
     ground = _ground(store, clock)
     arguments, settler = _arguments(store, settings), Settler(ground)
-    intake = Intake(ground, arguments=arguments, settler=settler)
+    intake = kinds.intake(ground, arguments=arguments, settler=settler)
     steps = Steps(ground, intake=intake, arguments=arguments)
-    ticker = Ticker(ground, steps=steps, intake=intake, settler=settler)
+    ticker = kinds.ticker(ground, steps=steps, intake=intake, settler=settler)
     locks, fallback = _locks(redis_client, ground, settings)
     signals = _signals(store, ground.events)
     return Parts(
@@ -111,10 +119,17 @@ def assemble(
         arguments=arguments,
         settler=settler,
         intake=intake,
+        runner=kinds.runner,
         steps=steps,
         ticker=ticker,
         ledger=_ledger(ground, settings, ticker),
     )
+
+
+def _checked(settings: object) -> Settings:
+    if isinstance(settings, Settings):
+        return settings
+    raise ConfigurationError(f"settings={settings!r} must be a Settings")
 
 
 def _ground(store: Store, clock: Clock) -> Ground:
