@@ -1,4 +1,4 @@
-"""Owns the bad line: a TCP relay to a real server that can lose or stretch what it carries."""
+"""Owns the bad line, a TCP relay to a real server that can lose or stretch what it carries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import socket
 import threading
 from contextlib import suppress
 from typing import Literal
+
+from advanced_scheduler.errors import LockUnavailable
+from advanced_scheduler.locks import DistributedTaskLock
+from tests.support.waiting import eventually
 
 Line = Literal["good", "loses requests", "loses answers", "drips"]
 
@@ -57,3 +61,16 @@ class Relay:
         client.sendall(b"+")
         while not self._closing.wait(0.02):
             client.sendall(b".")
+
+
+def connected(lock: DistributedTaskLock) -> DistributedTaskLock:
+    """The same, once it has had an answer: a busy machine may need longer than a short deadline."""
+    eventually(lambda: _answers(lock), what="an answer within the deadline")
+    return lock
+
+
+def _answers(lock: DistributedTaskLock) -> bool:
+    with suppress(LockUnavailable):
+        lock.ping()
+        return True
+    return False

@@ -13,7 +13,7 @@ from advanced_scheduler.locks import DistributedTaskLock, Grant
 from advanced_scheduler.locks import redis as redis_locks
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually
-from tests.unit.locks.faults import Relay
+from tests.unit.locks.faults import Relay, connected
 
 FIFTY = [(f"task {number}", 300.0) for number in range(50)]
 
@@ -28,8 +28,7 @@ def lock(private_redis: RedisServer) -> Iterator[DistributedTaskLock]:
 @pytest.fixture
 def far(relay: Relay) -> Iterator[DistributedTaskLock]:
     """A lock whose line can go bad, connected while it was good."""
-    lock = DistributedTaskLock(relay.url, command_deadline=0.3)
-    lock.ping()
+    lock = connected(DistributedTaskLock(relay.url, command_deadline=0.3))
     yield lock
     lock.close()
 

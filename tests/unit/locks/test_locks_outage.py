@@ -14,7 +14,7 @@ from advanced_scheduler.errors import LockUnavailable
 from advanced_scheduler.locks import DistributedTaskLock, Grant
 from tests.support.servers import RedisServer
 from tests.support.waiting import eventually
-from tests.unit.locks.faults import Line, Relay
+from tests.unit.locks.faults import Line, Relay, connected
 
 TASK = "report"
 
@@ -34,8 +34,7 @@ COMMANDS: dict[str, Callable[[DistributedTaskLock], object]] = {
 @pytest.fixture
 def lock(relay: Relay) -> Iterator[DistributedTaskLock]:
     """A lock whose line can go bad, connected while it was good."""
-    lock = DistributedTaskLock(relay.url, command_deadline=0.2)
-    lock.ping()
+    lock = connected(DistributedTaskLock(relay.url, command_deadline=0.2))
     yield lock
     lock.close()
 
@@ -48,8 +47,7 @@ def rival(private_redis: RedisServer) -> DistributedTaskLock:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_outwaits_a_server_that_hangs(name: str, private_redis: RedisServer) -> None:
-    lock = DistributedTaskLock(private_redis.url, command_deadline=0.2)
-    lock.ping()
+    lock = connected(DistributedTaskLock(private_redis.url, command_deadline=0.2))
     private_redis.pause()
 
     with pytest.raises(LockUnavailable):
@@ -98,7 +96,7 @@ def test_acquire_waits_through_an_outage(private_redis: RedisServer) -> None:
 
     private_redis.start()
 
-    assert lock.acquire(TASK)
+    assert connected(lock).acquire(TASK)
 
 
 def test_a_restart_that_forgets_the_scripts_goes_unnoticed(private_redis: RedisServer) -> None:
