@@ -52,10 +52,10 @@ class Ear:
             self.heard += events
 
     def of(self, execution_id: str) -> list[str]:
-        """The types of the events of one execution, in the order in which they came."""
+        """The types of the events of one execution, put in order: who schedules may tell late."""
         return [
             one.type.removeprefix("execution.")
-            for one in self.heard
+            for one in in_order(self.heard)
             if one.data.get("execution_id") == execution_id
         ]
 

@@ -41,8 +41,9 @@ def same_boot_id(patch: Patch) -> None:
 
 
 def claims_as_if_alone(patch: Patch) -> None:
-    """A claim on PostgreSQL locks nothing between the look and the grasp."""
-    patch(sa.Select, "with_for_update", lambda self, **options: self)
+    """A claim on PostgreSQL locks nothing between the look and the grasp, which take a while."""
+    slow = sa.func.pg_sleep(0.001).is_not(None)  # for each row that is looked at
+    patch(sa.Select, "with_for_update", lambda self, **options: self.where(slow))
 
 
 def own_clock(patch: Patch) -> None:
