@@ -71,6 +71,7 @@ class AsyncCalls:
     resume_schedule = _twin(AdvancedTaskScheduler.resume_schedule)
     run_schedule_now = _twin(AdvancedTaskScheduler.run_schedule_now)
     backfill_schedule = _twin(AdvancedTaskScheduler.backfill_schedule)
+    backfilled = _twin(AdvancedTaskScheduler.backfilled)
     trigger_event = _twin(AdvancedTaskScheduler.trigger_event)
     get_schedules = _twin(AdvancedTaskScheduler.get_schedules)
     get_schedule = _twin(AdvancedTaskScheduler.get_schedule)

@@ -94,7 +94,7 @@ class ExecutionCalls:
         schedule_id: str,
         instants: Iterable[datetime],
         *,
-        force: bool | Mapping[str, str | None] = False,
+        force: bool | Mapping[datetime, str | None] = False,
     ) -> list[str]:
         """Run a schedule for instants (aware) of the past; answers the execution ids, by instant.
 
@@ -102,11 +102,19 @@ class ExecutionCalls:
         is the instant, and its metadata have it under ``backfill``. The ledger stays as it was.
         Asking again answers the id of the execution that is there, as long as the history has
         it; with ``force`` an instant runs again if its execution has ended. A dict instead of
-        True says for which executions, by id, and which ids (UUIDv7) the new ones have, so that
+        True says for which instants (in UTC), and which ids (UUIDv7) the new ones have, so that
         this can be said again as well. Raises ``ScheduleNotFound``, ``TaskNotRegistered`` and
         ``InvalidArguments``.
         """
         return self._schedules.backfill(schedule_id, instants, force)
+
+    def backfilled(self, schedule_id: str, instants: Iterable[datetime]) -> dict[datetime, str]:
+        """The execution that a backfill made for each of these instants (aware), by instant.
+
+        Of those that nobody made, or that are gone from the history, nothing. Raises
+        ``ScheduleNotFound`` and ``InvalidArguments``.
+        """
+        return self._schedules.backfilled(schedule_id, instants)
 
     def retry_workflow(self, workflow_id: str, *, seen: str | None = None) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.

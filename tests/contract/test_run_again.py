@@ -135,6 +135,36 @@ def test_an_instant_of_the_past_that_many_backfill_runs_once(
     assert told.reason.endswith(f"; backfilled: execution {answers[0][0]} completed")
 
 
+def test_a_backfilled_execution_is_one_of_now(nodes: list[AdvancedTaskScheduler]) -> None:
+    """In lists, for what waits for the next run of a task, and for how long it has waited."""
+    schedule, now = (
+        nodes[0].create_schedule("first", CronTrigger("0 * * * *")),
+        nodes[0].clock.now(),
+    )
+    before = nodes[1].schedule_task("first")
+    past = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=40)
+    (made,) = nodes[1].backfill_schedule(schedule, [past])
+    row = nodes[0].get_execution(made)
+    assert row is not None
+    assert (row.scheduled_time, row.due >= now, made > before) == (past, True, True)
+
+
+def test_a_schedule_that_is_made_again_has_none_of_the_backfills_of_the_one_before(
+    nodes: list[AdvancedTaskScheduler],
+) -> None:
+    def made() -> list[str]:
+        nodes[0].create_schedule("first", CronTrigger("0 * * * *"), schedule_id="hourly")
+        return nodes[0].backfill_schedule("hourly", [past])
+
+    past = nodes[0].clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+    first = made()
+    asyncio.run(nodes[0].run_due())
+    assert nodes[1].backfilled("hourly", [past, past - timedelta(hours=1)]) == {past: first[0]}
+    nodes[1].remove_schedule("hourly")
+    assert made() != first
+    assert "backfilled: execution" in nodes[0].explain("hourly", past).reason
+
+
 def test_whoever_crashed_before_the_new_execution_was_there_has_left_its_id(
     nodes: list[AdvancedTaskScheduler],
 ) -> None:

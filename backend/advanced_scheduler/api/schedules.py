@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..engine.ids import id_of_past
 from ..errors import InvalidCronExpression, InvalidTrigger
 from ..models import DEFINITION, Explanation, Schedule, ScheduleFilter
 from ..scheduler import AdvancedTaskScheduler
@@ -219,22 +218,22 @@ class ScheduleService:
                 f"there are more than limit={asked.limit} instants; take a shorter stretch",
                 faults=[Fault("/limit", "is exceeded")],
             )
-        ids = {one: id_of_past(schedule_id, one) for one in instants}
-        there = {row.execution_id for row in self._scheduler.store.get(ids.values())}
+        there = self._scheduler.backfilled(schedule_id, instants)
         planned = (unplanned if asked.dry_run else plan)(
-            lambda: [one for one in ids.values() if (one in there) is asked.force]
+            lambda: [one.isoformat() for one in instants if (one in there) is asked.force]
         )  # of which there is one, and it runs again; else those of which there is none
+        chosen = {at: planned[one] for at in instants if (one := at.isoformat()) in planned}
+        existing = [one for at, one in there.items() if (at in chosen) is asked.force]
         made: list[str] = []
-        wanted = [at for at, one in ids.items() if asked.force or one in planned]
-        if wanted and not asked.dry_run:
-            again = planned if asked.force else False
-            made = self._scheduler.backfill_schedule(schedule_id, wanted, force=again)
+        if wanted := [] if asked.dry_run else instants if asked.force else list(chosen):
+            force = chosen if asked.force else False
+            made = self._scheduler.backfill_schedule(schedule_id, wanted, force=force)
         return BackfillOut(
             dry_run=asked.dry_run,
             matched=len(instants),
             instants=instants,
-            created=made,
-            existing=[one for one in ids.values() if (one in planned) is asked.force],
+            created=[one for one in made if one not in existing],
+            existing=existing,
         )
 
 

@@ -12,6 +12,7 @@ from ..config import Settings
 from ..lifecycle import CLAIMABLE
 from ..models import NO_PAUSES, ExecutionFilter, Pauses, TaskExecution, TaskPriority
 from ..stores.base import Store
+from .lanes import waiting_since
 from .pauses import read_pauses
 from .runner import WAITS_FOR_SERVER
 from .views import TaskQueueView
@@ -54,7 +55,9 @@ def backlog_of(store: Store, clock: Clock, settings: Settings) -> Backlog:
 def _undrained(store: Store, rows: Sequence[TaskExecution], pauses: Pauses, since: datetime) -> int:
     """How many of the rows, the first in line, have been due since then, and are not held."""
     found = sum(
-        not row.blocked_by and row.due < since and not pauses.hold(row.queue, row.priority)
+        not row.blocked_by
+        and waiting_since(row) < since
+        and not pauses.hold(row.queue, row.priority)
         for row in rows
     )
     if found or len(rows) < SAMPLE or pauses != NO_PAUSES:

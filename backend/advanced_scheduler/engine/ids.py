@@ -59,12 +59,6 @@ def id_for(instant: datetime, *names: str) -> str:
     return str(UUID(int=made & ~_FIXED | 7 << 76 | 0b10 << 62))
 
 
-def id_of_past(schedule_id: str, instant: datetime) -> str:
-    """The id of the execution that runs a schedule for an instant (aware) of the past."""
-    at = instant.astimezone(UTC)
-    return id_for(at, "backfill", schedule_id, at.isoformat())
-
-
 def following(first: str, number: int) -> str:
     """The id that comes ``number`` places after this one: for all that one request makes."""
     whole = UUID(first).int

@@ -33,6 +33,11 @@ def state_of(row: TaskExecution, now: datetime) -> WaitState:
     return "ready" if row.due <= now else "delayed"
 
 
+def waiting_since(row: TaskExecution) -> datetime:
+    """From when on somebody could have taken it: what is made good for the past was not there."""
+    return max(row.due, row.created_time or row.due)
+
+
 def lane_of(
     store: ExecutionStore, priority: TaskPriority, waiting: int, now: datetime, *, look_at: int
 ) -> Lane:
@@ -45,5 +50,5 @@ def lane_of(
     states = Counter(state_of(row, now) for row in rows)
     if rows:
         states[state_of(rows[-1], now)] += max(waiting - len(rows), 0)
-    ready = (row.due for row in rows if not row.blocked_by and row.due <= now)
+    ready = (waiting_since(row) for row in rows if not row.blocked_by and row.due <= now)
     return Lane(states, (now - min(ready, default=now)).total_seconds())

@@ -20,8 +20,8 @@ from ..models import (
     TickOutcome,
 )
 from ..triggers import Trigger, trigger_from_json
+from .backfills import Backfills
 from .ground import Ground
-from .ids import id_of_past
 from .parked import why_parked
 from .plan import instants_between, next_instant
 
@@ -54,6 +54,7 @@ class Ledger:
         self.gaps = 0  # instants that were found to be missing, by this process
         self._store = ground.store
         self._registry = ground.registry
+        self._backfills = Backfills(ground)
         self._clock = ground.clock
         self._kept = kept
         self._unfired = unfired  # schedule id -> why this node cannot fire it, though it is due
@@ -70,8 +71,9 @@ class Ledger:
         instant = in_utc("instant", instant, before=_INSTANT)
         found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
         told = self._told(found)[0] if found else self._untold(schedule_id, instant)
-        for row in self._store.get([id_of_past(schedule_id, instant)]):
-            told = _backfilled(told, row)
+        for schedule in self._find(schedule_id):
+            for row in self._store.get(self._backfills.known(schedule, [instant]).values()):
+                told = _backfilled(told, row)
         return told
 
     def audit(self, schedule_id: str, start: datetime, end: datetime) -> Audit:

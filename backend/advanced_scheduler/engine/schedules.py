@@ -20,7 +20,7 @@ from ..models import DEFINITION, Schedule, ScheduleFilter
 from ..stores.abilities import Signal
 from ..stores.base import Firing
 from ..triggers import EventTrigger, Trigger, trigger_from_json
-from .intake import Request
+from .backfills import Backfills
 from .ledger import in_utc
 from .new_schedules import Asked, Edit, New, NewSchedules
 from .options import check_execution_id, plain_json
@@ -55,6 +55,7 @@ class Schedules:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._new = NewSchedules(parts)
+        self._backfills = Backfills(parts)
 
     def add(self, new: New, *, replacing: bool) -> Schedule:
         """Store the schedule unless it is there; answers what is there then.
@@ -224,11 +225,12 @@ class Schedules:
         self,
         schedule_id: str,
         instants: Iterable[datetime],
-        force: bool | Mapping[str, str | None],
+        force: bool | Mapping[datetime, str | None],
     ) -> list[str]:
         """The id of an execution for each of these instants: of that which is there, if any.
 
         With ``force`` of another one: for all, or for those that it names, under these new ids.
+        All are due now: they do not go before what has waited since.
         """
         if not isinstance(instants, Iterable):
             raise InvalidArguments(f"instants={instants!r} must be a list of aware datetimes")
@@ -239,20 +241,24 @@ class Schedules:
         for one in force.values() if isinstance(force, Mapping) else ():
             check_execution_id(one)
         requests = self._parts.steps.past(schedule, wanted)
-        again = force if isinstance(force, Mapping) else self._there(requests) if force else {}
-        return self._parts.intake.submit(
-            [
-                request._replace(
-                    execution_id=again.get(request.execution_id or "", request.execution_id)
-                )
-                for request in requests
-            ]
+        given = self._backfills.given(schedule, wanted, self._parts.intake.new_id)
+        ids: dict[datetime, str | None] = {**given}
+        if isinstance(force, Mapping):
+            ids |= force
+        elif force:
+            ids |= dict.fromkeys(self.backfilled(schedule_id, wanted))  # None: an id of its own
+        rows = self._parts.intake.prepare(
+            [one._replace(execution_id=ids[at]) for at, one in zip(wanted, requests, strict=True)],
+            now,
         )
+        return self._parts.intake.accept([row.with_changes({"due_time": now}) for row in rows], now)
 
-    def _there(self, requests: Iterable[Request]) -> Mapping[str, str | None]:
-        """Those whose ids are taken; None has another one be made."""
-        ids = [one.execution_id for one in requests if one.execution_id is not None]
-        return dict.fromkeys(row.execution_id for row in self._parts.store.get(ids))
+    def backfilled(self, schedule_id: str, instants: Iterable[datetime]) -> dict[datetime, str]:
+        """The executions that a backfill made for these instants, as long as they are there."""
+        schedule = self.get(schedule_id)
+        ids = self._backfills.known(schedule, [in_utc("instants", one) for one in instants])
+        there = {row.execution_id for row in self._parts.store.get(ids.values())}
+        return {at: one for at, one in ids.items() if one in there}
 
     def trigger_event(self, name: str, payload: object) -> list[str]:
         """Run what waits for this event; answers the ids of the executions."""

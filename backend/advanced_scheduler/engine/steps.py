@@ -28,7 +28,6 @@ from ..stores.base import Firing
 from ..triggers import Trigger, trigger_from_json
 from .arguments import Arguments
 from .ground import Ground
-from .ids import id_of_past
 from .inputs import taken_by
 from .intake import Intake, Request
 from .plan import NOTHING, Decision, Plan, Standing, next_instant, plan, without_overlap
@@ -91,9 +90,8 @@ class Steps:
         return _step(schedule, planned, rows, there, now)
 
     def past(self, schedule: Schedule, instants: Sequence[datetime]) -> list[Request]:
-        """What it would have run at these instants, each under the one id that it can have.
+        """What it would have run at these instants, each at most once at a time.
 
-        While it has not ended, it is not made twice under another id either.
         Raises what ``schedule_task`` does for an unknown task and arguments that do not fit.
         """
         trigger, task = self._trigger(schedule), self._registry.get(schedule.task_id)
@@ -105,8 +103,7 @@ class Steps:
             request = _request(task, schedule, at, call, told)
             key = f"backfill {schedule.schedule_id} {at.isoformat()}"
             options = replace(request.options, unique=key)
-            execution_id = id_of_past(schedule.schedule_id, at)
-            found.append(request._replace(options=options, execution_id=execution_id))
+            found.append(request._replace(options=options))
         return found
 
     def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:

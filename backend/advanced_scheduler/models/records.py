@@ -26,6 +26,7 @@ class RecordKind(StrEnum):
     SPAWNED = "spawned"  # the executions that one has scheduled, by its id
     AGAIN = "again"  # the execution that runs an ended one again, by the id of that
     RERUN = "rerun"  # those that run a workflow run again, by the newest execution id in it
+    BACKFILL = "backfill"  # the executions for instants of the past, by schedule and month
     JOB = "job"  # a job of APScheduler, by its id
 
 

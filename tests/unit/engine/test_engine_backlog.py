@@ -11,6 +11,7 @@ import pytest
 from advanced_scheduler import AdvancedTaskScheduler, ManualClock, TaskPriority
 from advanced_scheduler.config import Settings
 from advanced_scheduler.engine.backlog import SAMPLE, backlog_of
+from advanced_scheduler.engine.lanes import lane_of
 from advanced_scheduler.stores.memory import MemoryStore
 from tests.support.waiting import eventually_async
 from tests.unit.engine.kit import NOW, add_task, execution, faulty, scheduler
@@ -40,6 +41,16 @@ def test_what_is_due_for_longer_than_three_seconds_waits_in_vain(
     assert undrained(store, clock, poll_seconds=2) == 0
     clock.advance(seconds=3)
     assert undrained(store, clock, poll_seconds=2) == 1
+
+
+def test_what_is_made_now_for_an_instant_of_the_past_has_not_waited_since(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    store.add([execution("missed", scheduled_time=NOW - DAY, created_time=NOW)])
+    assert undrained(store, clock) == 0
+    assert lane_of(store, TaskPriority.NORMAL, 1, NOW, look_at=10).oldest_age == 0
+    clock.advance(seconds=3.1)
+    assert undrained(store, clock) == 1
 
 
 def test_what_stands_behind_many_that_are_for_later_is_seen(

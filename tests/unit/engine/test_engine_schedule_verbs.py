@@ -360,7 +360,7 @@ def test_the_past_is_filled_in_and_nothing_else(scheduler: AdvancedTaskScheduler
     with pytest.raises(InvalidArguments, match="is not in the past"):
         scheduler.backfill_schedule(schedule_id, [NOW + SECOND])
     with pytest.raises(InvalidArguments, match="execution_id"):
-        scheduler.backfill_schedule(schedule_id, before, force={first[0]: "another"})
+        scheduler.backfill_schedule(schedule_id, before, force={before[0]: "another"})
     not_a_list: Any = NOW
     with pytest.raises(InvalidArguments, match="must be a list"):
         scheduler.backfill_schedule(schedule_id, not_a_list)
