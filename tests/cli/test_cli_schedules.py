@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from advanced_scheduler import SystemClock
 from advanced_scheduler.triggers import IntervalTrigger
 
-from .world import World, must_fit
+from .world import World, must_fit, serving
 
 
 def add(world: World, *words: str) -> str:
@@ -115,6 +118,39 @@ def test_a_schedule_is_found_by_its_name(world: World) -> None:
     assert repr(made) in torn.stderr
     assert world.good("schedule", "edit", made, "--name", "mine")
     assert world.good("schedule", "remove", other, "--yes") == "removed\n"
+
+
+def of_the_release_before(served: ASGIApp) -> ASGIApp:
+    """A service that looks at no parameter of a list, and refuses ``force``."""
+
+    async def older(scope: Scope, receive: Receive, send: Send) -> None:
+        async def received() -> Message:
+            message = await receive()
+            return {**message, "body": message.get("body", b"").replace(b'"force"', b'"unknown"')}
+
+        listed = scope.get("path", "").endswith("/schedules")
+        await served({**scope, "query_string": b""} if listed else scope, received, send)
+
+    return older
+
+
+@pytest.mark.parametrize("world", ["store"], indirect=True)
+def test_a_service_of_the_release_before_is_asked_in_its_words(world: World) -> None:
+    made = [add(world, "--every", "1h", "--id", one, "--name", f"{one} name") for one in "abc"]
+    end = SystemClock().now()
+    window = [(end - timedelta(hours=3)).isoformat(), end.isoformat()]
+    with serving(world.scheduler, wrapped=of_the_release_before) as url:
+        old = World(world.scheduler, ways=["--url", url])
+        assert old.json("schedule", "show", "b")["id"] == "b"
+        assert old.json("schedule", "show", "c name")["id"] == "c"
+        assert old.good("schedule", "remove", "b", "--yes") == "removed\n"
+        assert old.run("schedule", "remove", "b", "--yes").exit_code == 3
+        assert old.good("schedule", "remove", "c name", "--yes") == "removed\n"
+        left = old.json("schedule", "list", schema="SchedulePage")["items"]
+        assert [one["id"] for one in left] == made[:1]
+        assert old.json("schedule", "backfill", "a", *window, "--dry-run", schema="BackfillOut")
+        refused = old.run("schedule", "backfill", "a", *window, "--dry-run", "--force")
+        assert (refused.exit_code, "unknown" in refused.stderr) == (2, True)
 
 
 def test_an_instant_is_explained(world: World) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import uvicorn
 from jsonschema import Draft202012Validator
+from starlette.types import ASGIApp
 from typer.testing import CliRunner, Result
 
 from advanced_scheduler import AdvancedTaskScheduler, ScheduleOptions
@@ -128,12 +129,14 @@ def must_fit(document: Any, schema: str) -> None:
 
 @contextmanager
 def serving(
-    scheduler: AdvancedTaskScheduler, authenticate: Authenticate | None = None
+    scheduler: AdvancedTaskScheduler,
+    authenticate: Authenticate | None = None,
+    wrapped: Callable[[ASGIApp], ASGIApp] = lambda served: served,
 ) -> Iterator[str]:
     """The address of a real server of a scheduler that does not run."""
     listener = socket.create_server(("127.0.0.1", 0))
     served = create_app(scheduler, run=False, authenticate=authenticate)
-    config = uvicorn.Config(served, log_level="error", lifespan="off")
+    config = uvicorn.Config(wrapped(served), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

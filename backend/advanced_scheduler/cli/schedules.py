@@ -214,7 +214,7 @@ def backfill(
         "end": instant_of(end),
         "limit": limit,
         "dry_run": dry_run,
-        "force": force,
+        **({"force": True} if force else {}),  # a service of the release before does not know it
     }
     done = session.client.post(_path(session, schedule_id, "backfill"), asked)
     title, shown = ("instant", "instants") if dry_run else ("execution", "created")
@@ -231,8 +231,10 @@ def _path(session: Session, named: str, *verb: str) -> str:
 
     Raises ``CommandFailed`` where one has it as its id and another one as its name.
     """
-    found = session.client.get("/schedules", name=named)["items"]
-    known = found[0]["id"] if found else named
+    page = session.client.get("/schedules", name=named)["items"]
+    # A service of the release before does not look at the name, and answers with all there are.
+    found = [one["id"] for one in page if one["name"] == named]
+    known = found[0] if found else named
     if known != named and _is_id(session, named):
         raise CommandFailed(
             f"{named!r} is the id of one schedule and the name of another, {known!r}: "
