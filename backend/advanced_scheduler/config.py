@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import reprlib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from math import inf
@@ -38,6 +40,7 @@ class Settings(BaseSettings):
         extra="forbid",
         populate_by_name=True,
         allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may hold a password; `read_settings` shows the rest of it
     )
 
     store: str = "memory://"
@@ -90,7 +93,9 @@ class Settings(BaseSettings):
     @classmethod
     def _has_a_scheme(cls, value: str) -> str:
         if "://" not in value:
-            raise ValueError(f"store={value!r} is not a URL; try memory:// or sqlite:///file.db")
+            raise ValueError(
+                f"store={_shown(value)} is not a URL; try memory:// or sqlite:///file.db"
+            )
         return value
 
     @field_validator("queues", "roles", "priorities", mode="before")
@@ -102,7 +107,7 @@ class Settings(BaseSettings):
             return value
         if not value or not all(isinstance(one, str) and one for one in value):
             raise ValueError(
-                f"{info.field_name}={value!r} must name at least one; leave it out for all"
+                f"{info.field_name}={_shown(value)} must name at least one; leave it out for all"
             )
         return frozenset(value)
 
@@ -179,9 +184,29 @@ def _told(kind: type[BaseSettings], fault: Any, given: Collection[str]) -> str:
     if field is None:
         return f"{name}: there is no such setting"
     source = name if name in given else variables_set().get(name, name)
-    shown = "" if SecretStr in get_args(field.annotation) else f"={fault['input']!r}"
+    shown = "" if SecretStr in get_args(field.annotation) else f"={_shown(fault['input'])}"
     why = str(fault.get("ctx", {}).get("error") or fault["msg"]).partition(", unable to")[0]
     return f"{source}{shown}: {why.replace('Input should be', 'it must be')}"
+
+
+def masked(text: str) -> str:
+    """A URL, or what was meant to be one, without the passwords in it: ``redis://user:**********@host``.
+
+    All up to the last ``@`` is one, as special characters may be there as they are.
+    """
+    return _PASSWORDS.sub(rf"\1\2{'*' * 10}", text)
+
+
+_PASSWORDS: Final = re.compile(
+    r"(^(?!\W*sqlite:)(?:[^:/@]+://)?(?:[^:@]*:)?).*(?=@)|(password\s*=)[^&]*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):  # first, as what is left out may be the @
+        return reprlib.repr(masked(value))
+    return masked(reprlib.repr(value))
 
 
 def load_env_file(path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from advanced_scheduler.config import ServiceSettings, Settings
+from advanced_scheduler import ConfigurationError
+from advanced_scheduler.config import ServiceSettings, Settings, masked, read_settings
 
 OWN = "ADVANCED_SCHEDULER_"
 
@@ -142,6 +143,39 @@ def test_a_password_is_shown_nowhere() -> None:
     with pytest.raises(ValueError, match="renewal_seconds") as refusal:
         Settings(redis_url="redis://:hush@h", renewal_seconds=99)
     assert "hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("user:hush@host/db", "user:**********@host/db"),
+        ("postgres:/user:hush@host/db", "postgres:**********@host/db"),
+        ("redis://user:hu/s@h@host:6379/0", "redis://user:**********@host:6379/0"),
+        ("redis://:hush@host", "redis://:**********@host"),
+        ("hush@host", "**********@host"),
+        ("postgresql://h/db?password=hush&a=b", "postgresql://h/db?password=**********&a=b"),
+        ("postgresql://u@h/db?password=hush", "postgresql://**********@h/db?password=**********"),
+        ("host=h PassWord = 'hush hush'", "host=h PassWord =**********"),
+        ("sqlite:////srv/me@work/jobs.db", "sqlite:////srv/me@work/jobs.db"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_a_url_is_shown_without_its_passwords(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize("host", ["host", "h" * 3000])
+def test_a_value_that_is_refused_is_short_and_shows_no_password(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv(OWN + "STORE", f"hush@{host}")
+    with pytest.raises(ConfigurationError, match="is not a URL") as told:
+        read_settings(Settings)
+    with pytest.raises(ValueError, match="is not a URL") as raised:
+        Settings()
+    for text in (str(told.value), str(raised.value)):
+        assert "hush" not in text
+        assert len(text) < 300
 
 
 def test_settings_do_not_change() -> None:

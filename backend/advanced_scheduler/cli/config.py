@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
 
 commands = group("The settings in effect, and whether they work.")
 
-_HIDDEN: Final = "**********"
-
 
 @commands.command()
 @printing
 def show(printer: Printer, env_file: EnvFile = None) -> None:
     """Every setting, its value, and where that comes from; passwords are hidden."""
     settings = _settings(env_file)
-    from ..config import variables_set
+    from ..config import masked, variables_set
 
-    sources = variables_set()
-    shown = {name: _shown(value) for name, value in settings.model_dump(mode="json").items()}
+    sources, given = variables_set(), settings.model_dump(mode="json")
+    shown = {
+        name: masked(value) if isinstance(value, str) else value for name, value in given.items()
+    }
     rows = [(name, value, sources.get(name, "default")) for name, value in shown.items()]
     document = {"settings": shown, "variables": dict(sources)}
     printer.show(document, Table(("setting", "value", "from"), rows))
@@ -111,11 +110,3 @@ def _lock_problems(settings: Settings) -> list[str]:
         return [f"the lock server: {problem}"] if problem else []
     finally:
         scheduler.close()
-
-
-def _shown(value: Any) -> Any:
-    """A value without the password that a URL may hold."""
-    if not isinstance(value, str) or "://" not in value:
-        return value
-    password = urlsplit(value).password
-    return value.replace(f":{password}@", f":{_HIDDEN}@") if password else value

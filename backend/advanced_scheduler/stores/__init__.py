@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..config import masked
 from ..errors import ConfigurationError
 from .base import Store
 from .memory import MemoryStore
@@ -38,7 +39,7 @@ def open_store(url: str, *, auto_migrate: bool = False) -> Store:
         from .redis import RedisStore
 
         return RedisStore(url)
-    shown = f"{scheme}://..." if separator else url  # the rest may hold a password
+    shown = f"{scheme}://..." if separator else masked(url)  # the rest may hold a password
     raise ConfigurationError(
         f"store={shown!r} names no store that exists; use memory://, sqlite:///file.db, "
         "postgresql://user:password@host/database or redis://host:6379/0"
