@@ -63,6 +63,15 @@ def is_storable(value: object) -> bool:
     return isinstance(value, str) and value == cleaned(value)
 
 
+def has_storable_texts(value: object) -> bool:
+    """Whether all texts within are storable, and all keys are texts."""
+    if isinstance(value, dict):
+        return all(map(is_storable, value)) and all(map(has_storable_texts, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(has_storable_texts, value))
+    return not isinstance(value, str) or is_storable(value)
+
+
 def has_no_address(value: object) -> bool:
     """Whether an id has no place in REST and pages: every client takes such dots out of a path."""
     return value in (".", "..")

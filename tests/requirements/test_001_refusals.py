@@ -33,6 +33,7 @@ EVERY = {"recurring": True, "interval_type": "days", "interval_value": 1}
         ({"parameters": ["csv"]}, "parameters"),
         ({"parameters": {"ratio": float("nan")}}, "parameters"),
         ({"parameters": {"text": "a\0b"}}, "parameters"),
+        ({"parameters": {"texts": [{"half": "a\ud800"}]}}, "parameters"),
         ({"parameters": {7: "seven"}}, "parameters"),
         ({"parameters": {"handle": object()}}, "parameters"),
         ({"description": 7}, "description"),
@@ -68,6 +69,12 @@ async def test_a_configuration_that_is_wrong_is_refused_by_its_field(
     assert field in result.details["errors"]
     assert result.details["config"] is config
     assert framework.scheduler.get_schedules() == []
+
+
+async def test_parameters_may_have_texts_that_look_like_escapes(framework: Framework) -> None:
+    parameters = {"path": r"C:\u0000x", "deep": [{"half": r"\ud800"}]}
+    result = await framework.service.schedule_task(framework.one_time(parameters=parameters))
+    assert result.success, result.message
 
 
 async def test_all_fields_that_are_wrong_are_told_at_once(framework: Framework) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..errors import InvalidTask, InvalidTrigger
-from ..faults import is_storable
+from ..faults import has_storable_texts, is_storable
 from ..functions import binds, import_function, is_below, signature_of
 from ..models import LONGEST
 from ..triggers import (
@@ -55,10 +55,10 @@ def _is_module(value: object) -> bool:
 def _is_object(value: object) -> bool:
     """A dict as every database reads it: Python's ``json`` alone knows NaN, and some no NUL."""
     try:
-        text = json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False)
+        return isinstance(value, dict) and has_storable_texts(value)
     except (TypeError, ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and all(map(is_storable, value)) and "\\u0000" not in text
 
 
 def _is_function(value: object) -> bool:
