@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -219,6 +222,29 @@ def test_a_connection_that_commits_at_once_is_refused(
     ):
         scheduler.schedule_task("confirm", options=within(connection))
     assert scheduler.task_queue.size() == 0
+
+
+class AtOnce(sqlite3.Connection):
+    """As Python 3.12's connections with ``autocommit=True`` show themselves."""
+
+    autocommit = True
+
+
+def test_sqlite_that_commits_at_once_by_its_own_setting_is_refused(
+    scheduler: AdvancedTaskScheduler, database: sa.Engine
+) -> None:
+    if database.dialect.name != "sqlite":
+        return
+    later: dict[str, Any] = {"autocommit": True}
+    given = later if sys.version_info >= (3, 12) else {"factory": AtOnce}
+    engine = sa.create_engine(database.url, connect_args=given)
+    with (
+        engine.connect() as connection,
+        pytest.raises(ConfigurationError, match="in autocommit mode"),
+    ):
+        scheduler.schedule_task("confirm", options=within(connection))
+    assert scheduler.task_queue.size() == 0
+    engine.dispose()
 
 
 def test_transactions_that_the_application_begins_by_itself_will_do(

@@ -159,8 +159,13 @@ class SqliteDialect:
         return main.is_file() and self._path.exists() and main.samefile(self._path)
 
     def commits_at_once(self, db: Connection) -> bool:
-        """Whether neither Python begins transactions nor somebody else has begun this one."""
+        """Whether neither Python begins transactions nor somebody else has begun this one.
+
+        From Python 3.12 on ``autocommit=True`` makes nothing of a rollback; without it, it is -1.
+        """
         file: Any = db.connection.driver_connection
+        if getattr(file, "autocommit", None) is True:
+            return True
         return file.isolation_level is None and not file.in_transaction
 
     def insert(self, db: Connection, table: sa.Table, rows: Sequence[Row]) -> list[Any]:
