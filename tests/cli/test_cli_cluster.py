@@ -125,9 +125,8 @@ def is_idle(world: World, words: list[str]) -> bool:
     return "--url" in world.ways and words in ([], ["--full"])
 
 
+@pytest.mark.parametrize("world", ["store"], indirect=True)  # a service tells of itself
 def test_the_heartbeats_of_a_machine_or_a_node_are_told_apart(world: World) -> None:
-    if "--url" in world.ways:
-        pytest.skip("a service tells of itself")
     with world.scheduler.running():
         assert world.run("health", "--live", "--node", world.scheduler.name).exit_code == 0
         other = world.run("health", "--live", "--node", "other")
