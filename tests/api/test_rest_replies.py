@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from advanced_scheduler import current_execution
 from advanced_scheduler.api import Scope
 from advanced_scheduler.api.replies import LEASE, Replies
 from advanced_scheduler.models import RecordKind, TaskStatus
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.testing import FaultyStore
 from advanced_scheduler.triggers import CronTrigger
+from tests.support.definitions import define
 
 from .rest import PREFIX, Rest, serving
 
@@ -100,6 +102,23 @@ def test_one_of_many_who_take_over_does_it(far: Rest) -> None:
             replies.begin("ci", "k", "/", b"")
     replies.give_up(begun)
     assert replies.begin("ci", "k", "/", b"")[1] is None
+
+
+def test_what_a_batch_makes_may_start_workflows_under_its_own_ids(rest: Rest) -> None:
+    def parent() -> None:
+        if not rest.scheduler.executions(task_id="add"):
+            raise ValueError("no")
+        own = current_execution().execution_id
+        rest.scheduler.schedule_workflow(["add"], {"add": {"a": 1}}, workflow_id=own)
+
+    rest.scheduler.register_task(define(parent, task_id="parent"))
+    rest.scheduler.schedule_task_many("parent", [[]] * 3)
+    rest.run()
+    rest.scheduler.schedule_task("add", 1)
+    asked = {"action": "retry", "query": {"task_id": "parent"}}
+    assert rest.post("/executions/batch", asked, headers=once({}))["changed"] == 3
+    rest.run(2)
+    assert len(rest.scheduler.executions(task_id="add")) == 1 + 3
 
 
 def test_what_is_refused_may_be_sent_again_and_a_key_of_nonsense_may_not(far: Rest) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
-from ..engine.ids import ExecutionIds, following
+from ..engine.ids import ExecutionIds, ids_under
 from ..models import Record, RecordKind
 from ..stores.base import Store
 from .problems import Problem
@@ -98,7 +98,7 @@ class Replies:
             if not self._store.save_record(found[0], new=True):  # another try was as fast
                 found = self._store.records(wanted[0], ids=[wanted[1]]) or found
         chosen = found[0].data["chosen"]
-        return {one: following(begun.new_id, number) for number, one in enumerate(chosen, 1)}
+        return dict(zip(chosen, ids_under(begun.new_id, "request"), strict=False))
 
     def renew(self, begun: Begun) -> None:
         """It is still under way."""

@@ -50,17 +50,32 @@ class Again:
                 "run again"
             )
         self._registry.get(row.task_id)
-        now, last = self._clock.now(), row
-        while (planned := self._known(RecordKind.AGAIN, last.execution_id)) is not None:
-            found = self._store.get(planned.values())
-            if not found or found[0].status not in FINAL:
-                break
-            last = found[0]
+        now = self._clock.now()
+        last, planned = self._last(row.execution_id, new_id)
+        if last == new_id:  # another try of the same request has made it, and it has ended
+            return last
         if planned is None:
             ids = {row.task_id: new_id or self._intake.new_id(now)}
-            planned = self._planned(RecordKind.AGAIN, last.execution_id, ids, now)
+            planned = self._planned(RecordKind.AGAIN, last, ids, now)
         twin = self._twin(row, planned[row.task_id], now)
         return self._intake.accept([twin], now)[0]
+
+    def _last(self, first: str, sought: str | None) -> tuple[str, Mapping[str, str] | None]:
+        """The last that has ended of those that ran it again, and the plan for the next if any.
+
+        No further than the one that is sought. Records that lead back, as earlier releases could
+        write, end there: the one that does so is dropped.
+        """
+        last, passed = first, {first}
+        while last != sought and (planned := self._known(RecordKind.AGAIN, last)) is not None:
+            found = self._store.get(planned.values())
+            if not found or found[0].status not in FINAL:
+                return last, planned
+            if found[0].execution_id in passed:
+                self._store.drop_records(RecordKind.AGAIN, [last])
+                break
+            passed.add(last := found[0].execution_id)
+        return last, None
 
     def workflow(self, workflow_id: str, seen: str | None = None) -> dict[str, str]:
         """Run again what did not complete in a workflow run; answers {task id: execution id}.

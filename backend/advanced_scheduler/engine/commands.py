@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count, repeat
+from itertools import repeat
 from typing import Any, Final
 from uuid import uuid4
 
@@ -35,8 +35,8 @@ from ..models import (
 )
 from ..registry import RegisteredTask
 from .again import Again
-from .ids import following, is_id
-from .intake import DEFAULTS, Intake, Request
+from .ids import ids_under, is_id
+from .intake import DEFAULTS, Intake, Request, same_work
 from .options import check_execution_id, checked, cleared_until, execution_filter
 from .parts import Parts
 from .pools import Pools
@@ -166,7 +166,7 @@ class Commands:
         ordered = [one for one in self._parts.graph.topological_sort() if one in tasks]
         ids: Iterable[str | None] = repeat(None)
         if is_id(workflow_id):  # who is as fast as another makes the same executions
-            ids = (following(str(workflow_id), number) for number in count(1))
+            ids = ids_under(str(workflow_id), "workflow")
         requests = [
             Request(tasks[one], *_split(arguments.get(one, {})), options, execution_id=execution_id)
             for one, execution_id in zip(ordered, ids, strict=False)
@@ -250,9 +250,10 @@ class Commands:
     def retry(self, execution_id: str, new_id: str | None = None) -> str:
         """A new execution in the place of one that has ended; answers its id."""
         check_execution_id(new_id)
-        if new_id is not None and self._parts.store.get([new_id]):
-            return new_id  # also where the old one is gone by now
+        made = self.find(new_id)
         row = self.find(execution_id)
+        if made is not None:  # also where the old one is gone by now
+            return made.execution_id if row is None else same_work(made, row)
         if row is None:
             raise ExecutionNotFound(
                 f"no execution {execution_id!r}; it never existed, or it was trimmed from the "

@@ -6,8 +6,10 @@ import json
 import random
 import re
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 from uuid import UUID
 
@@ -59,10 +61,15 @@ def id_for(instant: datetime, *names: str) -> str:
     return str(UUID(int=made & ~_FIXED | 7 << 76 | 0b10 << 62))
 
 
-def following(first: str, number: int) -> str:
-    """The id that comes ``number`` places after this one: for all that one request makes."""
-    whole = UUID(first).int
-    return str(UUID(int=whole & ~_NOISE_MASK | (whole + number) & _NOISE_MASK))
+def ids_under(origin: str, purpose: str) -> Iterator[str]:
+    """Ids for all that is made under this one for a purpose: always the same, and ascending.
+
+    They have its time, and begin where both say: what is made under one of them is none of them.
+    """
+    said = json.dumps([purpose, origin]).encode()
+    noise = int.from_bytes(blake2b(said, digest_size=8).digest(), "big")
+    first = UUID(origin).int & ~_NOISE_MASK | noise & _NOISE_MASK >> 1  # so that none overflows
+    return (str(UUID(int=one)) for one in count(first))
 
 
 def time_of(made: str) -> datetime:

@@ -74,7 +74,8 @@ class Intake:
         """Store one execution for each request, all or none; answers their ids in order.
 
         Raises ``InvalidArguments``, ``UnknownDependency`` and ``ExecutionNotFound`` before
-        anything is stored. A request whose ``unique`` key is taken answers the holder's id.
+        anything is stored. A request whose ``unique`` key is taken answers the holder's id; one
+        whose execution id another task or workflow run has raises ``InvalidArguments``.
         """
         now = self._clock.now()
         rows = self.prepare(requests, now)
@@ -280,8 +281,10 @@ class Intake:
         return found
 
     def _holder(self, row: TaskExecution) -> str:
-        if row.unique_key is None or self._store.get([row.execution_id]):
-            return row.execution_id  # it is there: to add a row is safe to repeat
+        for there in self._store.get([row.execution_id]):
+            return same_work(there, row)  # to add a row is safe to repeat
+        if row.unique_key is None:
+            return row.execution_id  # it was there, and is gone by now
         holder = self._store.by_unique_key(row.unique_key)
         if holder is not None:
             return holder.execution_id
@@ -290,6 +293,16 @@ class Intake:
             self.recheck([row] if row.blocked_by else [])
             return row.execution_id
         return self._holder(row)
+
+
+def same_work(there: TaskExecution, wanted: TaskExecution) -> str:
+    """The id of what is there; raises ``InvalidArguments`` if that is not what is wanted."""
+    if (there.task_id, there.workflow_id) == (wanted.task_id, wanted.workflow_id):
+        return there.execution_id
+    raise InvalidArguments(
+        f"execution_id={there.execution_id!r} is taken by an execution of task {there.task_id!r} "
+        f"(workflow run: {there.workflow_id or 'none'}); give each an id of its own"
+    )
 
 
 def _asked_for(

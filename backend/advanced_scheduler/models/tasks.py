@@ -191,8 +191,9 @@ class ScheduleOptions:
     that execution's id. ``workflow_id`` puts the execution into a workflow run. ``queue`` is
     the lane it waits in; of equal priority the higher ``rank`` (-1000 to 1000) goes first.
     ``execution_id`` is a UUID of version 7 of the caller's own: as long as the execution is in the
-    history, scheduling again under it stores nothing. ``retry`` takes the place of the task's,
-    but for exception types and tenacity's objects, which belong to the definition. ``executor``
+    history, scheduling again under it stores nothing, and another task under it is refused.
+    ``retry`` takes the place of the task's, but for exception types and tenacity's objects,
+    which belong to the definition. ``executor``
     is ``thread``, ``process``, or a pool made by ``add_process_pool``. ``metadata`` (JSON) is
     kept with the execution. ``connection`` is the caller's SQLAlchemy connection or session on
     the database of the store: the execution is then part of the caller's transaction.

@@ -17,8 +17,11 @@ from advanced_scheduler import (
     TaskPriority,
     TaskStatus,
 )
+from advanced_scheduler.engine.again import Again
+from advanced_scheduler.engine.ids import ExecutionIds
+from advanced_scheduler.models import Record, RecordKind
 
-from .kit import add_task, row_of, run, scheduler, status_of
+from .kit import NOW, add_task, row_of, run, scheduler, status_of
 
 
 @pytest.fixture
@@ -45,6 +48,32 @@ def test_it_has_the_arguments_and_options_of_the_old_one(target: AdvancedTaskSch
     assert (new.queue, new.rank, new.extras["metadata"]) == ("mail", 3, {"of": "ada"})
     assert (new.extras["again"], new.attempt) == (old, 0)
     assert row_of(target, old).status is TaskStatus.COMPLETED
+
+
+def test_two_tries_of_one_request_are_no_circle(target: AdvancedTaskScheduler) -> None:
+    """The other try makes it, and it ends, after this one has looked whether it is there."""
+    add_task(target, lambda: None)
+    old, new_id = target.schedule_task("job"), ExecutionIds().make(NOW)
+    run(target)
+    target.retry_execution(old, new_id=new_id)
+    run(target)
+    again = Again(target._parts, target._parts.intake)
+    assert again.execution(row_of(target, old), new_id) == new_id
+    assert target.store.records(RecordKind.AGAIN, ids=[new_id]) == []
+    assert target.retry_execution(old) not in {old, new_id}
+
+
+def test_records_in_a_circle_do_not_hold_it_up(target: AdvancedTaskScheduler) -> None:
+    add_task(target, lambda: None)
+    old = target.schedule_task("job")
+    run(target)
+    circle = Record(
+        kind=RecordKind.AGAIN, record_id=old, written_time=target.clock.now(), data={"job": old}
+    )
+    target.store.save_record(circle, new=True)
+    new = target.retry_execution(old)
+    assert (new != old, target.retry_execution(old)) == (True, new)
+    assert run(target) == 1
 
 
 def test_only_what_has_ended_and_is_known_runs_again(target: AdvancedTaskScheduler) -> None:
