@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from ..clock import Clock
+from ..forks import free_in_child
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class Probe(Generic[T]):
         self._rest = rest
         self._hurry = hurry
         self._good_until = clock.monotonic()
+        self._starting = free_in_child(threading.Lock())  # else two callers start one each
         self._asking: threading.Thread | None = None
         self._since = 0.0
         self._told: Answer[T] = None, None
@@ -59,12 +61,14 @@ class Probe(Generic[T]):
         return lambda: self._told
 
     def _asked(self) -> threading.Thread:
-        asking = self._asking
-        if asking is None or not asking.is_alive():
-            asking = threading.Thread(target=self._run, name="store-probe", daemon=True)
-            self._asking, self._since = asking, self._clock.monotonic()
-            asking.start()
-        return asking
+        with self._starting:
+            asking = self._asking
+            if asking is None or not asking.is_alive():
+                asking = threading.Thread(target=self._run, name="store-probe", daemon=True)
+                self._since = self._clock.monotonic()
+                asking.start()
+                self._asking = asking
+            return asking
 
     def _wait(self, asking: threading.Thread, patience: float) -> Answer[T]:
         hurry = None if self._told[0] is None else self._hurry

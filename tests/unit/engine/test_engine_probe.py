@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from advanced_scheduler.clock import ManualClock, SystemClock
 from advanced_scheduler.engine.probe import Probe
@@ -43,6 +44,37 @@ def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
     eventually(lambda: probe.answer()[1] is None, what="the server to be well again")
     assert probe.answer()[1] is None
     assert len(asked) > 1
+
+
+def test_callers_that_come_together_have_it_asked_once() -> None:
+    asked: list[threading.Thread] = []
+    released = threading.Event()
+
+    def hang() -> None:
+        asked.append(threading.current_thread())
+        released.wait()
+
+    class Slow(SystemClock):
+        """Lets the others catch up between the look and the start."""
+
+        def monotonic(self) -> float:
+            if threading.current_thread() in callers:
+                with suppress(threading.BrokenBarrierError):
+                    together.wait(0.2)
+            return super().monotonic()
+
+    together = threading.Barrier(2)
+    callers: list[threading.Thread] = []
+    probe = Probe(hang, Slow(), patience=0.01)
+    callers += [threading.Thread(target=probe.answer) for _ in range(2)]
+    try:
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert len(asked) == 1
+    finally:
+        released.set()
 
 
 def test_what_costs_much_is_not_asked_for_again_at_once(clock: ManualClock) -> None:
