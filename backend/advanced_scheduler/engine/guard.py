@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from ..clock import Clock
@@ -94,6 +95,10 @@ class Guard:
     def leave(self, grant: Grant) -> None:
         """Stop renewing without a release: a body that nobody can stop is still at work."""
         self._forget(grant).locks.abandon(grant)
+
+    def at_end(self, grant: Grant) -> Callable[[], None]:
+        """What to call, from any thread, when the body of a grant that was left has ended."""
+        return partial(self._holder(grant).locks.abandoned_ended, grant)
 
     def _forget(self, grant: Grant) -> LockCalls:
         holder = self._holder(grant)

@@ -63,6 +63,8 @@ class Run:
     extended: float = 0.0  # seconds that the task has asked for beyond its time-out
     left_behind: bool = False
     """A body that was interrupted is still at work: it cannot be stopped from outside."""
+    over: Callable[[], object] = lambda: None
+    """Frees the lock of a body that was left behind and has ended."""
 
     @property
     def cut_off(self) -> bool:
@@ -136,7 +138,7 @@ class Runner:
             if not home.is_closed():
                 home.call_soon_threadsafe(run.interrupt, Stop.LOCK_LOST)
 
-        run.grant = grant
+        run.grant, run.over = grant, self.guard.at_end(grant)
         run.row = run.row.with_changes({"lock_id": grant.lock_id})
         run.context = replace(run.context, lock_fence=grant.fence)
         self.guard.keep(grant, lost)
@@ -145,10 +147,12 @@ class Runner:
             transition = await self._attempt(run)
         finally:
             ours = True
-            if run.left_behind:
+            if not run.left_behind:
+                ours = await self.guard.give_back(grant, since)
+            elif run.in_thread:  # which frees it when it ends
                 self.guard.leave(grant)
             else:
-                ours = await self.guard.give_back(grant, since)
+                run.over()
         return transition if ours else self._lock_lost(run)
 
     def _without_server(self, run: Run, error: LockUnavailable) -> Transition:
@@ -221,6 +225,8 @@ class Runner:
         executor = self.executors[kind]
         in_line = isinstance(executor, ProcessExecutor)
         run.begun, run.in_thread = not in_line, kind == "thread"
+        if run.grant is not None:
+            call = call._replace(over=run.over)
         if run.row.timeout is None and not in_line:
             return executor.run(call)
         return self._call_in_time(run, call, executor, in_line)

@@ -13,7 +13,8 @@ from ..context import CURRENT, TaskContext
 class Call(NamedTuple):
     """One call of a task's function; ``context`` is what ``current_execution()`` answers in it.
 
-    ``begun`` is called where a call has to stand in line, once its turn has come.
+    ``begun`` is called where a call has to stand in line, once its turn has come. ``over`` is
+    called by a thread if nobody waits for the function any more, once it is not at work either.
     """
 
     function: Callable[..., Any]
@@ -21,6 +22,7 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
     context: TaskContext
     begun: Callable[[], object] = lambda: None
+    over: Callable[[], object] = lambda: None
 
 
 class Outcome(NamedTuple):

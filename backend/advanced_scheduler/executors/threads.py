@@ -58,7 +58,8 @@ class ThreadExecutor:
             return Outcome(error=error)
         except BaseException:
             call.context.cancelled.set()
-            crew.let_go(job)
+            if not crew.let_go(job):
+                call.over()
             raise
 
     def _mailbox_here(self) -> _Mailbox:
@@ -130,8 +131,8 @@ class _Crew:
             self._hire()
         self._jobs.put(job)
 
-    def let_go(self, job: _Job) -> None:
-        """Nobody waits for this job any more."""
+    def let_go(self, job: _Job) -> bool:
+        """Nobody waits for this job any more; answers whether a thread is still at it."""
         with self._lock:
             if job.state is _State.RUNNING:
                 job.state = _State.ABANDONED
@@ -143,6 +144,7 @@ class _Crew:
             elif job.state is _State.WAITING:
                 job.state = _State.ENDED
                 self._load -= 1
+            return job.state is _State.ABANDONED
 
     def dismiss(self) -> None:
         """Let every thread end when the jobs that wait now are done."""
@@ -164,6 +166,7 @@ class _Crew:
                     job.mailbox.post(job.answer, outcome)
                 del outcome
                 if not wanted:
+                    job.call.over()
                     return
             del job  # while this thread waits it keeps nothing of a task alive
 

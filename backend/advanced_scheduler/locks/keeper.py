@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Kept:
     grant: Grant
-    on_lost: Callable[[Grant], None]
+    on_lost: Callable[[Grant], None] | None  # None: nobody is to be told any more
     renew_at: float
     expires: float
 
@@ -56,6 +56,12 @@ class Keeper:
         with self._changed:
             kept = self._kept.pop(grant.lock_id, None)
         return kept is not None and self._backend.clock.monotonic() < kept.expires
+
+    def leave(self, grant: Grant) -> None:
+        """Renew no longer and tell nobody; it can be dropped until it runs out."""
+        with self._changed:
+            if kept := self._kept.get(grant.lock_id):
+                kept.renew_at, kept.on_lost = math.inf, None
 
     def close(self) -> None:
         """Drop everything and let the thread end."""
@@ -135,9 +141,11 @@ class Keeper:
 
 
 def _tell(kept: _Kept, why: str) -> None:
-    grant = kept.grant
+    grant, on_lost = kept.grant, kept.on_lost
+    if on_lost is None:
+        return
     _log.warning("lock of task %s (fence %d) %s", grant.task_id, grant.fence, why)
     try:
-        kept.on_lost(grant)
+        on_lost(grant)
     except Exception:  # whatever it was: other owners must still be told
         _log.exception("on_lost of task %s failed", grant.task_id)

@@ -168,11 +168,19 @@ class DistributedTaskLock:
         return kept
 
     def abandon(self, grant: Grant) -> None:
-        """Stop renewing without a release: the lock runs out by itself.
+        """Stop renewing without a release: the lock runs out, or ``abandoned_ended`` frees it.
 
         For work that was given up but cannot be stopped, such as a thread past its time-out.
         """
-        self._keeper.drop(grant)
+        self._keeper.leave(grant)
+
+    def abandoned_ended(self, grant: Grant) -> None:
+        """The work is over after all: the background releases the lock, if it is still ours.
+
+        Never waits, from whatever thread; may come before ``abandon``, which then does nothing.
+        """
+        if self._keeper.drop(grant):
+            self._unsettled.remember(grant.task_id, grant.lock_id, adoptable=False)
 
     def release(self, task_id: str, lock_id: str) -> bool:
         """Free the lock if it is still this acquisition's.

@@ -41,8 +41,9 @@ class Unsettled:
             self._doubts[token] = _Doubt(task_id, adoptable)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="lock-settler", daemon=True)
-                thread.start()
-                self._thread = thread
+                with suppress(RuntimeError):  # no thread to be had: the next call asks again
+                    thread.start()
+                    self._thread = thread
 
     def adopt(self, task_id: str) -> str | None:
         """A token to try again with, which is then the caller's.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,6 +14,7 @@ from advanced_scheduler.clock import ManualClock
 from advanced_scheduler.engine.guard import Guard, Outage
 from advanced_scheduler.engine.lock_calls import AtOnce, Batched
 from advanced_scheduler.engine.offload import InThreads
+from advanced_scheduler.engine.runner import Stop
 from advanced_scheduler.errors import LockUnavailable
 from advanced_scheduler.events import Event, EventBus, EventType
 from advanced_scheduler.locks import DistributedTaskLock, Grant
@@ -235,3 +238,60 @@ async def test_executions_that_run_together_take_their_locks_together(
     assert [(len(given), len(wanted)) for given, wanted in server.batches] == [(0, 50), (50, 0)]
     assert {row.status for row in target.store.find(ExecutionFilter())} == {TaskStatus.COMPLETED}
     target.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [("memory", Stop.LEASE_LOST), ("redis", Stop.LEASE_LOST), ("memory", Stop.SHUTDOWN)],
+)
+async def test_a_thread_that_outlives_its_run_holds_the_lock_until_it_ends(
+    where: str, why: Stop, request: pytest.FixtureRequest
+) -> None:
+    client = request.getfixturevalue("redis_client") if where == "redis" else None
+    url = request.getfixturevalue("redis_url") if client else None
+    target = scheduler(url)
+    begun, gate = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert gate.wait(60)
+
+    add_task(target, work, require_lock=True)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    try:
+        await eventually_async(begun.is_set)
+        if why is Stop.SHUTDOWN:
+            await target.stop(wait=False)
+        else:
+            assert target._node is not None
+            target._node.interrupt(execution_id, why)
+        await eventually_async(lambda: target.running_tasks == 0)
+        assert target.lock_manager.is_locked("job")
+        gate.set()
+        await eventually_async(lambda: not target.lock_manager.is_locked("job"))
+    finally:
+        gate.set()
+        await target.stop(wait=False)
+        target.close()
+
+
+@pytest.mark.parametrize("first", ["left", "over"])
+async def test_what_is_over_frees_its_own_lock_and_never_that_of_a_successor(
+    first: str, make: Callable[..., Guard], locks: DistributedTaskLock
+) -> None:
+    guard = make()
+    grants = [await guard.take(task_id, 60) for task_id in ("lost", "ours")]
+    for grant in grants:
+        assert grant is not None
+        guard.keep(grant, lambda _: None)
+    assert locks.force_release("lost")
+    successor = locks.try_acquire("lost")
+    assert successor is not None
+    for grant in grants:
+        assert grant is not None
+        over = guard.at_end(grant)
+        for step in (partial(guard.leave, grant), over)[:: 1 if first == "left" else -1]:
+            step()
+    await eventually_async(lambda: not locks.is_locked("ours"))
+    assert locks.release("lost", successor.lock_id)

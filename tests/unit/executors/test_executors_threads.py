@@ -120,6 +120,29 @@ def test_a_cancelled_call_abandons_its_thread(threads: ThreadExecutor, gate: Gat
     assert not gate.thread.is_alive()
 
 
+def test_it_is_told_when_a_function_that_nobody_waits_for_is_over(gate: Gate) -> None:
+    over: list[str] = []
+    threads = ThreadExecutor(1, "crew")
+
+    def begin(name: str, function: Callable[..., object], *args: object) -> asyncio.Task[Outcome]:
+        call = make_call(function, *args)._replace(over=lambda: over.append(name))
+        return asyncio.create_task(threads.run(call))
+
+    async def scenario() -> None:
+        await begin("waited for", add, 1)
+        jobs = [begin("at work", gate), begin("never begun", add, 1)]
+        await eventually_async(gate.begun.is_set, what="begun")
+        for job in reversed(jobs):  # once the first is let go, a new thread begins the second
+            job.cancel()
+            await asyncio.wait([job])
+        assert over == ["never begun"]
+
+    asyncio.run(scenario())
+    threads.shutdown()
+    gate.open.set()
+    eventually(lambda: over == ["never begun", "at work"], what="over")
+
+
 def test_the_pool_keeps_its_size_when_threads_are_abandoned(threads: ThreadExecutor) -> None:
     gates = [Gate() for _ in range(5)]
 
