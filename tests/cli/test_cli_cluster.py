@@ -28,7 +28,8 @@ def test_the_queue_is_paused_in_part_and_as_a_whole(world: World) -> None:
     assert (found["paused"], found["paused_queues"]) == (False, ["mail"])
     assert [one["paused"] for one in found["lanes"]] == [False, False, False, True, False]
     assert world.json("queue", "pause", schema="StatusOut") == {"status": "paused"}
-    assert "paused   everything" in world.good("queue")
+    shown = world.good("queue")
+    assert ("paused   everything" in shown, "active" in shown) == (True, False)
     assert world.good("queue", "resume") == "resumed\n"
 
 

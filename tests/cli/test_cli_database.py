@@ -129,4 +129,5 @@ def test_the_way_back_is_told_and_drops_nothing() -> None:
     assert answer("downgrade", "0001") == {"current": HEAD, "readable_from": "0001", "ok": True}
     assert "the tables stay as they are" in run("downgrade", HEAD).stdout
     assert run("downgrade", "0000").exit_code == 1
+    assert [run("downgrade", no).exit_code for no in ("nope", "9999", "1")] == [2, 2, 2]
     assert answer("current")["current"] == HEAD

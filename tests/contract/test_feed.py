@@ -11,8 +11,9 @@ import pytest
 
 from advanced_scheduler import AdvancedTaskScheduler, Settings, TaskDefinition
 from advanced_scheduler.engine import feed
-from advanced_scheduler.engine.told import Told, in_order
-from advanced_scheduler.models import RecordKind
+from advanced_scheduler.engine.told import Told, in_order, told
+from advanced_scheduler.events import Event, EventType
+from advanced_scheduler.models import RecordKind, Tick, TickOutcome
 from advanced_scheduler.stores import open_store
 from advanced_scheduler.stores.base import Store
 from advanced_scheduler.testing import FaultyStore
@@ -74,6 +75,19 @@ def test_a_listener_hears_a_node_of_another_process(backend: str, new_url: NewUr
         assert len(ear.heard) == len({(one.type, one.data["execution_id"]) for one in ear.heard})
         assert ear.missed == 0
         end()
+
+
+def test_what_became_of_an_instant_is_told_by_its_fields() -> None:
+    tick = Tick(
+        schedule_id="hourly", instant=NOW, version=1, outcome=TickOutcome.PAUSED, recorded_time=NOW
+    )
+    assert told(Event(EventType.TICK, NOW, None, {"tick": tick})).data == {
+        "schedule_id": "hourly",
+        "instant": NOW.isoformat(),
+        "outcome": "paused",
+        "reason": None,
+        "execution_id": None,
+    }
 
 
 def test_nothing_is_written_while_nobody_listens(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _LISTS: Final = frozenset({"status"})
 _TIMES: Final = frozenset({"since", "until"})
+_SHORT: Final = {"task": "task_id", "schedule": "schedule_id", "run": "workflow_id"}
 FILTERS: Final = (
     *("status", "task_id", "schedule_id", "workflow_id", "queue", "priority", "node", "tag"),
     *("text", "since", "until"),
@@ -92,10 +93,11 @@ def query_of(filters: Iterable[str], **also: Any) -> dict[str, Any]:
     query: dict[str, Any] = {key: value for key, value in also.items() if value}
     for one in filters:
         key, equals, value = one.partition("=")
-        key = {"task": "task_id", "schedule": "schedule_id", "run": "workflow_id"}.get(key, key)
+        key = _SHORT.get(key, key)
         if key not in FILTERS or not equals or not value:
             raise CommandFailed(
-                f"--filter {one!r}: write KEY=VALUE, with KEY of {', '.join(FILTERS)}", Exit.USAGE
+                f"--filter {one!r}: write KEY=VALUE, with KEY of {', '.join([*_SHORT, *FILTERS])}",
+                Exit.USAGE,
             )
         if key in _LISTS:
             query[key] = [*query.get(key, ()), *value.split(",")]

@@ -178,7 +178,8 @@ def _failure(response: httpx.Response) -> CommandFailed:
             Exit.NOT_FOUND if status == 404 else Exit.FAILED,
         )
     said = [str(problem.get("detail") or problem.get("title"))]
-    said += [f"{one['pointer']} {one['detail']}".strip() for one in problem.get("errors", ())]
+    more = (one for one in problem.get("errors", ()) if one["detail"] not in said[0])
+    said += [f"{one['pointer']} {one['detail']}".strip() for one in more]
     if advice := _ADVICE.get(status):
         said.append(advice)
     return CommandFailed("; ".join(said), _CODES.get(status, Exit.FAILED))

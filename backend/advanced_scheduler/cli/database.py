@@ -65,6 +65,12 @@ def downgrade(
         found = target.revisions()
     if found.current is None or found.readable_from is None:
         raise CommandFailed("there are no tables of ours", Exit.NOT_FOUND)
+    if len(revision) != len(found.current) or not "0000" <= revision <= found.current:
+        raise CommandFailed(
+            f"{revision!r} is no revision: the tables are at {found.current}, and the way back "
+            "is to that of an earlier release",
+            Exit.USAGE,
+        )
     good = revision >= found.readable_from
     facts = {"current": found.current, "readable_from": found.readable_from, "ok": good}
     said = "the tables stay as they are" if good else "an earlier one needs a backup from its time"

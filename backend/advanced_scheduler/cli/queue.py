@@ -57,7 +57,7 @@ def _blocks(found: dict[str, Any]) -> list[Block]:
     lanes = columns(
         found["lanes"],
         lane="priority",
-        state=lambda one: "paused" if one["paused"] else "active",
+        state=lambda one: "paused" if found["paused"] or one["paused"] else "active",
         waiting="waiting",
         ready="ready",
         delayed="delayed",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from ..events import Event, EventType
+from ..models import Tick
 
 _UNTOLD: Final = {
     EventType.ATTEMPT_ENDED,
@@ -45,8 +46,7 @@ def told(event: Event) -> Told:
     """The ids and the state; arguments and results are for those who ask."""
     row = event.execution
     if row is None:
-        plain = {key: str(value) for key, value in event.data.items()}
-        return Told(event.type.value, event.time, plain, (0, 0))
+        return Told(event.type.value, event.time, _plain(event.data), (0, 0))
     data: dict[str, Any] = {
         "execution_id": row.execution_id,
         "task_id": row.task_id,
@@ -59,6 +59,18 @@ def told(event: Event) -> Told:
     }
     place = row.fence, _STEPS.get(event.type, _BETWEEN)
     return Told(event.type.value, event.time, data, place)
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(tick := data.get("tick"), Tick):
+        return {
+            "schedule_id": tick.schedule_id,
+            "instant": tick.instant.isoformat(),
+            "outcome": tick.outcome.value,
+            "reason": tick.reason,
+            "execution_id": tick.execution_id,
+        }
+    return {key: str(value) for key, value in data.items()}
 
 
 def from_json(found: Sequence[Any]) -> Told:
