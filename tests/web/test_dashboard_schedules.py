@@ -22,13 +22,20 @@ S = TaskStatus
 
 
 @pytest.fixture
-def nightly(site: Site, request: pytest.FixtureRequest) -> Iterator[Schedule]:
+def nightly(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Schedule]:
     """A schedule of its own for each test."""
     trigger = CronTrigger("30 2 * * *", timezone="Europe/Berlin", jitter=5)
     name = f"Nightly of {request.node.name}"
     made = site.scheduler.create_schedule("greet", trigger, name=name)
     yield site.scheduler.get_schedule(made)
-    site.scheduler.remove_schedule(made)
+    remove(site, made, *(page for context in browser.contexts for page in context.pages))
+
+
+def remove(site: Site, schedule_id: str, *pages: Page) -> None:
+    """Delete it once no page shows it: one that does would ask for what is not there any more."""
+    for page in pages:
+        page.goto("about:blank")
+    site.scheduler.remove_schedule(schedule_id)
 
 
 def now_of(site: Site, schedule: Schedule) -> Schedule:
@@ -56,7 +63,7 @@ def test_a_name_may_have_slashes_and_tags(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     said(page, "Paused")
     assert site.scheduler.get_schedule(made).paused
-    site.scheduler.remove_schedule(made)
+    remove(site, made, page)
 
 
 def test_pause_resume_and_run_now_from_the_list(page: Page, site: Site, nightly: Schedule) -> None:
@@ -203,7 +210,7 @@ def test_the_ledger_and_why_something_did_not_run(page: Page, site: Site) -> Non
     page.get_by_label("Instant (UTC)").fill(f"{past:%Y-%m-%dT%H:%M:%S}")
     page.get_by_role("button", name="Explain").click()
     expect(page.locator("#explain")).to_contain_text("no record")
-    site.scheduler.remove_schedule(made)
+    remove(site, made, page)
 
 
 def test_a_schedule_is_for_everybody(page: Page, nightly: Schedule) -> None:
