@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -39,35 +39,34 @@ class Backfills:
         self, schedule: Schedule, instants: Iterable[datetime], new_id: Callable[[datetime], str]
     ) -> dict[datetime, str]:
         """The id of each of these instants (in order), a new one where there was none."""
-        instants = list(instants)
-        ids = self.known(schedule, instants)
-        new = [one for one in instants if one not in ids]
-        for month, some in groupby(new, key=partial(_month, schedule)):
-            told = self._saved(month, wanted := list(some), new_id)
+        ids: dict[datetime, str] = {}
+        for month, some in groupby(instants, key=partial(_month, schedule)):
+            told = self._told(month, wanted := list(some), new_id)
             ids |= {one: told[_text(one)] for one in wanted}
-        if new:
-            forgotten = self._clock.now() - _KEPT
-            self._store.drop_records_before(RecordKind.BACKFILL, forgotten, _SWEPT)
-        return {one: ids[one] for one in instants}
+        forgotten = self._clock.now() - _KEPT
+        self._store.drop_records_before(RecordKind.BACKFILL, forgotten, _SWEPT)
+        return ids
 
-    def _saved(
-        self, month: str, wanted: Iterable[datetime], new_id: Callable[[datetime], str]
+    def _told(
+        self, month: str, wanted: Sequence[datetime], new_id: Callable[[datetime], str]
     ) -> Mapping[str, str]:
         """What the record says once it has all that is wanted, whoever else writes into it."""
         while True:
             now = self._clock.now()
             found = next(iter(self._store.records(RecordKind.BACKFILL, ids=[month])), None)
-            before = {} if found is None else dict(found.data)
-            data = {_text(one): new_id(now) for one in wanted} | before
+            before = {} if found is None else found.data
+            new = {_text(one): new_id(now) for one in wanted if _text(one) not in before}
+            if not new:
+                return before
             seen = None if found is None else found.written_time
             record = Record(
                 kind=RecordKind.BACKFILL,
                 record_id=month,
                 written_time=now if seen is None else max(now, seen + _TICK),
-                data=data,
+                data={**before, **new},
             )
             if self._store.save_record(record, new=seen is None, expected=seen):
-                return data
+                return record.data
 
 
 def _month(schedule: Schedule, instant: datetime) -> str:

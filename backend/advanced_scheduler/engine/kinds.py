@@ -30,7 +30,8 @@ def kinds_for(tracer_provider: Any) -> Kinds:
             "opentelemetry.trace.get_tracer_provider()"
         )
     try:
-        from .traced import TracedIntake, TracedRunner, TracedTicker, Tracing
+        from ..tracing import Tracing
+        from .traced import TracedIntake, TracedRunner, TracedTicker
     except ImportError as error:
         raise ConfigurationError(
             "spans need OpenTelemetry: pip install 'advanced-scheduler[otel]'"

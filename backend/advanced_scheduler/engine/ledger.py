@@ -70,10 +70,14 @@ class Ledger:
             raise _unknown(schedule_id)
         instant = in_utc("instant", instant, before=_INSTANT)
         found = self._store.ticks(schedule_id, instant, instant + _INSTANT, 1)
-        told = self._told(found)[0] if found else self._untold(schedule_id, instant)
-        for schedule in self._find(schedule_id):
-            for row in self._store.get(self._backfills.known(schedule, [instant]).values()):
-                told = _backfilled(told, row)
+        schedule = next(iter(self._find(schedule_id)), None)
+        if schedule is None and not found:
+            raise _unknown(schedule_id)
+        if schedule is None:
+            return self._told(found)[0]
+        told = self._told(found)[0] if found else self._untold(schedule, instant)
+        for row in self._store.get(self._backfills.known(schedule, [instant]).values()):
+            told = _backfilled(told, row)
         return told
 
     def audit(self, schedule_id: str, start: datetime, end: datetime) -> Audit:
@@ -163,12 +167,12 @@ class Ledger:
         oldest = self._store.ticks(schedule_id, now - 2 * self._kept, now, 1)
         return max([now - self._kept, *(tick.instant for tick in oldest)])
 
-    def _untold(self, schedule_id: str, instant: datetime) -> Explanation:
+    def _untold(self, schedule: Schedule, instant: datetime) -> Explanation:
         return Explanation(
-            schedule_id=schedule_id,
+            schedule_id=schedule.schedule_id,
             instant=instant,
             outcome=None,
-            reason=self._why_none(self._schedule(schedule_id), instant),
+            reason=self._why_none(schedule, instant),
         )
 
     def _why_none(self, schedule: Schedule, instant: datetime) -> str:
@@ -201,11 +205,6 @@ class Ledger:
         ids = [tick.execution_id for tick in ticks if tick.execution_id is not None]
         rows = {row.execution_id: row for row in self._store.get(ids)}
         return [_told(tick, rows.get(tick.execution_id or "")) for tick in ticks]
-
-    def _schedule(self, schedule_id: str) -> Schedule:
-        for schedule in self._find(schedule_id):
-            return schedule
-        raise _unknown(schedule_id)
 
     def _find(self, schedule_id: str) -> list[Schedule]:
         return self._store.schedules([schedule_id]) if is_storable(schedule_id) else []

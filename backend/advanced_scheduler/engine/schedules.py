@@ -246,7 +246,7 @@ class Schedules:
         if isinstance(force, Mapping):
             ids |= force
         elif force:
-            ids |= dict.fromkeys(self.backfilled(schedule_id, wanted))  # None: an id of its own
+            ids |= dict.fromkeys(self._there(given))  # None: an id of its own
         rows = self._parts.intake.prepare(
             [one._replace(execution_id=ids[at]) for at, one in zip(wanted, requests, strict=True)],
             now,
@@ -256,7 +256,10 @@ class Schedules:
     def backfilled(self, schedule_id: str, instants: Iterable[datetime]) -> dict[datetime, str]:
         """The executions that a backfill made for these instants, as long as they are there."""
         schedule = self.get(schedule_id)
-        ids = self._backfills.known(schedule, [in_utc("instants", one) for one in instants])
+        wanted = [in_utc("instants", one) for one in instants]
+        return self._there(self._backfills.known(schedule, wanted))
+
+    def _there(self, ids: Mapping[datetime, str]) -> dict[datetime, str]:
         there = {row.execution_id for row in self._parts.store.get(ids.values())}
         return {at: one for at, one in ids.items() if one in there}
 

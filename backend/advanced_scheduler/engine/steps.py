@@ -102,8 +102,7 @@ class Steps:
             told = {"backfill": at.isoformat()}
             request = _request(task, schedule, at, call, told)
             key = f"backfill {schedule.schedule_id} {at.isoformat()}"
-            options = replace(request.options, unique=key)
-            found.append(request._replace(options=options))
+            found.append(request._replace(options=replace(request.options, unique=key)))
         return found
 
     def wanted(self, schedule: Schedule, now: datetime, wish: Wish) -> Step:

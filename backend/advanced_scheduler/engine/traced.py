@@ -18,8 +18,6 @@ from .runner import Run, Runner
 from .steps import Step
 from .ticker import Ticker
 
-__all__ = ["TracedIntake", "TracedRunner", "TracedTicker", "Tracing"]
-
 
 class TracedIntake(Intake):
     """A span of the producer for each call that schedules, however many executions."""
