@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  # its own call at the end comes after ours, see below
 import signal
 import sys
 import threading
@@ -13,6 +14,15 @@ from typing import Any, Final
 
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT)
 _UNCALLED: Final[list[Callable[[], object]]] = []
+_ENDED: Final = threading.Event()
+
+# What is registered last is called first: thread pools refuse nothing before it.
+getattr(threading, "_register_atexit", atexit.register)(_ENDED.set)
+
+
+def program_ends() -> bool:
+    """Whether the interpreter shuts down: thread pools refuse all work, and nobody can mend it."""
+    return _ENDED.is_set()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 
 from ..errors import StoreUnavailable
+from .leaving import program_ends
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Loop:
         self._stopping = self._woken = True
 
     async def run(self) -> None:
-        """Work and wait until ``stop``."""
+        """Work and wait until ``stop``, or until the program ends around it."""
         failures = 0
         while not self._stopping:
             self._woken = False
@@ -72,6 +73,8 @@ class Loop:
                 delay = await self._work()
                 failures = 0
             except Exception as error:
+                if program_ends():
+                    return
                 delay = min(self._retry * 2.0 ** min(failures, 10), MAX_BACKOFF)
                 failures += 1
                 self._report(error, delay)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -191,3 +193,36 @@ def test_a_wake_up_after_the_event_loop_has_closed_is_harmless() -> None:
     thread.start()
     thread.join()
     assert failures == []
+
+
+ENDS_IN_A_PASS = """
+import asyncio, threading
+from concurrent.futures import ThreadPoolExecutor
+from advanced_scheduler.engine.loop import Loop
+
+entered = threading.Event()
+
+async def main():
+    home, pool = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+
+    async def work():
+        entered.set()
+        while True:  # until the pool refuses, as it does when the program ends
+            await home.run_in_executor(pool, int)
+
+    await Loop("x", work, retry_seconds=60).run()
+
+threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+entered.wait()
+"""
+
+
+def test_a_pass_that_the_end_of_the_program_cuts_off_is_no_failure() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ENDS_IN_A_PASS],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
