@@ -60,6 +60,6 @@ def test_it_gives_up_its_work_within_the_lease_and_goes_on_later(clusters: Clust
         for store in ("postgresql", "redis")
         for fault in (Proxy.cut, Proxy.mute)
     }
-    control = partial(cut_off, clusters.new("redis"), Proxy.cut, "holds-on")
+    control = clusters.control(lambda one: cut_off(one, Proxy.cut, "holds-on"), "redis")
     found = clusters.at_once({**ways, "holds-on": control})
     assert found.keys() == {"holds-on"}, found

@@ -33,7 +33,7 @@ def shared(cluster: Cluster, count: int, broken: str | None = None) -> list[str]
 def test_all_are_done_and_none_twice(clusters: Clusters) -> None:
     counts = {"postgresql": MANY, "redis": MANY, "sqlite": ON_A_FILE}
     fault = "claims-as-if-alone"
-    control = partial(shared, clusters.new("postgresql"), OF_A_CONTROL, fault)
+    control = clusters.control(lambda one: shared(one, OF_A_CONTROL, fault), "postgresql")
     runs = {store: partial(shared, clusters.new(store), n) for store, n in counts.items()}
     found = clusters.at_once({**runs, fault: control})
     assert found.keys() == {fault}, found

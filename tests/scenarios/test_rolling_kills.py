@@ -92,6 +92,6 @@ def every_second_once(cluster: Cluster, schedule_id: str, ticks: list[Tick]) -> 
 
 def test_nothing_is_lost_and_nothing_starts_after_its_end(clusters: Clusters) -> None:
     runs = {one: partial(rolling, clusters.new(one), seconds) for one, seconds in SECONDS.items()}
-    control = partial(rolling, clusters.new("redis"), 6.0, "no-lease")
+    control = clusters.control(lambda one: rolling(one, 6.0, "no-lease"), "redis")
     found = clusters.at_once({**runs, "no-lease": control})
     assert found.keys() == {"no-lease"}, found

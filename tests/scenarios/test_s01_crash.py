@@ -10,6 +10,7 @@ from tests.scenarios.clusters import STORES, Clusters
 from tests.scenarios.harness import LEASE, POLL, Cluster
 
 SLACK = 2.0  # seconds that a busy machine may add
+NAP = 3.0  # seconds: longer than it takes to suspend who naps, and to see that a lease ran out
 
 
 def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]:
@@ -53,20 +54,20 @@ def slept_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[st
     """The lost node was only suspended, and comes back to commit what it had computed."""
     nodes = cluster.team("a", "b", broken=broken)
     scheduler = cluster.scheduler()
-    victim = scheduler.schedule_task("nap", 1.0)
+    victim = scheduler.schedule_task("nap", NAP)
     (first,) = cluster.until(lambda: cluster.starts(victim))
     sleeper = nodes[first["node"].partition(":")[0]]
     sleeper.pause()
     cluster.until(lambda: len(cluster.starts(victim)) == 2)
     sleeper.resume()
-    cluster.until_ended(timeout=10)
+    cluster.until_ended(timeout=NAP + 10)
     ended = cluster.row(victim)
     cluster.until(lambda: len(cluster.ends(victim)) == 2)
     cluster.alone(sleeper)
     later = scheduler.schedule_task("note")
     told = {
         "the end to be the one of the second holder": ended.completed_time is not None
-        and ended.completed_time.timestamp() >= cluster.starts(victim)[1]["at"] + 0.9,
+        and ended.completed_time.timestamp() >= cluster.starts(victim)[1]["at"] + NAP - 0.1,
         "what is final to stay": cluster.row(victim) == ended,
         "the sleeper to say that it was suspended": "was suspended" in sleeper.output(),
         "the sleeper to go on": cluster.until_ended(timeout=5) and bool(cluster.ends(later)),
