@@ -158,3 +158,61 @@ def test_two_nodes_that_serve_the_same_request_at_once_make_the_same(
         held.released.set()
         assert first.result() == second
     assert len(there(rest) - before) == case.made
+
+
+UNDONE: Final = {
+    "pause": {"act": "pause", "undo": "resume"},
+    "resume": {"before": "pause", "act": "resume", "undo": "pause"},
+    "rollback": {"act": "rollback/1", "undo": "rollback/2"},
+}
+
+
+@pytest.mark.parametrize("verbs", UNDONE.values(), ids=UNDONE)
+def test_a_change_that_was_made_and_not_answered_does_not_undo_what_others_did_since(
+    faulty: tuple[Rest, FaultyStore], verbs: dict[str, str]
+) -> None:
+    rest, store = faulty
+    path = "/schedules/yearly"
+    rest.ask("PATCH", path, json={"args": [2]})
+    if before := verbs.get("before"):
+        rest.post(f"{path}/{before}")
+    store.fail("put", after=True)
+    rest.post(f"{path}/{verbs['act']}", None, 503, headers=ONCE)
+    undone = rest.post(f"{path}/{verbs['undo']}")
+    answer = rest.post(f"{path}/{verbs['act']}", headers=ONCE)
+    assert answer == undone
+    assert rest.get(path)["version"] == undone["version"]
+    assert rest.post(f"{path}/{verbs['act']}", headers={"idempotency-key": "other"}) != undone
+    assert rest.post(f"{path}/{verbs['act']}", headers=ONCE) == answer
+
+
+def test_a_change_that_was_not_made_is_made_by_the_next_try(
+    faulty: tuple[Rest, FaultyStore],
+) -> None:
+    """Of what others have changed meanwhile."""
+    rest, store = faulty
+    path = "/schedules/yearly"
+    rest.ask("PATCH", path, json={"args": [2]})
+    store.fail("put")
+    rest.post(f"{path}/rollback/1", None, 503, headers=ONCE)
+    edited = rest.ask("PATCH", path, json={"args": [3]})
+    back = rest.post(f"{path}/rollback/1", headers=ONCE)
+    assert (back["args"], back["version"]) == ([1], edited["version"] + 1)
+
+
+@pytest.mark.parametrize("faulty", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("done", [True, False])
+def test_a_lock_is_taken_only_from_whom_the_request_was_about(
+    faulty: tuple[Rest, FaultyStore], *, done: bool
+) -> None:
+    """Before the second try somebody else was granted it, or, not ``done``, nobody was."""
+    rest, store = faulty
+    rest.scheduler.register_task(define(_no, task_id="locked", require_lock=True))
+    locks = rest.scheduler.lock_manager
+    assert locks.try_acquire("locked", 60)
+    store.fail("release_lock", after=done)
+    lost = rest.post("/locks/locked/release", None, 503, headers=ONCE)
+    assert lost["code"] == "lock-server-unavailable"
+    assert bool(locks.try_acquire("locked", 60)) is done
+    assert rest.post("/locks/locked/release", headers=ONCE) == {"status": "released"}
+    assert locks.is_locked("locked") is done

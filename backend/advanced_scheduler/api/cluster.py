@@ -10,6 +10,7 @@ from ..models import ExecutionFilter, NodeStatus, TaskPriority, TaskStatus
 from ..scheduler import AdvancedTaskScheduler
 from .cluster_schemas import LaneOut, LockOut, LockPage, NodeOut, NodePage, QueueOut
 from .operation_schemas import PauseAsked
+from .planning import Plan, unplanned
 from .problems import not_found
 from .views import priority_name, priority_of
 
@@ -78,16 +79,26 @@ class Cluster:
         known = dict.fromkeys([*(one.task_id for one in tasks if one.require_lock), *held])
         return LockPage(items=[self._lock(task_id) for task_id in known])
 
-    def release_lock(self, task_id: str) -> bool:
+    def release_lock(self, task_id: str, plan: Plan = unplanned) -> bool:
         """Take the lock from whoever holds it, who is told; False if nobody does.
 
-        Raises ``Problem``. The holder may still be at work: its result will not count.
+        Raises ``Problem``. The holder may still be at work: its result will not count. Who was
+        granted the lock after the request was first sent, keeps it.
         """
         locks = self._scheduler.lock_manager
+        planned = plan(lambda: self._grant(task_id))
+        if str(locks.fence(task_id)) in planned:
+            locks.force_release(task_id)
+        return bool(planned)
+
+    def _grant(self, task_id: str) -> list[str]:
+        """The fence of the grant that holds, if one does; raises ``Problem``."""
+        locks = self._scheduler.lock_manager
         definition = self._scheduler.task_definitions.get(task_id)
-        if (definition is None or not definition.require_lock) and not locks.is_locked(task_id):
+        held = locks.is_locked(task_id)
+        if (definition is None or not definition.require_lock) and not held:
             raise not_found("lock", task_id)
-        return bool(locks.force_release(task_id))
+        return [str(locks.fence(task_id))] if held else []
 
     def _lane(self, priority: TaskPriority, waiting: int, *, paused: bool) -> LaneOut:
         now = self._scheduler.clock.now()

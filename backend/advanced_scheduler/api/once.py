@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import SchedulerError, StoreError
+from ..errors import LockUnavailable, SchedulerError, StoreError
 from .auth import Principal
 from .problems import Problem
 from .replies import LEASE, Begun, Replies, Reply
@@ -23,7 +23,9 @@ from .replies import LEASE, Begun, Replies, Reply
 logger = logging.getLogger(__name__)
 
 _REFUSALS: Final = (Problem, RequestValidationError, HTTPException, SchedulerError)
-"""Raised before anything is done, but where the store was lost."""
+"""Raised before anything is done, but where a server was lost."""
+
+_LOST: Final = (StoreError, LockUnavailable)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -54,7 +56,7 @@ class Once:
             async with self._renewed(begun):
                 response = await self._serve(request)
         except BaseException as error:
-            refused = isinstance(error, _REFUSALS) and not isinstance(error, StoreError)
+            refused = isinstance(error, _REFUSALS) and not isinstance(error, _LOST)
             over = self._replies.give_up if refused else self._replies.doubt
             await run_in_threadpool(over, begun)
             raise

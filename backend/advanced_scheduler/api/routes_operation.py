@@ -81,9 +81,9 @@ def add_cluster(router: APIRouter, service: Service) -> None:
         return cluster.locks()
 
     @router.post("/locks/{task_id}/release", dependencies=[ADMIN])
-    def release_lock(task_id: PathId) -> StatusOut:
+    def release_lock(task_id: PathId, plan: Planned) -> StatusOut:
         """Take it from its holder, who may still be at work: its result will not count."""
-        if not cluster.release_lock(task_id):
+        if not cluster.release_lock(task_id, plan):
             raise Problem(409, "lock-free", f"nobody holds the lock of task {task_id!r}")
         return StatusOut(status="released")
 

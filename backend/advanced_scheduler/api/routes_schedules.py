@@ -92,17 +92,17 @@ def add_schedule_verbs(router: APIRouter, service: Service) -> None:
     schedules = service.schedules
 
     @router.post("/schedules/{schedule_id}/pause", dependencies=[WRITE])
-    def pause_schedule(schedule_id: PathId, response: Response) -> ScheduleOut:
+    def pause_schedule(schedule_id: PathId, response: Response, plan: Planned) -> ScheduleOut:
         """Fire nothing more, on any node, once this is answered."""
-        return _tagged(schedules.pause(schedule_id), response)
+        return _tagged(schedules.pause(schedule_id, plan), response)
 
     @router.post("/schedules/{schedule_id}/resume", dependencies=[WRITE])
     def resume_schedule(
-        schedule_id: PathId, response: Response, asked: ResumeAsked | None = None
+        schedule_id: PathId, response: Response, plan: Planned, asked: ResumeAsked | None = None
     ) -> ScheduleOut:
         """Go on."""
         catch_up = asked is not None and asked.catch_up
-        return _tagged(schedules.resume(schedule_id, catch_up=catch_up), response)
+        return _tagged(schedules.resume(schedule_id, catch_up=catch_up, plan=plan), response)
 
     @router.post("/schedules/{schedule_id}/run", status_code=202, dependencies=[RUN])
     def run_schedule(
@@ -115,9 +115,11 @@ def add_schedule_verbs(router: APIRouter, service: Service) -> None:
         return started(schedules.run(schedule_id, asked or RunScheduleAsked(), new_id), response)
 
     @router.post("/schedules/{schedule_id}/rollback/{version}", dependencies=[WRITE])
-    def rollback_schedule(schedule_id: PathId, version: Number, response: Response) -> ScheduleOut:
+    def rollback_schedule(
+        schedule_id: PathId, version: Number, response: Response, plan: Planned
+    ) -> ScheduleOut:
         """Make what an earlier version said the next version."""
-        return _tagged(schedules.rollback(schedule_id, version), response)
+        return _tagged(schedules.rollback(schedule_id, version, plan), response)
 
 
 def add_ledger(router: APIRouter, service: Service) -> None:

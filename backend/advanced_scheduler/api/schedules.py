@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -143,13 +143,23 @@ class ScheduleService:
         self._scheduler.get_schedule(schedule_id)
         self._scheduler.remove_schedule(schedule_id)
 
-    def pause(self, schedule_id: str, changelog: str | None = None) -> ScheduleOut:
+    def pause(self, schedule_id: str, plan: Plan = unplanned) -> ScheduleOut:
         """Fire nothing more on any node; raises ``ScheduleNotFound``."""
-        return schedule_out(self._scheduler.pause_schedule(schedule_id, changelog=changelog))
+        return self._changed(
+            schedule_id,
+            lambda: self._scheduler.pause_schedule(schedule_id),
+            lambda one: one.paused,
+            plan,
+        )
 
-    def resume(self, schedule_id: str, *, catch_up: bool) -> ScheduleOut:
+    def resume(self, schedule_id: str, *, catch_up: bool, plan: Plan = unplanned) -> ScheduleOut:
         """Go on; raises ``ScheduleNotFound``."""
-        return schedule_out(self._scheduler.resume_schedule(schedule_id, catch_up=catch_up))
+        return self._changed(
+            schedule_id,
+            lambda: self._scheduler.resume_schedule(schedule_id, catch_up=catch_up),
+            lambda one: not one.paused,
+            plan,
+        )
 
     def run(self, schedule_id: str, asked: RunScheduleAsked, new_id: str | None = None) -> str:
         """Run it once, now; answers the execution id. Raises ``ScheduleNotFound``."""
@@ -157,9 +167,15 @@ class ScheduleService:
             schedule_id, args=asked.args, kwargs=asked.kwargs, execution_id=new_id
         )
 
-    def rollback(self, schedule_id: str, version: int) -> ScheduleOut:
+    def rollback(self, schedule_id: str, version: int, plan: Plan = unplanned) -> ScheduleOut:
         """Make an earlier version the next one; raises ``ScheduleNotFound``."""
-        return schedule_out(self._scheduler.rollback_schedule(schedule_id, version))
+        why = f"rolled back to version {version}"
+        return self._changed(
+            schedule_id,
+            lambda: self._scheduler.rollback_schedule(schedule_id, version, changelog=why),
+            lambda one: one.changelog == why,
+            plan,
+        )
 
     def preview(self, asked: PreviewAsked) -> PreviewOut:
         """What a trigger means, and when it would run; stores nothing. Raises ``ValueError``."""
@@ -235,6 +251,24 @@ class ScheduleService:
             created=[one for one in made if one not in existing],
             existing=existing,
         )
+
+    def _changed(
+        self,
+        schedule_id: str,
+        change: Callable[[], Schedule],
+        is_changed: Callable[[Schedule], bool],
+        plan: Plan,
+    ) -> ScheduleOut:
+        """Change it, unless a version has been so that came after the request was first sent.
+
+        Then an earlier try has changed it, or it was changed alike: what others have made of it
+        since is not undone.
+        """
+        get = self._scheduler.get_schedule
+        [seen] = plan(lambda: [str(get(schedule_id).version)])
+        versions = self._scheduler.schedule_versions(schedule_id)
+        done = any(is_changed(one) for one in versions if one.version > int(seen))
+        return schedule_out(get(schedule_id) if done else change())
 
 
 _NO_TRIGGER: Final = Fault("/trigger", "is missing")
