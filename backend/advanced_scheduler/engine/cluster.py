@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
 from ..clock import Clock
 from ..errors import NodeAlive, NodeNotFound
 from ..faults import is_storable
-from ..models import NodeState, NodeStatus, Pauses, Record, RecordKind, Role, TaskPriority
+from ..models import NodeState, NodeStatus, Pauses, Record, RecordKind, TaskPriority
 from ..stores.abilities import Signal
 from ..stores.base import Store
 from .pauses import pause_id, read_pauses
 from .presence import DRAIN
+from .seen import MOST, node_seen, nodes_seen
 from .signals import Signals
-
-RENEWALS_MISSED: Final = 3
-"""A node that has not shown itself for so many renewals of its leases is stale."""
 
 SHOWN: Final = timedelta(days=1)
 """How long a node that was killed is shown."""
-
-_MOST: Final = 10_000  # nodes
-_EVERY_ROLE: Final = tuple(sorted(Role))  # of a node that does not say: those before had all
-_SAID: Final = frozenset(
-    {
-        *("name", "host", "pid", "version", "roles", "queues", "priorities"),
-        *("slots", "slots_used", "running", "loop_lag"),
-    }
-)
 
 
 class Cluster:
@@ -43,9 +31,8 @@ class Cluster:
     def nodes(self) -> list[NodeStatus]:
         """The nodes that run, or were killed lately, by id."""
         now = self._clock.now()
-        self._store.drop_records_before(RecordKind.NODE, now - SHOWN, _MOST)
-        found = self._store.records(RecordKind.NODE, limit=_MOST)
-        return [_status(one, now) for one in reversed(found)]
+        self._store.drop_records_before(RecordKind.NODE, now - SHOWN, MOST)
+        return nodes_seen(self._store, now)
 
     def order(self, node_id: str, *, drain: bool) -> None:
         """Let a node start nothing more, or go on; raises ``NodeNotFound``."""
@@ -96,36 +83,4 @@ class Cluster:
             raise NodeNotFound(
                 f"no node {node_id!r}; it has stopped, or never ran: see scheduler.nodes()"
             )
-        return _status(found[0], self._clock.now())
-
-
-def _status(record: Record, now: datetime) -> NodeStatus:
-    said: Mapping[str, Any] = record.data
-    silent = (now - record.written_time).total_seconds()
-    if silent > RENEWALS_MISSED * float(said.get("renewal", 10.0)):
-        state = NodeState.STALE
-    else:
-        state = NodeState.DRAINING if said.get("draining") else NodeState.ALIVE
-    queues, priorities = said.get("queues"), said.get("priorities")
-    started = said.get("started_time")
-    return NodeStatus(
-        node_id=record.record_id,
-        name=str(said.get("name", "")),
-        host=str(said.get("host", "")),
-        pid=int(said.get("pid", 0)),
-        version=str(said.get("version", "")),
-        state=state,
-        roles=tuple(said.get("roles", _EVERY_ROLE)),
-        queues=None if queues is None else tuple(queues),
-        priorities=None if priorities is None else tuple(priorities),
-        slots=int(said.get("slots", 0)),
-        slots_used=int(said.get("slots_used", 0)),
-        running=tuple(said.get("running", ())),
-        loop_lag=float(said.get("loop_lag", 0.0)),
-        started_time=datetime.fromisoformat(started) if started else record.written_time,
-        seen_time=record.written_time,
-        more={key: value for key, value in said.items() if key not in _KNOWN},
-    )
-
-
-_KNOWN: Final = _SAID | {"draining", "renewal", "started_time"}
+        return node_seen(found[0], self._clock.now())

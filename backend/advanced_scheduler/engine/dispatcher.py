@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 DeskOf = Callable[[Mapping[str, Run]], Desk]
 
+NO_DUTIES: Final = Duties(roles=frozenset())
 INTERRUPT_SECONDS = 5.0  # how long an interrupted body may take to let go
 
 
@@ -92,11 +93,15 @@ class Dispatcher:
         self._turns = Turns()
 
     @property
+    def serving(self) -> Duties:
+        """Its duties, or none while it starts nothing more."""
+        return self.duties if self.accepting and not self.draining else NO_DUTIES
+
+    @property
     def free_slots(self) -> int:
         """How many more executions may run now."""
-        if not self.accepting or self.draining or self.pauses.everything:
-            return 0
-        return self.limit - len(self.running) if Role.WORKER in self.duties.roles else 0
+        may = Role.WORKER in self.serving.roles and not self.pauses.everything
+        return self.limit - len(self.running) if may else 0
 
     async def work(self) -> float:
         """One pass: store what ended, claim what fits; answers how long it may wait."""

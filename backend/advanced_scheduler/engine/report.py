@@ -42,8 +42,6 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
     now = parts.clock.monotonic()
     running = node is not None and node.home is not None
     backlog = told.backlog if told.backlog is not None and running else Backlog()
-    # What waits for a slot is load, not a fault.
-    idle = node is not None and node.dispatcher.spare and node.dispatcher.free_slots > 0
     passed = node.dispatcher.last_pass if node is not None else None
     beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
     return HealthFacts(
@@ -57,13 +55,19 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
         renewal_seconds=parts.settings.renewal,
         loop_lag=node.pulse.lag if node is not None else 0.0,
         abandoned_threads=node.abandoned if node is not None else 0,
-        undrained=backlog.undrained if idle else 0,
+        undrained=_undrained(backlog, node) if node is not None else 0,
         locks_waiting=backlog.locks_waiting,
         timer_alive=node.timer.alive if node is not None and node.timer is not None else True,
         ledger_gap=backlog.ledger_gap,
         gaps_found=parts.ledger.gaps,
         pass_seconds=max(parts.settings.poll_seconds, MAX_BACKOFF) + PASS_SECONDS,
     )
+
+
+def _undrained(backlog: Backlog, node: Node) -> int:
+    dispatcher = node.dispatcher
+    spare = dispatcher.spare and dispatcher.free_slots > 0
+    return backlog.undrained(node.id, dispatcher.serving, spare=spare)
 
 
 def health_report(parts: Parts, node: Node | None, running: int, limit: int) -> dict[str, Any]:

@@ -52,6 +52,18 @@ class NodeStatus:
     more: Mapping[str, Any] = field(default_factory=dict)
     """What a node of a newer version says beyond that."""
 
+    @property
+    def duties(self) -> Duties:
+        """What of all this it does: nothing that is not known here."""
+        queues, priorities = self.queues, self.priorities
+        return Duties(
+            roles=frozenset(one for one in Role if one in self.roles),
+            queues=None if queues is None else frozenset(queues),
+            priorities=None
+            if priorities is None
+            else frozenset(one for one in TaskPriority if one.word in priorities),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pauses:
@@ -76,6 +88,14 @@ class Duties:
     roles: frozenset[Role] = frozenset(Role)
     queues: frozenset[str] | None = None
     priorities: frozenset[TaskPriority] | None = None
+
+    def serve(self, queue: str, priority: TaskPriority) -> bool:
+        """Whether executions of this queue and priority are for this node to run."""
+        return (
+            Role.WORKER in self.roles
+            and (self.queues is None or queue in self.queues)
+            and (self.priorities is None or priority in self.priorities)
+        )
 
     def beside(self, pauses: Pauses) -> Pauses:
         """What this node leaves alone: what is paused, and the priorities that it does not run."""
