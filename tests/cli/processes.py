@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 APPLICATION = """
 import time
+from pathlib import Path
 
 from advanced_scheduler import AdvancedTaskScheduler
 
@@ -23,8 +24,9 @@ scheduler = AdvancedTaskScheduler(store="sqlite:///jobs.db")
 
 
 @scheduler.task(task_id="nap")
-def nap(seconds: float) -> str:
-    time.sleep(seconds)
+def nap() -> str:
+    while not Path("morning").exists():
+        time.sleep(0.02)
     return "rested"
 """
 API = "/api/v1/scheduler"
@@ -42,7 +44,7 @@ class Serving:
         data = None if body is None else json.dumps(body).encode()
         asked = Request(self.base + path, data, {"content-type": "application/json"})
         try:
-            with urlopen(asked, timeout=10) as answer:
+            with urlopen(asked, timeout=30) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:

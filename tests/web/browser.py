@@ -16,6 +16,7 @@ from tests.support.servers import unavailable
 
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 _AXE = Axe()
+_PATIENCE = 30_000  # milliseconds: a busy machine does not take so long
 
 
 @contextmanager
@@ -24,6 +25,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         unavailable("no chromium on PATH")
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=Path(path), args=_ARGUMENTS)
         yield browser
@@ -39,7 +41,7 @@ def watched(
     ``refusals`` are the status codes that the server may answer with.
     """
     context = browser.new_context(base_url=url, **{"viewport": WIDE, **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(_PATIENCE)
     wrong: list[str] = []
     host = urlsplit(url).netloc
 

@@ -19,7 +19,7 @@ from tests.web.farm import ROOT
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
 
 EVENTS = "/api/v1/scheduler/events"
-SOON = 5.0  # seconds; without an end of the streams it would be for ever
+SOON = 30.0  # seconds; without an end of the streams it would be for ever
 
 
 def upgraded(port: int) -> socket.socket:
