@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal
 
 from ..clock import Clock
@@ -93,12 +92,21 @@ class Guard:
         return ours
 
     def leave(self, grant: Grant) -> None:
-        """Stop renewing without a release: a body that nobody can stop is still at work."""
+        """Stop renewing without a release: a coroutine goes on, and its loop may end before it."""
         self._forget(grant).locks.abandon(grant)
 
     def at_end(self, grant: Grant) -> Callable[[], None]:
-        """What to call, from any thread, when the body of a grant that was left has ended."""
-        return partial(self._holder(grant).locks.abandoned_ended, grant)
+        """What to call, from any thread, when a body that nobody waits for any more has ended.
+
+        Until then its lock is renewed, unless it was left.
+        """
+        holder = self._holder(grant)
+
+        def ended() -> None:
+            self._from_fallback.discard(grant.lock_id)
+            holder.locks.abandoned_ended(grant)
+
+        return ended
 
     def _forget(self, grant: Grant) -> LockCalls:
         holder = self._holder(grant)

@@ -87,8 +87,6 @@ class Run:
         if self.stop is not None or self.job is None or self.job.done():
             return False
         self.stop = why
-        if why is Stop.LOCK_LOST:
-            self.context.lock_lost.set()
         self.context.cancelled.set()
         return self.job.cancel()
 
@@ -135,6 +133,7 @@ class Runner:
         since = self.clock.monotonic()
 
         def lost(_: Grant) -> None:
+            run.context.lock_lost.set()  # here: a thread that was left behind is told as well
             if not home.is_closed():
                 home.call_soon_threadsafe(run.interrupt, Stop.LOCK_LOST)
 
@@ -149,9 +148,7 @@ class Runner:
             ours = True
             if not run.left_behind:
                 ours = await self.guard.give_back(grant, since)
-            elif run.in_thread:  # which frees it when it ends
-                self.guard.leave(grant)
-            else:
+            elif not run.in_thread:  # a thread frees it when it ends, and keeps it until then
                 run.over()
         return transition if ours else self._lock_lost(run)
 

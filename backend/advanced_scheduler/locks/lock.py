@@ -170,12 +170,12 @@ class DistributedTaskLock:
     def abandon(self, grant: Grant) -> None:
         """Stop renewing without a release: the lock runs out, or ``abandoned_ended`` frees it.
 
-        For work that was given up but cannot be stopped, such as a thread past its time-out.
+        For work that was given up, goes on, and may never tell that it has ended.
         """
         self._keeper.leave(grant)
 
     def abandoned_ended(self, grant: Grant) -> None:
-        """The work is over after all: the background releases the lock, if it is still ours.
+        """Work that was given up is over: the background releases the lock, if it is still ours.
 
         Never waits, from whatever thread; may come before ``abandon``, which then does nothing.
         """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
+from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.clock import ManualClock
+from advanced_scheduler.context import Signal, TaskContext
 from advanced_scheduler.engine.guard import Guard, Outage
 from advanced_scheduler.engine.lock_calls import AtOnce, Batched
 from advanced_scheduler.engine.offload import InThreads
@@ -274,6 +277,63 @@ async def test_a_thread_that_outlives_its_run_holds_the_lock_until_it_ends(
         gate.set()
         await target.stop(wait=False)
         target.close()
+
+
+@asynccontextmanager
+async def left_behind(clock: ManualClock) -> AsyncIterator[Left]:
+    """Its node goes on as well."""
+    target = scheduler(clock=clock, lease_seconds=1_000_000)
+    thread = Left(target)
+    add_task(target, thread.work, require_lock=True, lock_timeout=60)
+    execution_id = target.schedule_task("job")
+    await target.start()
+    try:
+        await eventually_async(thread.begun.is_set)
+        target.cancel_task(execution_id)
+        await eventually_async(lambda: target.running_tasks == 0)
+        yield thread
+    finally:
+        thread.gate.set()
+        await target.stop(wait=False)
+        target.close()
+
+
+class Left:
+    """A thread that goes on after its execution was cancelled, until the gate opens."""
+
+    def __init__(self, target: AdvancedTaskScheduler) -> None:
+        self.locks = target.lock_manager
+        self.begun, self.gate = threading.Event(), threading.Event()
+        self.lost: Signal | None = None
+
+    def work(self, context: TaskContext) -> None:
+        self.lost = context.lock_lost
+        self.begun.set()
+        assert self.gate.wait(60)
+
+
+async def test_a_thread_that_goes_on_holds_its_lock_for_longer_than_that_lasts_alone(
+    clock: ManualClock,
+) -> None:
+    async with left_behind(clock) as left:
+        for _ in range(3):
+            clock.advance(seconds=40)
+            left.locks._keeper.tend()
+            await eventually_async(lambda: left.locks.get_lock_ttl("job") == 60)
+        left.gate.set()
+        await eventually_async(lambda: not left.locks.is_locked("job"))
+
+
+async def test_a_thread_that_goes_on_is_told_when_its_lock_is_taken_from_it(
+    clock: ManualClock,
+) -> None:
+    async with left_behind(clock) as left:
+        assert left.lost is not None
+        assert left.locks.force_release("job")
+        assert not left.lost.is_set()
+        clock.advance(seconds=20)
+        left.locks._keeper.tend()
+        await eventually_async(left.lost.is_set)
 
 
 @pytest.mark.parametrize("first", ["left", "over"])
