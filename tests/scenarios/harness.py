@@ -59,6 +59,9 @@ SCALED: Final[dict[str, Any]] = {
 }
 """The settings of every node, unless ``node(settings=...)`` says otherwise; in seconds."""
 
+SLACK: Final = 4.0
+"""Seconds that a busy machine may add to what is promised."""
+
 TASKS: Final = "tests.scenarios.tasks:register"
 
 
@@ -260,6 +263,10 @@ class Cluster:
     def ended(self) -> bool:
         """Whether every execution in the store is in a final state."""
         return all(status in FINAL for (status, _), n in self.store.counts().items() if n)
+
+    def gate(self, name: str = "gate") -> Path:
+        """The file for which a body waits; ``touch`` it to let the body end."""
+        return self.folder / name
 
     def until(self, check: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
         """Wait for something without which the scenario makes no sense."""

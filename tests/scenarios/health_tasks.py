@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 from typing import Final
 
 from advanced_scheduler import AdvancedTaskScheduler, RetryConfig, RetryStrategy
@@ -14,6 +12,8 @@ from tests.scenarios.tasks import (
     flaky,
     journaled,
     note,
+    until_there,
+    wait_for,
 )
 from tests.support import journal
 
@@ -23,21 +23,15 @@ TIMEOUT: Final = 0.3
 _QUICKLY: Final = RetryConfig(RetryStrategy.FIXED, 2, initial_delay=0.1, jitter=False)
 
 
-def wait_for(path: str) -> None:
-    """Ends, in its thread, when there is this file."""
-    with journaled():
-        _wait(path)
-
-
 def overstay(path: str) -> None:
-    """The same; it has a timeout, which nobody can enforce on a thread."""
-    _wait(path)
+    """Ends, in its thread, when there is this file; it has a timeout, which nobody can enforce."""
+    until_there(path)
 
 
 async def block(path: str) -> None:
     """The same on the loop, which it blocks, as no coroutine should."""
     with journaled():
-        _wait(path)
+        until_there(path)
 
 
 def guarded() -> None:
@@ -48,11 +42,6 @@ def guarded() -> None:
 
 def stranger() -> None:
     """Is known where it is scheduled, and to no node."""
-
-
-def _wait(path: str) -> None:
-    while not Path(path).exists():
-        time.sleep(0.02)
 
 
 def register(scheduler: AdvancedTaskScheduler) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ from tests.support import journal
 
 JOURNAL_VARIABLE: Final = "SCENARIO_JOURNAL"
 """Where bodies write; set for nodes by the harness."""
+
+LOOK: Final = 0.02
+"""Seconds between two looks of a body for the file that ends it."""
 
 RETRY_DELAY: Final = 7.0
 """Seconds from a failure of ``flaky`` to its next attempt."""
@@ -70,25 +74,48 @@ async def doze(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-async def cling(seconds: float) -> None:
-    """Sleeps on the loop, and writes a line ``let go`` if it is told to."""
+def wait_for(*paths: str) -> None:
+    """Ends, in its thread, when there is this file; each attempt may wait for one of its own."""
+    with journaled() as me:
+        until_there(paths[min(me.attempt, len(paths)) - 1])
+
+
+async def linger(path: str) -> None:
+    """Ends, on the loop, when there is this file."""
+    with journaled():
+        await _appearance(path)
+
+
+async def cling(path: str) -> None:
+    """``linger``, and writes a line ``let go`` if it is told to."""
     with journaled() as me:
         try:
-            await asyncio.sleep(seconds)
+            await _appearance(path)
         except asyncio.CancelledError:
             _write("let go", me, {})
             raise
 
 
-async def once(seconds: float) -> None:
-    """``doze``, which must not be run a second time."""
-    await doze(seconds)
+async def once(path: str) -> None:
+    """``linger``, which must not be run a second time."""
+    await linger(path)
 
 
 async def hog(seconds: float) -> None:
     """Sleeps on the loop and blocks it, which no coroutine should do."""
     with journaled():
         time.sleep(seconds)  # noqa: ASYNC251  # that is what is tested
+
+
+def until_there(path: str) -> None:
+    """Wait in a thread until there is this file: a body that does so ends when a test wants it."""
+    while not Path(path).exists():
+        time.sleep(LOOK)
+
+
+async def _appearance(path: str) -> None:
+    while not Path(path).exists():  # noqa: ASYNC110, ASYNC240  # a test makes it
+        await asyncio.sleep(LOOK)
 
 
 def flaky(failures: int) -> int:
@@ -113,7 +140,7 @@ async def raises_on_the_loop(what: str) -> None:
 
 def register(scheduler: AdvancedTaskScheduler) -> None:
     """The bodies above under their own names; ``flaky`` retries after ``RETRY_DELAY``."""
-    for function in (note, nap, doze, cling, hog):
+    for function in (note, nap, doze, wait_for, linger, cling, hog):
         scheduler.register_task(definition(function))
     scheduler.register_task(definition(once, at_most_once=True))
     patient = RetryConfig(RetryStrategy.FIXED, 5, initial_delay=RETRY_DELAY, jitter=False)

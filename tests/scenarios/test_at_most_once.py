@@ -11,11 +11,13 @@ from tests.scenarios.harness import Cluster
 def killed_once(cluster: Cluster, broken: str | None = None) -> list[str]:
     first = cluster.node("first")
     scheduler = cluster.scheduler()
-    fragile, sturdy = (scheduler.schedule_task(one, 1.0) for one in ("once", "doze"))
+    gate = cluster.gate()
+    fragile, sturdy = (scheduler.schedule_task(one, str(gate)) for one in ("once", "linger"))
     cluster.until(lambda: len(cluster.starts()) == 2)
     first.kill()
+    gate.touch()
     cluster.node("second", broken=broken)
-    cluster.until_ended(timeout=15)
+    cluster.until_ended(timeout=20)
     row = cluster.row(fragile)
     told = {
         f"FAILED, not {row.status}": row.status is TaskStatus.FAILED,

@@ -10,11 +10,10 @@ from functools import partial
 from advanced_scheduler.models import TaskStatus
 from tests.scenarios import checks
 from tests.scenarios.clusters import Clusters
-from tests.scenarios.harness import LEASE, POLL, Cluster, waited
+from tests.scenarios.harness import LEASE, POLL, SLACK, Cluster, waited
 from tests.support.proxy import Proxy
 
 NOTICE = 0.5  # seconds between two looks of a node at its leases
-SLACK = 1.5  # seconds that a busy machine may add
 
 Fault = Callable[[Proxy], None]
 
@@ -23,21 +22,23 @@ def cut_off(cluster: Cluster, fault: Fault, broken: str | None = None) -> list[s
     with closing(Proxy(cluster.store_url)) as proxy:
         a = cluster.node("a", store=proxy.url, broken=broken)
         scheduler = cluster.scheduler()
-        tasks = scheduler.schedule_task_many("cling", [(4.0,)] * 5)
+        gate = cluster.gate()
+        tasks = scheduler.schedule_task_many("cling", [(str(gate),)] * 5)
         cluster.until(lambda: len(cluster.starts()) == len(tasks))
         b = cluster.node("b")
         fault(proxy)
         since = time.time()
-        cluster.until(lambda: len(cluster.starts()) == 2 * len(tasks), timeout=10)
+        cluster.until(lambda: len(cluster.starts()) == 2 * len(tasks))
         taken = cluster.starts()[-1]["at"] - since
-        waited(lambda: len(cluster.lines("let go")) == len(tasks), timeout=1)
+        waited(lambda: len(cluster.lines("let go")) == len(tasks), timeout=3)
         let_go = [line["at"] - since for line in cluster.lines("let go")]
+        gate.touch()
         cluster.until_ended(timeout=10)
         ends = [line for line in cluster.ends() if line["pid"] == a.pid]
         proxy.mend()
         b.kill()
         later = scheduler.schedule_task_many("note", [(n,) for n in range(5)])
-        back = waited(lambda: done(cluster, later), timeout=10)
+        back = waited(lambda: done(cluster, later), timeout=20)
     told = {
         f"node a to let go within its lease, not after {let_go} s": len(let_go) == len(tasks)
         and max(let_go) <= LEASE + NOTICE + SLACK,

@@ -7,10 +7,9 @@ import time
 from advanced_scheduler.lifecycle import FINAL
 from tests.scenarios import checks
 from tests.scenarios.clusters import STORES, Clusters
-from tests.scenarios.harness import LEASE, POLL, Cluster
+from tests.scenarios.harness import LEASE, POLL, SLACK, Cluster
 
-SLACK = 2.0  # seconds that a busy machine may add
-NAP = 3.0  # seconds: longer than it takes to suspend who naps, and to see that a lease ran out
+COMMIT = 1.0  # seconds within which the late result of a suspended node would be stored
 
 
 def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]:
@@ -18,14 +17,16 @@ def kill_in_the_middle(cluster: Cluster, broken: str | None = None) -> list[str]
     scheduler = cluster.scheduler()
     before = scheduler.schedule_task_many("note", [(n,) for n in range(20)])
     cluster.until(cluster.ended)
-    victim = scheduler.schedule_task("nap", 1.5)
+    gate = cluster.gate()
+    victim = scheduler.schedule_task("wait_for", str(gate))
     bystanders = scheduler.schedule_task_many("doze", [(0.1,)] * 5)
     (first,) = cluster.until(lambda: cluster.starts(victim))
     cluster.until(lambda: all(cluster.row(one).status in FINAL for one in bystanders))
     lost = first["node"]
     nodes[lost.partition(":")[0]].kill()
     killed = time.time()
-    cluster.until_ended(timeout=10 if broken is None else 2 * LEASE)
+    gate.touch()
+    cluster.until_ended(timeout=20 if broken is None else 2 * LEASE)
 
     status = scheduler.get_task_status(victim)
     assert status is not None
@@ -54,23 +55,29 @@ def slept_past_its_lease(cluster: Cluster, broken: str | None = None) -> list[st
     """The lost node was only suspended, and comes back to commit what it had computed."""
     nodes = cluster.team("a", "b", broken=broken)
     scheduler = cluster.scheduler()
-    victim = scheduler.schedule_task("nap", NAP)
+    first_ends, second_ends = cluster.gate("first"), cluster.gate("second")
+    victim = scheduler.schedule_task("wait_for", str(first_ends), str(second_ends))
     (first,) = cluster.until(lambda: cluster.starts(victim))
     sleeper = nodes[first["node"].partition(":")[0]]
     sleeper.pause()
     cluster.until(lambda: len(cluster.starts(victim)) == 2)
+    first_ends.touch()
     sleeper.resume()
-    cluster.until_ended(timeout=NAP + 10)
+    cluster.until(lambda: cluster.ends(victim))
+    time.sleep(COMMIT)
+    second_ends.touch()
+    opened = time.time()
+    cluster.until_ended(timeout=20)
     ended = cluster.row(victim)
     cluster.until(lambda: len(cluster.ends(victim)) == 2)
     cluster.alone(sleeper)
     later = scheduler.schedule_task("note")
     told = {
         "the end to be the one of the second holder": ended.completed_time is not None
-        and ended.completed_time.timestamp() >= cluster.starts(victim)[1]["at"] + NAP - 0.1,
+        and ended.completed_time.timestamp() >= opened - 0.1,
         "what is final to stay": cluster.row(victim) == ended,
         "the sleeper to say that it was suspended": "was suspended" in sleeper.output(),
-        "the sleeper to go on": cluster.until_ended(timeout=5) and bool(cluster.ends(later)),
+        "the sleeper to go on": cluster.until_ended(timeout=20) and bool(cluster.ends(later)),
     }
     return [*checks.invariants(cluster), *checks.unmet(told)]
 

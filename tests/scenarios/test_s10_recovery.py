@@ -15,16 +15,18 @@ SETTINGS = {"max_crashes": 2 * DEATHS}
 def recovery_dies(cluster: Cluster, broken: str | None = None) -> list[str]:
     first = cluster.node("first", limit=TASKS, settings=SETTINGS)
     scheduler = cluster.scheduler()
-    ids = scheduler.schedule_task_many("doze", [(1.0,)] * TASKS)
+    gate = cluster.gate()
+    ids = scheduler.schedule_task_many("linger", [(str(gate),)] * TASKS)
     cluster.until(lambda: len(cluster.starts()) == TASKS)
     first.kill()
     doomed = [
         cluster.node(f"doomed-{n}", broken="dies-in-recovery", settings=SETTINGS, wait=False)
         for n in range(DEATHS)
     ]
-    all_dead = waited(lambda: not any(node.alive for node in doomed), timeout=20)
+    all_dead = waited(lambda: not any(node.alive for node in doomed), timeout=30)
+    gate.touch()
     cluster.node("last", limit=TASKS, broken=broken, settings=SETTINGS)
-    cluster.until_ended(timeout=15 if broken is None else 4)
+    cluster.until_ended(timeout=30 if broken is None else 4)
     told = {f"{DEATHS} nodes to die in the middle of recovery": all_dead}
     return [*checks.done_once(cluster, ids), *checks.invariants(cluster), *checks.unmet(told)]
 
