@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -42,6 +42,7 @@ class Clusters:
         self._folder = folder
         self._new_store = new_store
         self._numbers = count()
+        self._databases = count()
         self._made: list[Cluster] = []
 
     def new(self, store: str = "sqlite") -> Cluster:
@@ -55,7 +56,7 @@ class Clusters:
     def locked(self, redis_url: str) -> Cluster:
         """A cluster on SQLite, with its locks in a database of their own of this Redis."""
         cluster = self.new()
-        cluster.redis_url = f"{redis_url.rpartition('/')[0]}/{len(self._made)}"
+        cluster.redis_url = f"{redis_url.rpartition('/')[0]}/{next(self._databases)}"
         return cluster
 
     def _add(self, name: str, url: str) -> Cluster:
@@ -80,18 +81,33 @@ class Clusters:
             runs[control] = self.control(partial(_with, scenario, fault), store)
         return self.at_once(runs)
 
-    def control(self, broken: Callable[[Cluster], list[str]], store: str) -> Run:
+    def control(
+        self, broken: Callable[[Cluster], list[str]], store: str = "sqlite", sign: str = ""
+    ) -> Run:
         """A run of a scenario with a fault built in, on up to three clusters until it is seen.
 
-        Only controls are tried again: what holds must hold each time.
+        It is seen by a finding with ``sign`` in it. Only controls are tried again: what holds
+        must hold each time.
         """
-        first = self.new(store)
+        return self.tried(broken, partial(self.new, store), sign)
+
+    def tried(
+        self, broken: Callable[[Cluster], list[str]], new: Callable[[], Cluster], sign: str = ""
+    ) -> Run:
+        """``control`` on clusters that ``new`` makes."""
+        first = new()
 
         def run() -> list[str]:
-            found = _found(partial(broken, first))
-            for _ in range(1, TRIES):
-                found = found or _found(partial(broken, self.new(store)))
-            return found
+            for cluster in chain([first], (new() for _ in range(1, TRIES))):
+                try:
+                    found = _found(partial(broken, cluster))
+                except AssertionError as error:  # what it waits for has never come
+                    found = []
+                    print(f"no end of a control: {error}")
+                if any(sign in one for one in found):
+                    return found
+                print(f"no {sign or 'fault'} was seen by a control, but {found}")
+            return []
 
         return run
 

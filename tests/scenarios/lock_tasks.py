@@ -13,7 +13,7 @@ from advanced_scheduler.errors import LockUnavailable
 from advanced_scheduler.locks import DistributedTaskLock, Grant
 from tests.support import journal
 
-from .tasks import JOURNAL_VARIABLE, definition, journaled, note
+from .tasks import JOURNAL_VARIABLE, definition, journaled, note, wait_for
 
 LOCK_TIMEOUT: Final = 2.0
 LONELY: Final = 20  # tasks with a lock of their own
@@ -54,6 +54,11 @@ async def inhabit(seconds: float) -> None:
             raise
 
 
+def guarded(path: str) -> None:
+    """Holds the lock, in a thread, until there is this file."""
+    wait_for(path)
+
+
 def touch() -> None:
     """Holds the lock as briefly as work can be."""
     with journaled():
@@ -85,7 +90,7 @@ def register(scheduler: AdvancedTaskScheduler) -> None:
     """All tasks of this module; all but ``note`` and ``collect`` require their lock."""
     for function in (note, collect):
         scheduler.register_task(definition(function))
-    for locked in (occupy, inhabit, touch):
+    for locked in (occupy, inhabit, guarded, touch):
         scheduler.register_task(definition(locked, require_lock=True, lock_timeout=LOCK_TIMEOUT))
     for number in range(LONELY):
         scheduler.register_task(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import pytest
@@ -15,7 +16,8 @@ from advanced_scheduler import (
     TaskDependency,
 )
 from tests.scenarios import breaks, checks
-from tests.scenarios.harness import LEASE, POLL, Cluster
+from tests.scenarios.clusters import Clusters
+from tests.scenarios.harness import LEASE, POLL, Cluster, waited
 from tests.scenarios.tasks import definition, doze, flaky, nap, note
 
 PATH: Final = f"{__name__}:register"
@@ -66,7 +68,7 @@ def failing_parent(cluster: Cluster, broken: str | None = None) -> list[str]:
         if before == after and below != {"pending"}:
             seen.append(f"dependents are {below} while the parent is {after}")
         time.sleep(0.02)
-    cluster.until_ended(timeout=3)
+    cluster.until_ended(timeout=10 if broken is None else 2)
     attempts = len(cluster.starts(ids["parent"]))
     return [
         *seen[:1],
@@ -80,17 +82,16 @@ def test_dependents_wait_for_the_last_attempt_and_are_skipped(cluster: Cluster) 
     assert failing_parent(cluster) == []
 
 
-def test_control_without_consequences_dependents_wait_for_ever(cluster: Cluster) -> None:
-    assert any("child is pending" in one for one in failing_parent(cluster, "no-cascade"))
+def test_control_without_consequences_dependents_wait_for_ever(clusters: Clusters) -> None:
+    assert clusters.control(partial(failing_parent, broken="no-cascade"), sign="child is pending")()
 
 
 def test_control_without_dependencies_they_run_at_once(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    clusters: Clusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks.apply("no-dependencies", monkeypatch.setattr)  # the test's own process schedules
-    violations = failing_parent(cluster)
+    violations = clusters.control(failing_parent, sign="while the parent is")()
     assert any("child started" in one for one in violations)
-    assert any("while the parent is" in one for one in violations)
 
 
 def cancelled_running(cluster: Cluster, root: str, broken: str | None = None) -> list[str]:
@@ -119,8 +120,10 @@ def test_dependents_of_a_running_task_that_is_cancelled_never_start(
     assert cancelled_running(cluster, root) == []
 
 
-def cancelled_queued(cluster: Cluster, broken: str | None = None) -> list[str]:
-    """Cancelled before any node lives."""
+def cancelled_queued(
+    cluster: Cluster, broken: str | None = None, *, seconds: float = 3 * POLL
+) -> list[str]:
+    """Cancelled before any node lives; a second node has so long to start something."""
     scheduler = cluster.scheduler(PATH)
     ids = scheduler.schedule_workflow(family("sleeper"))
     assert scheduler.cancel_task(ids["sleeper"])
@@ -128,7 +131,7 @@ def cancelled_queued(cluster: Cluster, broken: str | None = None) -> list[str]:
     time.sleep(POLL)
     node.kill()
     cluster.node("b", broken=broken, tasks=PATH)
-    time.sleep(3 * POLL)
+    waited(cluster.starts, timeout=seconds)
     return [
         *skipped(cluster, ids, "sleeper"),
         *checks.unmet({"nothing to start": not cluster.starts()}),
@@ -151,4 +154,4 @@ def test_control_without_dependencies_they_start(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks.apply("no-dependencies", monkeypatch.setattr)  # the test's own process schedules
-    assert any("child started" in one for one in cancelled_queued(cluster))
+    assert any("child started" in one for one in cancelled_queued(cluster, seconds=20))

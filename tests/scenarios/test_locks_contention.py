@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from tests.scenarios import checks
+from tests.scenarios.clusters import Clusters
 from tests.scenarios.harness import Cluster
 from tests.scenarios.lock_checks import disjoint, fences_increase
 from tests.scenarios.lock_tasks import PATH
@@ -69,13 +71,13 @@ def test_fences_grow_over_a_redis_that_forgot_them(cluster: Cluster, tmp_path: P
         redis.kill()
 
 
-def test_control_a_counter_begins_anew(cluster: Cluster, tmp_path: Path) -> None:
+def test_control_a_counter_begins_anew(clusters: Clusters, tmp_path: Path) -> None:
     redis = volatile(tmp_path)
+    broken = partial(fences_over_a_restart, redis=redis, broken="counted-fence")
     try:
-        violations = fences_over_a_restart(cluster, redis, "counted-fence")
+        assert clusters.control(broken, sign="I8")()
     finally:
         redis.kill()
-    assert any("I8" in one for one in violations)
 
 
 def contention(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
@@ -115,13 +117,14 @@ def test_contenders_take_turns_and_all_of_them_finish(
 
 
 def test_control_without_the_lock_they_overlap(
-    cluster: Cluster, private_redis: RedisServer
+    clusters: Clusters, private_redis: RedisServer
 ) -> None:
-    assert any("I7" in one for one in contention(cluster, private_redis, "no-lock"))
+    broken = partial(contention, redis=private_redis, broken="no-lock")
+    assert clusters.control(broken, sign="I7")()
 
 
 def test_control_a_release_that_calls_the_youngest_starves_the_oldest(
-    cluster: Cluster, private_redis: RedisServer
+    clusters: Clusters, private_redis: RedisServer
 ) -> None:
-    violations = contention(cluster, private_redis, "last-come-first")
-    assert any("others pass" in one for one in violations)
+    broken = partial(contention, redis=private_redis, broken="last-come-first")
+    assert clusters.control(broken, sign="others pass")()
