@@ -16,7 +16,7 @@ from tests.scenarios.harness import LEASE, Cluster, NodeProcess
 
 NODES = 3
 SECONDS = {"postgresql": 40.0, "redis": 15.0}
-CALM = 20.0  # seconds within which all is done, once nobody is killed any more
+CALM = 30.0  # seconds within which all is done, once nobody is killed any more
 SETTINGS = {"max_crashes": 100}
 SECOND = timedelta(seconds=1)
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ def raised_by_bodies(cluster: Cluster, broken: str | None = None) -> list[str]:
     ids = {(how, what): scheduler.schedule_task(how, what) for how in HOW for what in WHAT}
     cluster.until_ended(timeout=30 if broken is None else 5)
     after = scheduler.schedule_task("note", "still here")
-    cluster.until_ended(timeout=10 if broken is None else 2)
+    cluster.until_ended(timeout=20 if broken is None else 2)
     rows = cluster.rows()
     told = {
         f"{how}: {what} to fail the execution, which is {rows[one].status} ({rows[one].error})": (
