@@ -45,7 +45,7 @@ def refused(port: int) -> bool:
 
 
 def impatient(server: RedisServer) -> redis.Redis:
-    return redis.Redis.from_url(server.url, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(server.url, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
 
 
 def test_eventually_returns_the_first_true_answer() -> None:

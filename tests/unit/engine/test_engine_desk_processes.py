@@ -36,7 +36,7 @@ def talk(context: TaskContext, lines: int) -> None:
 
 def work_on(context: TaskContext) -> str:
     context.extend(30)
-    threading.Event().wait(0.6)
+    threading.Event().wait(2.0)
     return "done"
 
 
@@ -73,7 +73,7 @@ def target() -> Iterator[AdvancedTaskScheduler]:
     retry = RetryConfig(strategy=RetryStrategy.FIXED, max_attempts=1, initial_delay=0, jitter=False)
     add_task(made, child, "child")
     add_task(made, talk, "talk", executor="process")
-    add_task(made, work_on, "work_on", executor="process", timeout=0.3)
+    add_task(made, work_on, "work_on", executor="process", timeout=1.5)
     add_task(made, spawn, "spawn", executor="process", retry_config=retry)
     add_task(made, refused, "refused", executor="process")
     with made.running():
