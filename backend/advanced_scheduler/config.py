@@ -128,6 +128,10 @@ class Settings(BaseSettings):
         """Seconds between two renewals of a lease."""
         return self.renewal_seconds or self.lease_seconds / 3
 
+    def in_effect(self) -> dict[str, Any]:
+        """Every setting as JSON, with the renewal that a 0 stands for; URLs are not masked."""
+        return {**self.model_dump(mode="json"), "renewal_seconds": self.renewal}
+
 
 class ClientSettings(BaseSettings):
     """Where the command line finds a service, and the key that it shows there."""
@@ -165,7 +169,7 @@ class ServiceSettings(BaseSettings):
     )
 
 
-def read_settings(kind: type[S], **given: Any) -> S:
+def read_settings(kind: type[S], /, **given: Any) -> S:
     """Settings of a kind: those that are given, and the rest from the environment.
 
     Raises ``ConfigurationError``, which says of each value that cannot be where it comes from, and
@@ -183,7 +187,7 @@ def _told(kind: type[BaseSettings], fault: Any, given: Collection[str]) -> str:
     field = kind.model_fields.get(name)
     if field is None:
         return f"{name}: there is no such setting"
-    source = name if name in given else variables_set().get(name, name)
+    source = name if name in given else variables_set(kind).get(name, name)
     shown = "" if SecretStr in get_args(field.annotation) else f"={_shown(fault['input'])}"
     why = str(fault.get("ctx", {}).get("error") or fault["msg"]).partition(", unable to")[0]
     return f"{source}{shown}: {why.replace('Input should be', 'it must be')}"
@@ -224,10 +228,10 @@ def environment_with(**settings: str) -> dict[str, str]:
     return {**os.environ, **{_PREFIX + name.upper(): value for name, value in settings.items()}}
 
 
-def variables_set() -> Mapping[str, str]:
-    """The variables that settings come from, by the name of the setting."""
+def variables_set(kind: type[BaseSettings] = Settings) -> Mapping[str, str]:
+    """The variables that settings of a kind come from, by the name of the setting."""
     found: dict[str, str] = {}
-    for setting, names in _variables().items():
+    for setting, names in _variables(kind).items():
         for name in names:
             if os.environ.get(name):
                 found.setdefault(setting, name)
@@ -245,12 +249,13 @@ def unknown_variables() -> Mapping[str, str | None]:
 _PREFIX: Final = "ADVANCED_SCHEDULER_"
 
 
-def _variables() -> Mapping[str, list[str]]:
+def _variables(kind: type[BaseSettings]) -> Mapping[str, list[str]]:
     """The variables that each setting is read from, the first one first."""
+    prefix = kind.model_config["env_prefix"]
     return {
-        name: [_PREFIX + name.upper()]
-        + [one for one in _aliases(field) if one != _PREFIX + name.upper()]
-        for name, field in Settings.model_fields.items()
+        name: [prefix + name.upper()]
+        + [one for one in _aliases(field) if one != prefix + name.upper()]
+        for name, field in kind.model_fields.items()
     }
 
 

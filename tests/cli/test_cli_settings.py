@@ -82,7 +82,45 @@ def test_the_settings_are_shown_with_where_they_come_from(
         "redis_url": "REDIS_URL",
         "redis_password": "REDIS_PASSWORD",
     }
-    assert "REDIS_URL" in run("config", "show").stdout
+    shown = [line.split() for line in run("config", "show").stdout.splitlines()]
+    assert ["redis_url", "redis://user:**********@locks:6379/0", "REDIS_URL"] in shown
+
+
+def test_what_a_setting_stands_for_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{OWN}LEASE_SECONDS", "6")
+    words = ("config", "show", "--store", "sqlite:///mine.db")
+    shown = [line.split(maxsplit=1) for line in run(*words).stdout.splitlines()]
+    told = {name: " ".join(rest.split()) for name, rest in shown}
+    assert told["renewal_seconds"] == "2 (a third of lease_seconds) default"
+    assert told["store"] == "sqlite:///mine.db --store"
+    found = json.loads(run(*words, "-o", "json").stdout)
+    assert (found["settings"]["renewal_seconds"], found["variables"]["store"]) == (2, "--store")
+    monkeypatch.setenv(f"{OWN}RENEWAL_SECONDS", "1")
+    shown = [line.split() for line in run("config", "show").stdout.splitlines()]
+    assert ["renewal_seconds", "1", f"{OWN}RENEWAL_SECONDS"] in shown
+
+
+def test_a_store_that_nobody_else_can_see_is_a_warning(tmp_path: Path) -> None:
+    done = run("config", "check")
+    assert (done.exit_code, done.stdout.count("\n")) == (0, 1)
+    assert done.stdout.startswith("warning: the store is memory://")
+    found = json.loads(run("config", "check", "-o", "json").stdout)
+    assert (found["ok"], found["problems"], len(found["warnings"])) == (True, [], 1)
+    elsewhere = run("config", "check", "--store", f"sqlite:///{tmp_path}/jobs.db")
+    assert (elsewhere.exit_code, elsewhere.stdout) == (0, "all is well\n")
+
+
+def test_a_file_of_settings_says_what_they_need_that_ask_a_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "scheduler.env"
+    file.write_text(f"{OWN}API_KEY=mine\n")
+    for words in (["version"], ["openapi"]):
+        monkeypatch.setenv(f"{OWN}API_KEY", "")  # so that what the file sets goes again
+        monkeypatch.delenv(f"{OWN}API_KEY")
+        asked = [*words, "--url", "http://127.0.0.1:1", "--env-file", str(file)]
+        assert run(*asked).exit_code == 5
+        assert os.environ.get(f"{OWN}API_KEY") == "mine"  # noqa: TID251 - what is under test
 
 
 def test_a_settings_file_counts_less_than_the_environment(

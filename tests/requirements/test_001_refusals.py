@@ -238,12 +238,33 @@ def test_a_list_of_modules_that_is_none_is_refused(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"max_concurrent_tasks": 0}, {"cleanup_interval": -1}, {"timezone": "Mars"}, {"other": 1}],
+    ("settings", "words"),
+    [
+        ({"max_concurrent_tasks": 0}, "max_concurrent_tasks=0: it must be greater than or equal"),
+        ({"cleanup_interval": "1h"}, "cleanup_interval='1h': it must be a valid integer$"),
+        ({"timezone": "Mars"}, "timezone='Mars'"),
+        ({"other": 1}, "other: there is no such setting"),
+        ({"kind": 1}, "kind: there is no such setting"),
+    ],
 )
-def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(settings))):
+def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         SchedulerService(settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("CORE_SCHEDULER_CLEANUP_INTERVAL", "CORE_SCHEDULER_CLEANUP_INTERVAL='soon': it must be"),
+        ("ADVANCED_SCHEDULER_POLL_SECONDS", "ADVANCED_SCHEDULER_POLL_SECONDS='soon': it must be"),
+    ],
+)
+def test_a_variable_that_cannot_work_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, "soon")
+    with pytest.raises(ConfigurationError, match=words):
+        _ = SchedulerService().scheduler
 
 
 TABLE = {"table_name": "t", "date_column": "at"}

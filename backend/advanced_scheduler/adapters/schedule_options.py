@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from typing import Any, Final, TypeGuard, cast
 
-from ..config import Settings
+from ..config import Settings, read_settings
 from ..engine.schedule_fields import MOST_CAUGHT_UP, Policies, checked_policies
 from ..errors import ConfigurationError, InvalidArguments, TaskNotRegistered
 from ..functions import did_you_mean, path_of
@@ -179,4 +179,4 @@ def settings_of(
         changes["poll_seconds"] = min(check_interval, LONGEST_CHECK)
     if is_seconds(lock_timeout):
         changes["lease_seconds"] = lock_timeout
-    return Settings(**{**dict(settings or Settings()), **changes})
+    return read_settings(Settings, **{**dict(settings or read_settings(Settings)), **changes})

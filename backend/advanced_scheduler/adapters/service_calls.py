@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ..clock import Clock, SystemClock
-from ..config import ServiceSettings, Settings
+from ..config import ServiceSettings, Settings, read_settings
 from ..engine.waiters import checked_seconds
 from ..errors import ConfigurationError, ScheduleExists, ScheduleNotFound, TaskAlreadyRegistered
 from ..faults import describe_error
@@ -41,7 +41,7 @@ class Calls:
         settings: Mapping[str, Any] | None,
         allowed_modules: Sequence[str],
     ) -> None:
-        self.settings = ServiceSettings(**(settings or {}))
+        self.settings = read_settings(ServiceSettings, **(settings or {}))
         zone_of(self.settings.timezone)  # which raises if there is no such zone
         self.allowed_modules = _modules(allowed_modules)
         self.clock: Clock = SystemClock() if scheduler is None else scheduler.clock
@@ -155,9 +155,9 @@ class Calls:
         return known
 
     def _made(self) -> AdvancedTaskScheduler:
-        settings = Settings()
-        if "keep_execution_history" in self.settings.model_fields_set:
-            settings = Settings(history_days=self.settings.keep_execution_history)
+        kept = {"history_days": self.settings.keep_execution_history}
+        told = "keep_execution_history" in self.settings.model_fields_set
+        settings = read_settings(Settings, **(kept if told else {}))
         slots = self.settings.max_concurrent_tasks
         return AdvancedTaskScheduler(None, slots, settings=settings, clock=self.clock)
 

@@ -40,7 +40,7 @@ class About:
 
     def settings(self) -> SettingsOut:
         """The settings in effect; secrets are hidden."""
-        told = self._scheduler.settings.model_dump(mode="json")
+        told = self._scheduler.settings.in_effect()
         settings = {
             key: HIDDEN if value and key in _SECRET else value for key, value in told.items()
         }

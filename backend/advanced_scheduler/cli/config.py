@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,7 +12,7 @@ from .lazy import group
 from .options import printing
 from .outcome import Exit
 from .output import Printer, Table
-from .sources import EnvFile, use_env_file
+from .sources import EnvFile, StoreUrl, use_env_file
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -22,36 +22,51 @@ commands = group("The settings in effect, and whether they work.")
 
 @commands.command()
 @printing
-def show(printer: Printer, env_file: EnvFile = None) -> None:
+def show(printer: Printer, store: StoreUrl = None, env_file: EnvFile = None) -> None:
     """Every setting, its value, and where that comes from; passwords are hidden."""
-    settings = _settings(env_file)
+    settings = _settings(store, env_file)
     from ..config import masked, variables_set
 
-    sources, given = variables_set(), settings.model_dump(mode="json")
+    sources = {**variables_set(), **({} if store is None else {"store": "--store"})}
     shown = {
-        name: masked(value) if isinstance(value, str) else value for name, value in given.items()
+        name: masked(value) if isinstance(value, str) else value
+        for name, value in settings.in_effect().items()
     }
-    rows = [(name, value, sources.get(name, "default")) for name, value in shown.items()]
-    document = {"settings": shown, "variables": dict(sources)}
+    document = {"settings": shown, "variables": sources}
+    said = dict(shown)
+    if not settings.renewal_seconds:
+        said["renewal_seconds"] = f"{settings.renewal:g} (a third of lease_seconds)"
+    rows = [(name, value, sources.get(name, "default")) for name, value in said.items()]
     printer.show(document, Table(("setting", "value", "from"), rows))
 
 
 @commands.command()
 @printing
-def check(printer: Printer, env_file: EnvFile = None) -> None:
+def check(printer: Printer, store: StoreUrl = None, env_file: EnvFile = None) -> None:
     """Try the settings, the store and the lock server; exit with 1 if something will not do."""
-    settings = _settings(env_file)
+    settings = _settings(store, env_file)
     problems = [*_misspelt(), *_store_problems(settings), *_lock_problems(settings)]
-    printer.show({"ok": not problems, "problems": problems}, *(problems or ["all is well"]))
+    warnings = _warnings(settings)
+    lines = [*problems, *(f"warning: {one}" for one in warnings)] or ["all is well"]
+    printer.show({"ok": not problems, "problems": problems, "warnings": warnings}, *lines)
     if problems:
         raise typer.Exit(Exit.FAILED)
 
 
-def _settings(env_file: Any) -> Settings:
+def _settings(store: str | None, env_file: Path | None) -> Settings:
     from ..config import Settings, read_settings
 
     use_env_file(env_file)
-    return read_settings(Settings)
+    return read_settings(Settings, **({} if store is None else {"store": store}))
+
+
+def _warnings(settings: Settings) -> list[str]:
+    """What works, and may not be what is meant."""
+    lost = (
+        "the store is memory://: no command and no other process can see what is in it, and it "
+        "ends with its process; --store or ADVANCED_SCHEDULER_STORE names another one"
+    )
+    return [lost] if settings.store == "memory://" else []
 
 
 def _misspelt() -> list[str]:
