@@ -61,14 +61,13 @@ def test_a_check_says_what_to_do(url: str) -> None:
         1,
         "run `advanced-scheduler db upgrade` with the same --store\n",
     )
-    assert checked.stdout == f"current  0001\nhead     {HEAD}\nat_head  no\n"
+    assert checked.stdout == f"now         0001\nneeded      {HEAD}\nup to date  no\n"
 
 
 def test_a_table_is_for_people(url: str) -> None:
     assert run("upgrade", "--store", url).stdout == f"before  none\nafter   {HEAD}\n"
-    assert (
-        run("current", "--store", url).stdout == f"current  {HEAD}\nhead     {HEAD}\nat_head  yes\n"
-    )
+    told = f"now         {HEAD}\nneeded      {HEAD}\nup to date  yes\n"
+    assert run("current", "--store", url).stdout == told
 
 
 def test_the_statements_make_the_tables_without_the_package(url: str, tmp_path: Path) -> None:

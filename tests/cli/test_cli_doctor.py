@@ -116,7 +116,11 @@ def test_another_store_can_be_asked_of_the_same_application(url: str, tmp_path: 
 def test_without_an_application_it_says_what_was_not_compared(url: str) -> None:
     diagnosed = run("--store", url)
     assert diagnosed.exit_code == 0
-    assert "nothing is lacking" in diagnosed.stdout
+    words = [line.split("  ")[0] for line in diagnosed.stdout.splitlines()]
+    assert words == [
+        *("executions that wait or run", "schedules", "registered tasks", "tables at revision"),
+        *("clock ahead by", "time zones from", "nothing is lacking"),
+    ]
     assert diagnosed.stderr == "tasks and arguments were not compared: give --app MODULE:NAME\n"
     assert answer("--store", url)["tasks"] is None
 
@@ -145,16 +149,27 @@ def test_what_the_application_schedules_while_it_is_imported_is_not_stored(url: 
     ("path", "words"),
     [
         ("application", "write package.module:name"),
-        ("no_such_module:scheduler", "No module named 'no_such_module'"),
-        ("{}:other", "is 3, not an AdvancedTaskScheduler"),
-        ("{}:missing", "is None, not an AdvancedTaskScheduler"),
-        ("..:scheduler", "cannot be imported: TypeError"),
+        ("no_such_module:scheduler", "No module named 'no_such_module'; modules are looked for in"),
+        ("no_such.module:scheduler", "No module named 'no_such'; modules are looked for in"),
+        ("{}:other", "other is 3, not an AdvancedTaskScheduler; is {}:scheduler meant?"),
+        ("{}:missing", "{} has no missing; is {}:scheduler meant?"),
+        (
+            "json:scheduler",
+            "json has no scheduler; there is no AdvancedTaskScheduler in that module",
+        ),
+        ("..:scheduler", "write package.module:name"),
+        ("src/{}:scheduler", "write package.module:name"),
         ("broken:scheduler", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("lacking:scheduler", "lacking.py, line 2)"),
+        ("leaving:scheduler", "cannot be imported: SystemExit: 0"),
     ],
 )
 def test_an_application_that_is_not_there_is_a_wrong_use(path: str, words: str) -> None:
     Path("broken.py").write_text("1 / 0")
-    refused = run("--app", path.format(application().partition(":")[0]))
+    Path("lacking.py").write_text("\nimport no_such_module")
+    Path("leaving.py").write_text("raise SystemExit(0)")
+    module = application().partition(":")[0]
+    refused = run("--app", path.format(module))
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert words in refused.stderr
+    assert words.format(module, module) in refused.stderr
     assert "Traceback" not in refused.stderr

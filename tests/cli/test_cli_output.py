@@ -21,6 +21,7 @@ from advanced_scheduler.cli.output import (
     aligned,
     boxed,
     columns,
+    plain,
     said,
     spoken,
 )
@@ -68,6 +69,7 @@ def test_a_pipe_gets_whole_lines() -> None:
 
 
 def test_values_stay_on_one_line() -> None:
+    assert plain({"pick_up": 1, "b": None}) == "pick up  1\nb        none"
     assert [said(one) for one in (None, True, [], ["a", 1], "a\nb", {"a": 1}, 0.123456)] == [
         *("-", "yes", "-", "a, 1", "a b", '{"a": 1}', "0.123"),
     ]
@@ -99,6 +101,7 @@ def test_durations_are_spoken() -> None:
 def test_durations_and_times_are_read() -> None:
     assert [seconds_of(one) for one in ("90", "1.5h", "1h30m", "2d")] == [90, 5400, 5400, 172_800]
     assert instant_of("2030-01-01T12:00Z") == "2030-01-01T12:00:00+00:00"
+    assert instant_of("2030-01-01T12:00Z") > instant_of("now") > "2020"
     for wrong in ("2 h", "h", "", "-5"):
         with pytest.raises(CommandFailed, match="no duration"):
             seconds_of(wrong)

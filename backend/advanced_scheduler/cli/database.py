@@ -103,4 +103,5 @@ def sql(
 
 def _show(found: Revisions, printer: Printer) -> None:
     facts = {"current": found.current, "head": found.head, "at_head": found.at_head}
-    printer.show(facts, facts)
+    told = {"now": found.current, "needed": found.head, "up to date": found.at_head}
+    printer.show(facts, told)

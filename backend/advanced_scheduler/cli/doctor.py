@@ -55,9 +55,22 @@ def _show(found: Diagnosis, printer: Printer) -> None:
     findings = [asdict(one) for one in found.findings]
     rows = [(one.kind, one.id, one.count, one.problem) for one in found.findings]
     said: Block = Table(("kind", "id", "count", "problem"), rows) if rows else "nothing is lacking"
-    printer.show({"ok": not findings, **facts, "findings": findings}, facts, said)
+    told = {
+        "executions that wait or run": found.executions,
+        "schedules": found.schedules,
+        "registered tasks": "not compared" if found.tasks is None else found.tasks,
+        "tables at revision": facts["revision"],
+        "clock ahead by": _ahead(found.skew_seconds),
+        "time zones from": found.time_zones,
+    }
+    printer.show({"ok": not findings, **facts, "findings": findings}, told, said)
     if found.tasks is None and printer.for_people:
         typer.echo("tasks and arguments were not compared: give --app MODULE:NAME", err=True)
+
+
+def _ahead(skew_seconds: float | None) -> str:
+    """How far the clock of this machine is from the server's, where that has one."""
+    return "the store has no clock" if skew_seconds is None else f"{skew_seconds:.3f} s"
 
 
 commands = alone(doctor)

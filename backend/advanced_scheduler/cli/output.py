@@ -189,6 +189,6 @@ def spoken(duration: float) -> str:
 def _facts(facts: Mapping[str, object]) -> list[str]:
     width = max(map(len, facts))
     return [
-        f"{name:{width}}  {'none' if value is None else said(value)}"
+        f"{name.replace('_', ' '):{width}}  {'none' if value is None else said(value)}"
         for name, value in facts.items()
     ]

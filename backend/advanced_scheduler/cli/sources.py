@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,26 +103,38 @@ def scheduler_at(path: str, *, rehearsed: bool = True) -> AdvancedTaskScheduler:
     from ..scheduler import AdvancedTaskScheduler
 
     module, _, name = path.partition(":")
-    if not module or not name:
+    if not all(map(str.isidentifier, [*module.split("."), *name.split(".")])):
         raise ConfigurationError(f"--app {path!r}: write package.module:name")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
         with rehearsal() if rehearsed else nullcontext():
-            found: Any = import_module(module)
+            imported = import_module(module)
     except SchedulerError:
         raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigurationError(
-            f"--app {path!r} cannot be imported: {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno})"
-        ) from error
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, AdvancedTaskScheduler):
-        raise ConfigurationError(f"--app {path!r} is {found!r}, not an AdvancedTaskScheduler")
-    return found
+    except (Exception, SystemExit) as error:
+        why = _why_not(error, module)
+        raise ConfigurationError(f"--app {path!r} cannot be imported: {why}") from error
+    try:
+        found: Any = attrgetter(name)(imported)
+        problem = f"{name} is {reprlib.repr(found)}, not an AdvancedTaskScheduler"
+    except AttributeError:
+        found, problem = None, f"{module} has no {name}"
+    if isinstance(found, AdvancedTaskScheduler):
+        return found
+    there = [key for key, one in vars(imported).items() if isinstance(one, AdvancedTaskScheduler)]
+    meant = " or ".join(f"{module}:{key}" for key in there)
+    hint = f"is {meant} meant?" if there else "there is no AdvancedTaskScheduler in that module"
+    raise ConfigurationError(f"--app {path!r}: {problem}; {hint}")
+
+
+def _why_not(error: BaseException, module: str) -> str:
+    """What an import has raised, and where that was; or that there is nothing to import."""
+    if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+        return f"{error}; modules are looked for in {Path.cwd()} and where Python finds its own"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [one for one in frames if not one.filename.startswith("<frozen ")][-1]
+    return f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
 
 
 def twin_of(code: AdvancedTaskScheduler, store: str | Store) -> AdvancedTaskScheduler:
