@@ -52,6 +52,7 @@ clean: ## remove environments, caches and what was built
 
 $(READY): requirements.lock pyproject.toml
 	$(call venv,$(VENV))
+	@echo "installing what requirements.lock names: a minute or two, without a word"
 	@$(call pip,$(VENV)) install --requirement requirements.lock
 	@$(call pip,$(VENV)) install --no-deps --no-build-isolation --editable .
 	@touch $@

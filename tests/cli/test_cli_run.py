@@ -73,7 +73,7 @@ def test_a_service_shows_a_store_and_runs_nothing(tmp_path: Path) -> None:
             assert service.ask(f"/health/{probe}")[0] == 200
         assert service.ask(f"{API}/executions/{made}")[1]["status"] == "pending"
         assert service.ask(f"{API}/nodes")[1]["items"] == []
-        code, left = service.stop()
+        code, left = service.stop(signal.SIGINT)
     assert (code, left) == (0, "")
 
 

@@ -14,7 +14,7 @@ import typer
 
 from .lazy import alone
 from .outcome import CommandFailed, Exit, reported
-from .serving import LOOPBACK, HttpService, PortOption
+from .serving import LOOPBACK, SIGNALS, HttpService, PortOption, until_told
 
 if TYPE_CHECKING:
     from ..demo.cluster import Node
@@ -62,7 +62,6 @@ Cluster = Annotated[
 ]
 
 _LOOK_SECONDS: Final = 0.2
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @reported()
@@ -132,7 +131,7 @@ def _serve(scheduler: AdvancedTaskScheduler, folders: list[str], output: Path, p
 
     application = Application(scheduler, output)
     service = HttpService(scheduler, LOOPBACK, port, node=True)
-    with _until_told(), service, scheduler.running():
+    with until_told(), service, scheduler.running():
         application.begin(folders)
         service.announce()
         _say("sample tasks run until Ctrl-C; the next run goes on with the same store")
@@ -144,7 +143,7 @@ def _cluster(folders: list[str], output: Path, store: str | None, port: int) -> 
         from ..demo.application import Application, demo_scheduler
         from ..demo.cluster import nodes, shared
 
-    with _until_told(), shared(store) as on:
+    with until_told(), shared(store) as on:
         scheduler = demo_scheduler(on.store, redis_url=on.locks, auto_migrate=True)
         with (
             closing(scheduler),
@@ -174,7 +173,7 @@ def _wait(scheduler: AdvancedTaskScheduler, nodes: Sequence[Node] = ()) -> NoRet
                 _say(f"{one.name} is gone, {len(left)} of {len(nodes)} nodes left")
         raise AssertionError("nobody sets it")
     finally:
-        for number in _SIGNALS:  # a second one must leave no server behind
+        for number in SIGNALS:  # a second one must leave no server behind
             signal.signal(number, signal.SIG_IGN if nodes else _end_now)
         _say("ending: what runs may end, then all that was started is stopped")
         scheduler.announce_stop()
@@ -182,22 +181,6 @@ def _wait(scheduler: AdvancedTaskScheduler, nodes: Sequence[Node] = ()) -> NoRet
 
 def _end_now(number: int, _: object) -> NoReturn:
     os._exit(128 + number)
-
-
-@contextmanager
-def _until_told() -> Iterator[None]:
-    """SIGTERM leaves the block, and then the command, as Ctrl-C does, but with exit code 0."""
-
-    def leave(*_: object) -> NoReturn:
-        raise typer.Exit(Exit.OK)
-
-    handlers = (signal.default_int_handler, leave)  # the former also where & made us deaf to it
-    before = [signal.signal(*pair) for pair in zip(_SIGNALS, handlers, strict=True)]
-    try:
-        yield
-    finally:
-        for pair in zip(_SIGNALS, before, strict=True):
-            signal.signal(*pair)
 
 
 @contextmanager

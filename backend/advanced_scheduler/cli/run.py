@@ -15,7 +15,7 @@ import typer
 
 from .lazy import alone
 from .outcome import CommandFailed, Exit, reported
-from .serving import LOOPBACK, PORT, HostOption, HttpService, PortOption
+from .serving import LOOPBACK, PORT, SIGNALS, HostOption, HttpService, PortOption
 from .sources import EnvFile, scheduler_at, use_env_file
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..scheduler import AdvancedTaskScheduler
 
 API: Final = "api"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 AppToRun = Annotated[
     str, typer.Option("--app", metavar="MODULE:NAME", help="Where your AdvancedTaskScheduler is.")
@@ -106,12 +105,12 @@ def _told_to_stop() -> Iterator[asyncio.Event]:
             os._exit(128 + number)
         told.set()  # what is waited for, and that a second signal ends it, the node logs
 
-    for one in _SIGNALS:
+    for one in SIGNALS:
         loop.add_signal_handler(one, heard, one)
     try:
         yield told
     finally:
-        for one in _SIGNALS:
+        for one in SIGNALS:
             loop.remove_signal_handler(one)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 
 from .lazy import alone
 from .outcome import CommandFailed, Exit, reported
 from .service import scheduler_of
-from .serving import LOOPBACK, PORT, HostOption, HttpService, PortOption
+from .serving import LOOPBACK, PORT, HostOption, HttpService, PortOption, until_told
 from .sources import App, EnvFile, StoreUrl, use_env_file
 
 
@@ -33,11 +32,10 @@ def serve(
                 "store by --store or --env-file",
                 Exit.USAGE,
             )
-        over = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: over.set())
-        with HttpService(found.scheduler, host, port, node=False) as service:
+        service = HttpService(found.scheduler, host, port, node=False)
+        with until_told(), service:
             service.announce()
-            over.wait()
+            threading.Event().wait()
 
 
 commands = alone(serve)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import typer
@@ -22,6 +25,8 @@ PortOption = Annotated[
 ]
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8000
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _BACKLOG: Final = 1024
 _LAST_SECONDS: Final = 5  # for requests that are under way when it ends
@@ -93,6 +98,20 @@ class HttpService:
             typer.echo(
                 "callers from other machines need a key: advanced-scheduler key create", err=True
             )
+
+
+@contextmanager
+def until_told() -> Iterator[None]:
+    """Ctrl-C and SIGTERM leave the block, and then the command, with 0: that is how it is ended."""
+    # Python's own handler, also for SIGINT, to which & in a shell may have made us deaf.
+    before = [signal.signal(one, signal.default_int_handler) for one in SIGNALS]
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.OK) from None
+    finally:
+        for one, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(one, handler)
 
 
 def _listening(host: str, port: int) -> socket.socket:
