@@ -44,8 +44,14 @@ def test_dead_letters_are_run_again_or_deleted(world: World) -> None:
     assert world.good("dead", "retry", group["id"]) == "2 executions run again\n"
     world.work()
     assert world.run("dead", "discard", "--all").exit_code == 2
+    refused = world.run("dead", "retry", "--all")
+    assert (refused.exit_code, "in 1 group? Nobody is here" in refused.stderr) == (2, True)
+    assert world.good("dead", "retry", "--all", "--yes") == "2 executions run again\n"
+    world.work()
     done = world.json("dead", "discard", "--all", "--yes", schema="BatchOut")
     assert (done["action"], done["changed"]) == ("discard", 2)
+    for action in ("retry", "discard"):  # nothing is left to be asked about
+        assert world.good("dead", action, "--all").startswith("0 executions ")
     assert world.run("dead", "retry", "none").exit_code == 3
     assert world.run("dead", "retry").exit_code == 2
 
@@ -101,6 +107,16 @@ def test_the_audit_says_who_did_what(world: World) -> None:
     assert (line["who"], line["outcome"]) == (who, 200)
     assert line["action"].endswith("/queue/pause")
     assert who in world.run("audit").stdout
+
+
+def test_the_audit_says_what_only_was_a_trial(world: World) -> None:
+    made = world.scheduler.schedule_cron_task("add", "0 * * * *", args=[1])
+    window = ("2020-01-01T00:00Z", "2020-01-01T02:00Z")
+    world.good("schedule", "backfill", made, *window, "--dry-run")
+    world.good("schedule", "backfill", made, *window)
+    titles, real, trial = world.good("audit").splitlines()
+    assert titles.split()[-1] == "asked"
+    assert ("dry_run: no" in real, "dry_run: yes" in trial) == (True, True)
 
 
 def test_health_is_an_exit_code(world: World) -> None:

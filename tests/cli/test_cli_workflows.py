@@ -59,7 +59,11 @@ def test_a_run_that_failed_is_an_exit_code_and_run_again(world: World) -> None:
     assert failed.exit_code == 1
     assert json.loads(failed.stdout.splitlines()[-1])["status"] == "failed"
     assert world.good(*again) == f"{started['workflow_id']}\n"
-    assert world.good("dag", "cancel", started["workflow_id"]) == "cancelled\n"
+    cancel = ["dag", "cancel", started["workflow_id"]]
+    refused = world.run(*cancel)
+    assert (refused.exit_code, "Cancel 1 of the 1 tasks" in refused.stderr) == (2, True)
+    assert world.good(*cancel, "--yes") == "cancelled\n"
+    assert world.run("dag", "cancel", "none").exit_code == 3
     assert world.run("dag", "show", "none").exit_code == 3
 
 

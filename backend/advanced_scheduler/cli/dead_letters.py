@@ -42,9 +42,12 @@ def list_groups(session: Session) -> None:
 
 @commands.command()
 @asking
-def retry(session: Session, groups: Groups = None, every: All = False) -> None:
-    """Run each of a group again, and take it off the list."""
-    _act(session, "retry", _wanted(session, groups, every=every))
+def retry(session: Session, groups: Groups = None, every: All = False, yes: Yes = False) -> None:
+    """Run each of a group again, and take it off the list; with --all it asks first."""
+    wanted = _wanted(session, groups, every=every)
+    if every and wanted:
+        confirm(f"Run again what failed in {_counted(len(wanted))}?", yes=yes)
+    _act(session, "retry", wanted)
 
 
 @commands.command()
@@ -52,7 +55,8 @@ def retry(session: Session, groups: Groups = None, every: All = False) -> None:
 def discard(session: Session, groups: Groups = None, every: All = False, yes: Yes = False) -> None:
     """Delete each of a group."""
     wanted = _wanted(session, groups, every=every)
-    confirm(f"Delete what failed in {_counted(len(wanted))}?", yes=yes)
+    if wanted:
+        confirm(f"Delete what failed in {_counted(len(wanted))}?", yes=yes)
     _act(session, "discard", wanted)
 
 

@@ -11,7 +11,7 @@ from ..errors import CircularDependency
 from .asked import Drawing, document
 from .client import path_of
 from .lazy import group
-from .options import Cursor, Limit, Session, asking, printing
+from .options import Cursor, Limit, Session, Yes, asking, confirm, printing
 from .outcome import CommandFailed, Exit
 from .output import Block, Format, Printer, ago, columns, seconds
 from .sources import scheduler_at
@@ -107,8 +107,12 @@ def retry(
 
 @commands.command()
 @asking
-def cancel(session: Session, run_id: RunId) -> None:
+def cancel(session: Session, run_id: RunId, yes: Yes = False) -> None:
     """Cancel what has not ended."""
+    found = session.client.get(path_of("workflows", run_id))
+    left = sum(one["status"] not in FINAL for one in found["items"])
+    if left:
+        confirm(f"Cancel {left} of the {len(found['items'])} tasks of run {run_id}?", yes=yes)
     session.done(session.client.post(path_of("workflows", run_id, "cancel")))
 
 
