@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-from ..schemas import ExecutionQuery
+from ..schemas import ExecutionOut, ExecutionQuery
 from . import attention, charts
 from .page import Context, Nav, Page, Visit
 
@@ -13,6 +14,13 @@ _ERRORS: Final = 10
 _FIRES: Final = 10
 _COUNTED: Final = 200  # failures of an hour; beyond them it says "200+"
 _SCHEDULES: Final = 1000
+
+
+class Failing(NamedTuple):
+    """A task that failed: how often, and the execution that did so last."""
+
+    times: int
+    last: ExecutionOut
 
 
 def overview(visit: Visit) -> Context:
@@ -49,8 +57,16 @@ def overview(visit: Visit) -> Context:
             *attention.of_locks(service.cluster.locks().items),
         ],
         "coming": coming[:_FIRES],
-        "errors": failed.executions[:_ERRORS],
+        "errors": _failing(failed.executions)[:_ERRORS],
     }
+
+
+def _failing(failed: Iterable[ExecutionOut]) -> Sequence[Failing]:
+    """Each task once, the one that failed last first, of executions with the newest first."""
+    found: dict[str, list[ExecutionOut]] = {}
+    for one in failed:
+        found.setdefault(one.task_id, []).append(one)
+    return [Failing(len(ones), ones[0]) for ones in found.values()]
 
 
 PAGES: Final = (
