@@ -158,6 +158,11 @@ def test_an_instant_is_explained(world: World) -> None:
     words = ["schedule", "explain", made, "2190-01-01T00:00Z"]
     assert world.json(*words, schema="TickOut")["reason"] == "still to come"
     assert "still to come" in world.good(*words)
+    assert "not an instant of this" in world.good("schedule", "explain", made, "now")
+    wrong = world.run("schedule", "explain", made, "noon")
+    assert (wrong.exit_code, "'noon' is no time" in wrong.stderr) == (2, True)
+    unknown = world.run("schedule", "explain", "none", "noon")
+    assert (unknown.exit_code, "none" in unknown.stderr) == (3, True)
 
 
 def test_a_preview_needs_no_scheduler() -> None:

@@ -76,13 +76,17 @@ def seconds_of(text: str) -> float:
 
 
 def instant_of(text: str, *, back: bool = False) -> str:
-    """A time: ``2030-01-01T12:00+01:00``, or with ``back`` a duration before now."""
+    """A time: ``2030-01-01T12:00+01:00``, ``now``, or with ``back`` a duration before now."""
+    if text == "now":
+        return SystemClock().now().isoformat()
     if back and re.fullmatch(r"[\d.smhdw]+", text):
         return (SystemClock().now() - timedelta(seconds=seconds_of(text))).isoformat()
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandFailed(f"{text!r} is no time: write 2030-01-01T12:00Z", Exit.USAGE) from None
+        raise CommandFailed(
+            f"{text!r} is no time: write 2030-01-01T12:00Z, or now", Exit.USAGE
+        ) from None
     if found.tzinfo is None:
         raise CommandFailed(f"{text!r} has no zone: write {text}Z, or +01:00", Exit.USAGE)
     return found.isoformat()

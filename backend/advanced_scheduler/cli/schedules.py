@@ -188,11 +188,14 @@ def history(session: Session, schedule_id: ScheduleId) -> None:
 def explain(
     session: Session,
     schedule_id: ScheduleId,
-    instant: Annotated[str, typer.Argument(metavar="INSTANT", help="Of the past, or to come.")],
+    instant: Annotated[
+        str, typer.Argument(metavar="INSTANT", help="Such as 2030-03-10T02:30Z, or now.")
+    ],
 ) -> None:
     """Say in words what became of one instant, and why."""
-    path = _path(session, schedule_id, "explain")
-    found = session.client.get(path, instant=instant_of(instant))
+    path = _path(session, schedule_id)
+    session.client.get(path)  # that there is none matters more than how the instant is written
+    found = session.client.get(f"{path}/explain", instant=instant_of(instant))
     session.printer.show(found, found)
 
 
@@ -201,8 +204,8 @@ def explain(
 def backfill(
     session: Session,
     schedule_id: ScheduleId,
-    start: Annotated[str, typer.Argument(metavar="START", help="The first instant.")],
-    end: Annotated[str, typer.Argument(metavar="END", help="Up to, without it.")],
+    start: Annotated[str, typer.Argument(metavar="START", help="Such as 2030-03-10T00:00Z.")],
+    end: Annotated[str, typer.Argument(metavar="END", help="Up to here, without it; or now.")],
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Refuse more.")] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which instants.")] = False,
@@ -260,7 +263,7 @@ def _facts(found: dict[str, Any]) -> dict[str, object]:
         *("version", "args", "kwargs", "priority", "queue", "timeout", "tags", "misfire"),
         *("overlap", "max_runs", "run_count", "pause_on_failure", "changed_time", "changelog"),
     )
-    return {name.replace("_", " "): found[name] for name in names}
+    return {name: found[name] for name in names}
 
 
 def _runs(runs: list[dict[str, Any]], lint: list[str]) -> list[Block]:
