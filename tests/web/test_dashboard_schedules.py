@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from advanced_scheduler.models import OverlapPolicy, Schedule, TaskStatus
 from advanced_scheduler.triggers import CronTrigger, OneTimeTrigger
@@ -131,6 +131,26 @@ def test_a_new_schedule(page: Page, site: Site) -> None:
     confirm(page, "It fires no more")
     page.wait_for_url("**/schedules")
     assert made.schedule_id not in {one.schedule_id for one in site.scheduler.find_schedules()}
+
+
+def test_a_page_does_not_look_for_what_it_has_removed(page: Page, site: Site) -> None:
+    """Also while the page that it leads to is slow to come."""
+    made = site.scheduler.create_schedule("greet", CronTrigger("0 13 * * *"))
+    page.goto(f"schedules/{made}")
+    expect(page.locator("#stream")).to_have_text("live")
+    looks = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate(f"setInterval(() => {looks}, 50)")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/scheduler/schedules", hold)
+    page.get_by_role("button", name="Remove").click()
+    confirm(page)
+    page.wait_for_timeout(1000)  # in which it would look, and be told that there is nothing
+    held[0].continue_()
+    page.wait_for_url("**/schedules")
 
 
 def test_an_edit_keeps_what_it_does_not_name_and_can_be_rolled_back(

@@ -21,6 +21,11 @@ const PLACES = {
   origin: new URL(`${meta("api")}../../../`, location.href).href.replace(/\/$/, ""),
 };
 
+/** Aborted while an action is under way that leads to another page: it may remove what this one shows. */
+export let leaving = new AbortController();
+const stay = () => (leaving = new AbortController());
+addEventListener("pagehide", stay); // it may be shown again as it was
+
 /** Say something; `alarm` for what went wrong. It goes by itself, or by a click. */
 export function say(text, alarm = false) {
   const line = document.createElement("p");
@@ -79,6 +84,7 @@ async function perform(form, button, done) {
   const title = button?.textContent.trim() ?? "";
   if (said.ask && !(await asked(title, filled(said.ask, counted), said.word))) return;
   if (button) button.disabled = true;
+  if (said.go !== undefined) leaving.abort();
   try {
     const answer = await call(said.api, body, said.match);
     if (said.show) return show(form, answer[said.show]);
@@ -86,6 +92,9 @@ async function perform(form, button, done) {
     say(filled(said.done || "Done", answer));
     form.closest("dialog")?.close();
     done(form.closest("[data-live]"));
+  } catch (error) {
+    stay();
+    throw error;
   } finally {
     if (button) button.disabled = false;
   }

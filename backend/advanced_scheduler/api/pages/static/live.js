@@ -4,7 +4,7 @@
 // dialog is left alone until it does not. In a region with data-grow, rows (data-row="id") change
 // in place, and new ones are announced instead of pushing the others away.
 
-import { arm, listen } from "./actions.js";
+import { arm, leaving, listen } from "./actions.js";
 import { tellTimes } from "./times.js";
 
 const SOON = 400; // milliseconds between an event and the fetch it leads to, at least
@@ -84,7 +84,7 @@ const shown = () => document.querySelector("form[data-show] output:not(:empty)")
 
 async function refresh() {
   const began = performance.now();
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: leaving.signal });
   if (answer.status === 401) return shown() ? tell("lost", "log in again") : location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -93,13 +93,15 @@ async function refresh() {
   took = performance.now() - began;
 }
 
+const lost = (error) => error.name === "AbortError" || tell("lost", "not reached");
+
 /** Fetch in a moment: what comes until then is one fetch, and two never run at once. */
 function soon(delay = Math.max(SOON, SHARE * took)) {
   if (timer || !watching()) return;
   timer = setTimeout(async () => {
     await fetching;
     timer = undefined;
-    if (watching()) fetching = refresh().catch(() => tell("lost", "not reached"));
+    if (watching()) fetching = refresh().catch(lost);
   }, delay);
 }
 
@@ -173,7 +175,7 @@ document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest
 setUpPause();
 setUpTheme();
 listen(async (region) => {
-  await (fetching = refresh());
+  await (fetching = refresh().catch(lost));
   if (!region || document.activeElement !== document.body) return;
   region.tabIndex = -1; // whoever uses a keyboard goes on from here
   region.focus({ preventScroll: true });
