@@ -114,7 +114,7 @@ def _register(site: Site) -> None:
         context = current_execution()
         context.logger.warning("the gate is shut")
         context.progress(40, 100, "steps")
-        site.gate.wait(60)
+        site.gate.wait()
 
     task = site.scheduler.task
     task(task_id="greet", tags=["polite"])(greet)

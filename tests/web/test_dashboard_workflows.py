@@ -36,7 +36,7 @@ class Mill:
 
     def parse(self) -> None:
         """Wait for ``go``; fail unless it is to do well."""
-        self.go.wait(30)
+        self.go.wait()
         if not self.good.is_set():
             raise ValueError("line 3")
 
