@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ from advanced_scheduler import (
     TaskPriority,
 )
 from advanced_scheduler.api.series import TimeSeries
-from advanced_scheduler.engine.recorder import FINE, Recorder
+from advanced_scheduler.engine.recorder import COARSE, FINE, Recorder, series_key
 from advanced_scheduler.events import Event, EventType
-from advanced_scheduler.models import RecordKind, TaskStatus
+from advanced_scheduler.models import Record, RecordKind, TaskStatus
 from advanced_scheduler.models.series import quantile
 from tests.contract.rows import execution
 from tests.support.definitions import define
@@ -48,7 +49,11 @@ class Node:
         self.recorder = Recorder(scheduler.store, scheduler.events, scheduler.clock, name)
 
     def ended(
-        self, status: TaskStatus = TaskStatus.COMPLETED, seconds: float = 0.02, wait: float = 0.2
+        self,
+        status: TaskStatus = TaskStatus.COMPLETED,
+        seconds: float = 0.02,
+        wait: float = 0.2,
+        **fields: Any,
     ) -> None:
         """An execution of so many seconds, that had waited before."""
         now = self.scheduler.clock.now()
@@ -57,6 +62,7 @@ class Node:
             status=status,
             due_time=now - timedelta(seconds=wait + seconds),
             started_time=now - timedelta(seconds=seconds),
+            **fields,
         )
         self.recorder.hear(Event(EventType.FINISHED, now, row, {"duration": seconds}))
 
@@ -109,6 +115,48 @@ def test_durations_are_told_as_quantiles_of_buckets(scheduler: AdvancedTaskSched
     assert 0.1 < point.wait_p50 <= 0.25
     assert point.wait_p95 is not None
     assert 60 < point.wait_p95 <= 300
+
+
+def test_each_priority_has_its_own_wait(scheduler: AdvancedTaskScheduler) -> None:
+    a, b = Node(scheduler, "a"), Node(scheduler, "b")
+    a.ended(wait=0.2, priority=TaskPriority.HIGH)
+    a.later()
+    a.ended(wait=200, priority=TaskPriority.LOW)
+    b.ended(wait=200, priority=TaskPriority.LOW)
+    a.later(COARSE)
+    b.recorder.write()
+    for window in ("15m", "1h"):
+        waits = read(scheduler).read("1h" if window == "1h" else "15m").lane_p95
+        assert (waits["critical"], waits["normal"], waits["background"]) == (None,) * 3
+        assert waits["high"] is not None
+        assert 0.1 < waits["high"] <= 0.25
+        assert waits["low"] is not None
+        assert 60 < waits["low"] <= 300
+
+
+def test_what_ends_before_its_retry_has_not_waited(scheduler: AdvancedTaskScheduler) -> None:
+    node = Node(scheduler)
+    node.ended(TaskStatus.CANCELLED, seconds=5, wait=-60)
+    node.later()
+    series = read(scheduler).read("15m")
+    assert series.points[-2].finished["cancelled"] == 1
+    assert (series.points[-2].wait_p95, series.lane_p95["normal"]) == (None, None)
+
+
+def test_of_a_node_of_the_release_before_no_priority_is_known(
+    scheduler: AdvancedTaskScheduler,
+) -> None:
+    told = {"finished": {"completed": 1}, "runs": {"3": 1}, "waits": {"3": 1}, "waiting": {}}
+    record = Record(
+        kind=RecordKind.SERIES,
+        record_id=f"{series_key(FINE, NOW.timestamp())}:n",
+        written_time=NOW,
+        data=told,
+    )
+    scheduler.store.save_record(record)
+    series = read(scheduler).read("15m")
+    assert series.points[-1].wait_p95 is not None
+    assert {*series.lane_p95.values()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -190,5 +238,7 @@ def test_rest_tells_the_series(rest: Rest) -> None:
     assert (told["step"], len(told["points"])) == (10, 90)
     assert told["points"][-2]["finished"]["completed"] == 1
     assert told["points"][-2]["time"] == "2030-01-01T12:00:00Z"
+    assert told["lane_p95"]["low"] is None
+    assert told["lane_p95"]["normal"] > 0.1
     assert rest.get("/series")["step"] == 10
     rest.get("/series?window=2y", status=422)

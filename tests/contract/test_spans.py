@@ -36,7 +36,5 @@ def test_each_attempt_is_linked_to_where_its_execution_came_from(
     ]
     ways = [parent_of(sent.context)], [parent_of(fired.context)]
     assert sorted(ran) == sorted((attempt, way) for attempt in (1, 2) for way in ways)
-    for one in (caller, worker):
-        one.close()
-    for one in (callers, workers):
-        one.close()
+    for part in (caller, worker, callers, workers):
+        part.close()

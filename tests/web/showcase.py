@@ -14,7 +14,7 @@ from advanced_scheduler import AdvancedTaskScheduler, RetryConfig, ScheduleOptio
 from advanced_scheduler.api import create_app
 from advanced_scheduler.api.svg import DependencyType
 from advanced_scheduler.engine.ids import ExecutionIds
-from advanced_scheduler.engine.recorder import COARSE, FINE, series_key
+from advanced_scheduler.engine.recorder import COARSE, FINE, lane_key, series_key
 from advanced_scheduler.models import (
     OverlapPolicy,
     Record,
@@ -192,6 +192,11 @@ class _Past:
                 "finished": Counter(row.status.value for row in ended),
                 "runs": Counter(str(bucket_of(one["execution_time"])) for one in ran),
                 "waits": Counter(str(bucket_of(one["queue_wait"])) for one in ran),
+                "lanes": Counter(
+                    lane_key(row.priority, bucket_of(row.metrics["queue_wait"]))
+                    for row in ended
+                    if row.metrics
+                ),
                 "waiting": {one.word: self._dice.randint(0, 6) for one in TaskPriority},
             }
             yield Record(

@@ -34,6 +34,9 @@ class SeriesOut(Answer):
     start: datetime
     step: int = Field(description="Seconds")
     points: list[SeriesPointOut]
+    lane_p95: dict[str, float | None] = Field(
+        description="From ready to started, by priority, over all steps; null where nothing ran"
+    )
 
 
 def add_series(router: APIRouter, service: Service) -> None:
@@ -55,4 +58,6 @@ def add_series(router: APIRouter, service: Service) -> None:
             )
             for number, one in enumerate(series.points)
         ]
-        return SeriesOut(start=series.start, step=series.step, points=points)
+        return SeriesOut(
+            start=series.start, step=series.step, points=points, lane_p95=dict(series.lane_p95)
+        )

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from ..clock import Clock
-from ..engine.recorder import COARSE, FINE, series_key, slot_of
-from ..models import Record, RecordKind
-from ..models.series import OUTCOMES, Series, SeriesPoint, quantile
+from ..engine.recorder import COARSE, FINE, lane_key, series_key, slot_of
+from ..models import Record, RecordKind, TaskPriority
+from ..models.series import BOUNDS, OUTCOMES, Series, SeriesPoint, quantile
 from ..stores.base import Store
 
 Window = Literal["15m", "1h", "6h"]
@@ -43,16 +43,23 @@ class TimeSeries:
         end = int(self._clock.now().timestamp()) // step * step + step
         start = end - int(length.total_seconds())
         steps: defaultdict[int, list[Record]] = defaultdict(list)
+        lanes: Counter[str] = Counter()
         for record in self._records(seconds, start):
             number = (int(slot_of(record).timestamp()) - start) // step
             steps[number].append(record)
+            lanes.update(record.data.get("lanes", {}))  # nodes of the release before tell none
         points: list[SeriesPoint] = []
         waiting: Mapping[str, int] | None = None  # as it was told last: no news, no change
         for one in range((end - start) // step):
             point = _point(steps.get(one, ()), waiting)
             waiting = point.waiting
             points.append(point)
-        return Series(start=datetime.fromtimestamp(start, tz=UTC), step=step, points=tuple(points))
+        return Series(
+            start=datetime.fromtimestamp(start, tz=UTC),
+            step=step,
+            points=tuple(points),
+            lane_p95={one.word: _lane_p95(lanes, one) for one in TaskPriority},
+        )
 
     def _records(self, seconds: int, start: int) -> Iterable[Record]:
         first, cursor = series_key(seconds, start), series_key(seconds + 1, 0)
@@ -65,6 +72,11 @@ class TimeSeries:
             if len(page) < _PAGE:
                 return
             cursor = page[-1].record_id
+
+
+def _lane_p95(lanes: Counter[str], priority: TaskPriority) -> float | None:
+    counted = {bucket: lanes[lane_key(priority, bucket)] for bucket in range(len(BOUNDS) + 1)}
+    return quantile(counted, 0.95)
 
 
 def _point(records: Iterable[Record], waiting: Mapping[str, int] | None) -> SeriesPoint:

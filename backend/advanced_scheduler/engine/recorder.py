@@ -16,7 +16,7 @@ from ..clock import Clock
 from ..errors import StoreError
 from ..events import Event, EventBus, EventType
 from ..forks import free_in_child
-from ..models import Record, RecordKind, TaskStatus
+from ..models import Record, RecordKind, TaskPriority, TaskStatus
 from ..models.series import bucket_of
 from ..stores.base import Store
 from .views import TaskQueueView
@@ -95,18 +95,21 @@ class Recorder:
         self._reads = completed + 1
         runs: Counter[str] = Counter()
         waits: Counter[str] = Counter()
+        lanes: Counter[str] = Counter()
         for _ in range(len(self._ended)):
             event = self._ended.popleft()
             row = event.execution
             if (duration := event.data.get("duration")) is not None:
                 runs[str(bucket_of(duration))] += 1
-            if row is not None and row.started_time is not None:
-                seconds = (row.started_time - row.due).total_seconds()
-                waits[str(bucket_of(max(seconds, 0.0)))] += 1
+            if row is not None and row.started_time is not None and row.started_time >= row.due:
+                bucket = bucket_of((row.started_time - row.due).total_seconds())
+                waits[str(bucket)] += 1
+                lanes[lane_key(row.priority, bucket)] += 1
         return {
             "finished": {name: number for name, number in finished.items() if number},
             "runs": dict(runs),
             "waits": dict(waits),
+            "lanes": dict(lanes),
             "waiting": self._waiting(),
         }
 
@@ -143,6 +146,11 @@ def series_key(seconds: int, slot: float) -> str:
     return f"{seconds:03d}:{int(slot):012d}"
 
 
+def lane_key(priority: TaskPriority, bucket: int) -> str:
+    """Names a bucket of the waits at one priority."""
+    return f"{priority.word}:{bucket}"
+
+
 def slot_of(record: Record) -> datetime:
     """When the span of a record began."""
     slot = int(record.record_id.split(":", 2)[1])
@@ -150,12 +158,12 @@ def slot_of(record: Record) -> datetime:
 
 
 def _nothing() -> dict[str, dict[str, int]]:
-    return {"finished": {}, "runs": {}, "waits": {}, "waiting": {}}
+    return {"finished": {}, "runs": {}, "waits": {}, "lanes": {}, "waiting": {}}
 
 
 def _add(total: dict[str, dict[str, int]], told: dict[str, Any]) -> None:
     """Counts add up; of what waits the latest is told."""
-    for name in ("finished", "runs", "waits"):
+    for name in ("finished", "runs", "waits", "lanes"):
         for key, number in told[name].items():
             total[name][key] = total[name].get(key, 0) + number
     total["waiting"] = told["waiting"] or total["waiting"]

@@ -53,11 +53,16 @@ class SeriesPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """``points``, the oldest first, each ``step`` seconds long; the first begins at ``start``."""
+    """``points``, the oldest first, each ``step`` seconds long; the first begins at ``start``.
+
+    ``lane_p95`` is how long executions of each priority waited in all that time, from ready to
+    started; in seconds, None where nothing ran.
+    """
 
     start: datetime
     step: int
     points: tuple[SeriesPoint, ...]
+    lane_p95: Mapping[str, float | None] = field(default_factory=dict)
 
     def time_of(self, number: int) -> datetime:
         """When this point begins."""

@@ -26,7 +26,7 @@ def queue(visit: Visit) -> Context:
     return {
         "queue": state,
         "depths": {one: charts.depth(series, one) for one in PRIORITIES},
-        "latest_wait": charts.latest_wait(series),
+        "waits": series.lane_p95,
         "lane": lane,
         "line": visit.service.waiting.lane(lane.priority, _SHOWN),
         "priorities": PRIORITIES,
