@@ -53,10 +53,9 @@ class HostingCalls:
         self._node = node = self._new_node()
         try:
             await node.start(self._host.apscheduler)
-        except BaseException:
-            self._node = None
-            node.close()
-            raise
+        finally:
+            if node.stopped and self._node is node:
+                self._node = None
 
     async def stop(self, wait: bool = True) -> None:
         """Claim no more; let running work end within ``drain_seconds``, or give it back at once.

@@ -81,6 +81,7 @@ class Node:
             parts, self.dispatcher, self.pulse, node_id=self.id, name=name, changed=self._hurry
         )
         self._loops: list[asyncio.Task[None]] = []
+        self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._sweeping: Loop | None = None
         renew_in_child(self, Node._leave_to_parent)
@@ -95,8 +96,16 @@ class Node:
         self._end_signals: Callable[[], None] = lambda: None
 
     async def start(self, apscheduler: Host) -> None:
-        """Run on the caller's event loop from now on."""
+        """Run on the caller's event loop from now on; of what fails, or is cancelled, all ends."""
         self.home = asyncio.get_running_loop()
+        self._starting = asyncio.create_task(self._start(apscheduler))
+        try:
+            await asyncio.shield(self._starting)
+        except BaseException:
+            await self.stop(wait=False)
+            raise
+
+    async def _start(self, apscheduler: Host) -> None:
         poll = self._parts.settings.poll_seconds
         self._start_executors()
         if Role.SCHEDULER in self.dispatcher.duties.roles:
@@ -143,6 +152,8 @@ class Node:
         self.draining = True
         self.dispatcher.accepting = False
         seconds = self._parts.settings.drain_seconds if wait else 0.0
+        if self._starting is not None:  # its threads are ended once they have all begun
+            await asyncio.wait([self._starting])
         try:
             await asyncio.to_thread(self._end_signals)
             if self.timer is not None:

@@ -53,6 +53,40 @@ async def test_a_node_starts_and_stops_again_and_again_and_leaves_no_thread() ->
         assert target.running_tasks == 0
 
 
+async def test_a_start_that_is_cancelled_leaves_nothing_behind_and_can_be_repeated() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    add_task(target, nothing)
+    shown = store.hold("save_record")
+    starting = asyncio.create_task(target.start())
+    await asyncio.to_thread(shown.entered.wait, 10)
+    starting.cancel()
+    shown.released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not target.started
+    assert not target.nodes()
+    await eventually_async(lambda: not threads(), what="all threads of the node have ended")
+    await target.start()
+    execution_id = target.schedule_task("job")
+    await eventually_async(lambda: status_of(target, execution_id) is TaskStatus.COMPLETED)
+    await target.stop()
+
+
+async def test_a_stop_waits_for_the_start_that_is_under_way() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    shown = store.hold("save_record")
+    starting = asyncio.create_task(target.start())
+    await asyncio.to_thread(shown.entered.wait, 10)
+    stopping = asyncio.create_task(target.stop())
+    shown.released.set()
+    await asyncio.gather(starting, stopping)
+    assert not target.started
+    assert not target.nodes()
+    await eventually_async(lambda: not threads(), what="all threads of the node have ended")
+
+
 async def test_what_was_claimed_before_a_suspension_is_not_started_after_it(
     clock: ManualClock,
 ) -> None:
