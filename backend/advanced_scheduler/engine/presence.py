@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from ..errors import StoreError
-from ..models import Duties, Record, RecordKind
+from ..models import Duties, Record, RecordKind, Role
 from .dispatcher import Dispatcher
 from .feed import LISTENERS
 from .parts import Parts
@@ -54,7 +54,7 @@ class Presence:
             "pid": os.getpid(),
             "version": version("advanced-scheduler"),
             **_told(dispatcher.duties),
-            "slots": dispatcher.limit,
+            "slots": dispatcher.limit if Role.WORKER in dispatcher.duties.roles else 0,
             "renewal": parts.settings.renewal,
             "started_time": parts.clock.now().isoformat(),
         }

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..forks import renew_in_child
+from ..models import Role
 from ..scheduler import AdvancedTaskScheduler
 from .families import PREFIX, Families, Merge
 
@@ -30,9 +31,10 @@ _GAUGES: Final[Mapping[str, tuple[str, Merge]]] = {
 def node_state(scheduler: AdvancedTaskScheduler) -> dict[str, float]:
     """The gauges of this process; an engine that never went round has no last time."""
     facts = scheduler.health_facts(ask=False)
+    works = Role.WORKER in scheduler.duties.roles
     state = {
         "executions_running": scheduler.running_tasks,
-        "concurrency_limit": scheduler.max_concurrent_tasks,
+        "concurrency_limit": scheduler.max_concurrent_tasks if works else 0,
         "event_loop_lag_seconds": facts.loop_lag,
         "tick_ledger_gaps": facts.gaps_found,
     }

@@ -114,9 +114,9 @@ def lane(**fields: Any) -> LaneOut:
     return LaneOut(**{**empty, **fields})
 
 
-def node(state: str) -> NodeOut:
+def node(state: str, *roles: str) -> NodeOut:
     """A node in this state, silent for 90 s; what else there is to it does not matter."""
-    told: dict[str, Any] = {"name": "one", "state": state, "seen_seconds_ago": 90.0}
+    told = {"name": "one", "state": state, "seen_seconds_ago": 90.0, "roles": [*roles]}
     return NodeOut.model_construct(**told)
 
 
@@ -137,13 +137,14 @@ def test_urgent_work_that_waits_is_an_alarm() -> None:
 @pytest.mark.parametrize(
     ("state", "texts"),
     [
-        ("alive", []),
+        ("alive", ["No node is a worker: nothing is started."]),
         ("stale", ["No node runs: nothing is started.", "Node one has been silent for 90 s."]),
         ("draining", ["No node runs: nothing is started.", "Node one drains."]),
     ],
 )
 def test_nodes_that_are_not_there_are_an_alarm(state: str, texts: list[str]) -> None:
-    assert [one.text for one in attention.of_nodes([node(state)])] == texts
+    assert [one.text for one in attention.of_nodes([node(state, "scheduler")])] == texts
+    assert not [*attention.of_nodes([node("alive", "scheduler"), node("alive", "worker")])]
 
 
 def test_a_lock_that_nobody_renews_is_an_alarm_and_a_short_one_is_none() -> None:

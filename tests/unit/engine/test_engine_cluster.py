@@ -201,7 +201,12 @@ def test_started_nodes_tell_what_they_are_for(tmp_path: Path) -> None:
     with one.running():
         eventually(lambda: len(other.nodes()) == 1)
         (node,) = other.nodes()
-        assert (node.roles, node.priorities) == (("worker",), ("low",))
+        assert (node.roles, node.priorities, node.slots) == (("worker",), ("low",), 10)
         assert one.get_health_status()["status"] == "healthy"
+    one.duties = Duties(roles=frozenset({Role.SCHEDULER}))
+    with one.running():
+        eventually(other.nodes)
+        (node,) = other.nodes()
+        assert (node.roles, node.slots) == (("scheduler",), 0)
     one.close()
     other.close()

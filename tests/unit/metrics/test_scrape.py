@@ -10,7 +10,9 @@ import pytest
 
 from advanced_scheduler import (
     AdvancedTaskScheduler,
+    Duties,
     ManualClock,
+    Role,
     TaskDefinition,
     TaskDependency,
     TaskPriority,
@@ -153,6 +155,13 @@ def test_the_node_tells_its_limit_and_its_build(metrics: SchedulerMetrics) -> No
     assert value(metrics, "concurrency_limit") == 3
     assert value(metrics, "executions_running") == 0
     assert b'advanced_scheduler_build_info{python="3.' in metrics.render()[0]
+
+
+def test_what_runs_nothing_has_no_room_for_anything() -> None:
+    scheduler = AdvancedTaskScheduler()
+    scheduler.duties = Duties(roles=frozenset({Role.SCHEDULER}))
+    assert value(SchedulerMetrics(scheduler), "concurrency_limit") == 0
+    scheduler.close()
 
 
 def test_a_running_engine_tells_when_it_last_went_round() -> None:

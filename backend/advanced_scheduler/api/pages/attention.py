@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from ...models import Role
 from ..cluster_schemas import LockOut, NodeOut, QueueOut
 from ..schedule_schemas import ScheduleOut
 from ..schemas import ExecutionOut
@@ -42,9 +43,12 @@ def of_queue(queue: QueueOut) -> Iterable[Alarm]:
 
 
 def of_nodes(nodes: Sequence[NodeOut]) -> Iterable[Alarm]:
-    """Nodes that are silent or drain, or that there are none."""
-    if not any(one.state == "alive" for one in nodes):
+    """Nodes that are silent or drain, or that there are none, or none that works."""
+    alive = [one for one in nodes if one.state == "alive"]
+    if not alive:
         yield Alarm("bad", "No node runs: nothing is started.", "nodes")
+    elif not any(Role.WORKER in one.roles for one in alive):
+        yield Alarm("bad", "No node is a worker: nothing is started.", "nodes")
     for one in nodes:
         if one.state == "stale":
             silent = f"has been silent for {one.seen_seconds_ago:.0f} s"
