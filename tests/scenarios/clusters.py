@@ -67,18 +67,19 @@ class Clusters:
         return cluster
 
     def run(
-        self, scenario: Scenario, *stores: str, controls: Collection[str] = ()
+        self, scenario: Scenario, *stores: str, controls: Collection[str] = (), sign: str = ""
     ) -> dict[str, list[str]]:
         """What a scenario finds on each of these stores, and in each control.
 
-        A control is the name of a fault in ``breaks.py`` and a store: ``no-lease on sqlite``.
+        A control is the name of a fault in ``breaks.py`` and a store: ``no-lease on sqlite``;
+        it is seen by a finding with ``sign`` in it.
         All run at the same time; only those that found something are answered, by store or
         control: if all is well, the controls and nothing else.
         """
         runs: dict[str, Run] = {one: partial(scenario, self.new(one)) for one in stores}
         for control in controls:
             fault, _, store = control.partition(" on ")
-            runs[control] = self.control(partial(_with, scenario, fault), store)
+            runs[control] = self.control(partial(_with, scenario, fault), store, sign)
         return self.at_once(runs)
 
     def control(

@@ -59,6 +59,9 @@ SCALED: Final[dict[str, Any]] = {
 }
 """The settings of every node, unless ``node(settings=...)`` says otherwise; in seconds."""
 
+PATIENT: Final[dict[str, Any]] = {"lease_seconds": 60.0, "renewal_seconds": 20.0}
+"""Settings where nobody dies: a busy machine may starve a node for longer than the scaled lease."""
+
 SLACK: Final = 4.0
 """Seconds that a busy machine may add to what is promised."""
 

@@ -13,7 +13,7 @@ from tests.scenarios.harness import Cluster
 
 SECOND = timedelta(seconds=1)
 RUNS = 6.0  # seconds
-LATE = 2.5  # seconds without a tick that a busy machine and a death are allowed
+LATE = 4.0  # seconds without a tick that a busy machine and a death are allowed
 ALWAYS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -22,10 +22,7 @@ def two_nodes(cluster: Cluster, broken: str | None = None) -> list[str]:
     scheduler = cluster.scheduler()
     schedule_id = scheduler.schedule_cron_task("note", "* * * * * *")
     time.sleep(RUNS / 2)
-    # Between two ticks: what has run, and whose end is not stored, may be run again.
-    so_far = len(cluster.ends())
-    cluster.until(lambda: len(cluster.ends()) > so_far)
-    cluster.until_ended(timeout=5)
+    cluster.until(cluster.ends)
     busy = cluster.starts()[-1]["node"]
     nodes[busy.partition(":")[0]].kill()
     time.sleep(RUNS / 2)
@@ -55,13 +52,12 @@ def two_nodes(cluster: Cluster, broken: str | None = None) -> list[str]:
         *(f"I5: {n} executions for {instant}" for instant, n in runs.items() if n > 1),
         *(f"none for {instant}" for instant in fired if instant not in runs),
         *checks.unmet(told),
-        *checks.done_once(cluster),
+        *checks.done_again_only_if_lost(cluster),
         *checks.invariants(cluster),
     ]
 
 
 def test_every_second_runs_once_though_a_node_is_killed(clusters: Clusters) -> None:
     controls = {"no-compare on sqlite"}
-    found = clusters.run(two_nodes, *STORES, controls=controls)
+    found = clusters.run(two_nodes, *STORES, controls=controls, sign="I5")
     assert found.keys() == controls, found
-    assert any("I5" in one for ones in found.values() for one in ones)

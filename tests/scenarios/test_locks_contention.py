@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.scenarios import checks
 from tests.scenarios.clusters import Clusters
-from tests.scenarios.harness import Cluster
+from tests.scenarios.harness import PATIENT, Cluster
 from tests.scenarios.lock_checks import disjoint, fences_increase
 from tests.scenarios.lock_tasks import PATH
 from tests.support.servers import RedisServer
@@ -27,10 +27,7 @@ A release calls the oldest that this node knows to wait, and every 0.2 s all of 
 def fences_over_a_restart(cluster: Cluster, redis: RedisServer, broken: str | None) -> list[str]:
     """S32: three nodes take one lock 500 times; Redis dies in the middle and forgets all."""
     cluster.redis_url = redis.url
-    for node in [
-        cluster.node(one, limit=1, broken=broken, tasks=PATH, wait=False) for one in NODES
-    ]:
-        cluster.until_ready(node)
+    cluster.team(*NODES, limit=1, broken=broken, tasks=PATH, settings=PATIENT)
     scheduler = cluster.scheduler(PATH)
     shares = [GRANTS // 3, GRANTS // 3, GRANTS - 2 * (GRANTS // 3)]
     scheduler.schedule_task_many("collect", [(redis.url, share) for share in shares])
@@ -85,10 +82,7 @@ def contention(cluster: Cluster, redis: RedisServer, broken: str | None = None) 
     cluster.redis_url = redis.url
     scheduler = cluster.scheduler(PATH)
     ids = scheduler.schedule_task_many("touch", [()] * TASKS)
-    for node in [
-        cluster.node(one, limit=SLOTS, broken=broken, tasks=PATH, wait=False) for one in NODES[:2]
-    ]:
-        cluster.until_ready(node)
+    cluster.team(*NODES[:2], limit=SLOTS, broken=broken, tasks=PATH, settings=PATIENT)
     cluster.until_ended(timeout=60)
     return [
         *disjoint(cluster, "touch"),

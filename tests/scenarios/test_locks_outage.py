@@ -13,7 +13,7 @@ from statistics import median
 from advanced_scheduler import AdvancedTaskScheduler
 from tests.scenarios import checks
 from tests.scenarios.clusters import Clusters
-from tests.scenarios.harness import POLL, Cluster, waited
+from tests.scenarios.harness import PATIENT, POLL, Cluster, waited
 from tests.scenarios.lock_tasks import LOCK_TIMEOUT, LONELY, PATH
 from tests.support.servers import RedisServer
 
@@ -60,7 +60,7 @@ def down(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> lis
     """S25: Redis is down when the tasks are scheduled, and comes back later."""
     redis.kill()
     cluster.redis_url = redis.url
-    cluster.node("a", broken=broken, tasks=PATH, watched=True)
+    cluster.node("a", broken=broken, tasks=PATH, watched=True, settings=PATIENT)
     scheduler = cluster.scheduler(PATH)
     locked = scheduler.schedule_task_many("touch", [()] * 5)
     free = scheduler.schedule_task_many("note", [()] * 10)
@@ -98,7 +98,7 @@ def test_control_a_task_that_forgets_its_lock_runs(
 def hung(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
     """Redis takes connections and answers nobody; many tasks want their locks from it."""
     cluster.redis_url = redis.url
-    settings = {"lock_wait_seconds": DEADLINE}
+    settings = {**PATIENT, "lock_wait_seconds": DEADLINE}
     cluster.node("a", broken=broken, tasks=PATH, watched=True, settings=settings)
     scheduler = cluster.scheduler(PATH)
     redis.pause()
@@ -168,7 +168,7 @@ def folder(path: Path) -> Path:
 def ends_in_silence(cluster: Cluster, redis: RedisServer, broken: str | None = None) -> list[str]:
     """Redis hangs when the body ends, and no longer than the lock lives."""
     cluster.redis_url = redis.url
-    cluster.node("a", broken=broken, tasks=PATH)
+    cluster.node("a", broken=broken, tasks=PATH, settings=PATIENT)
     gate = cluster.gate()
     execution_id = cluster.scheduler(PATH).schedule_task("guarded", str(gate))
     cluster.until(lambda: cluster.starts(execution_id))

@@ -6,10 +6,9 @@ from functools import partial
 
 from tests.scenarios import checks
 from tests.scenarios.clusters import Clusters
-from tests.scenarios.harness import Cluster
+from tests.scenarios.harness import PATIENT, Cluster
 
 MANY, ON_A_FILE, OF_A_CONTROL = 10_000, 2_000, 500
-PATIENT = {"lease_seconds": 60, "renewal_seconds": 20, "history_limit": 100_000}
 
 
 def shared(cluster: Cluster, count: int, broken: str | None = None) -> list[str]:

@@ -12,17 +12,16 @@ from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.stores.sql import SqliteStore
 from tests.scenarios import checks
 from tests.scenarios.clusters import STORES, Clusters, on
-from tests.scenarios.harness import Cluster
+from tests.scenarios.harness import PATIENT, Cluster
 from tests.scenarios.tasks import definition, doze, note
 from tests.support.waiting import eventually, eventually_async
 
 RUNNING, QUEUED = 5, 20
 AT_ONCE = 3.0  # seconds, for what is broken: what is well has longer on a busy machine
-LONG_LEASE = {"lease_seconds": 20.0, "renewal_seconds": 1.0}
 
 
 def drained(cluster: Cluster, broken: str | None = None) -> list[str]:
-    a = cluster.node("a", limit=RUNNING, broken=broken, settings=LONG_LEASE)
+    a = cluster.node("a", limit=RUNNING, broken=broken, settings=PATIENT)
     gate = cluster.gate()
     ids = cluster.scheduler().schedule_task_many("wait_for", [(str(gate),)] * (RUNNING + QUEUED))
     cluster.until(lambda: len(cluster.starts()) == RUNNING)
@@ -30,7 +29,7 @@ def drained(cluster: Cluster, broken: str | None = None) -> list[str]:
     (stopping,) = cluster.until(lambda: cluster.lines("stopping"))
     gate.touch()
     code = a.wait()
-    b = cluster.node("b", limit=QUEUED, settings=LONG_LEASE)
+    b = cluster.node("b", limit=QUEUED, settings=PATIENT)
     (ready,) = (one for one in cluster.lines("ready") if one["pid"] == b.pid)
     cluster.until_ended(timeout=30 if broken is None else AT_ONCE)
     by_a = [one for one in cluster.starts() if one["pid"] == a.pid]
@@ -52,11 +51,11 @@ def test_running_tasks_end_and_queued_ones_stay_for_others(clusters: Clusters) -
 
 
 def handed_over(cluster: Cluster, broken: str | None = None) -> list[str]:
-    a = cluster.node("a", limit=RUNNING, broken=broken, settings=LONG_LEASE)
+    a = cluster.node("a", limit=RUNNING, broken=broken, settings=PATIENT)
     gate = cluster.gate()
     ids = cluster.scheduler().schedule_task_many("linger", [(str(gate),)] * RUNNING)
     cluster.until(lambda: len(cluster.starts()) == RUNNING)
-    b = cluster.node("b", limit=RUNNING, settings=LONG_LEASE)
+    b = cluster.node("b", limit=RUNNING, settings=PATIENT)
     a.terminate(drain=False)
     (stopping,) = cluster.until(lambda: cluster.lines("stopping"))
     code = a.wait()

@@ -15,7 +15,7 @@ from advanced_scheduler.lifecycle import Transition
 from advanced_scheduler.stores.base import Claim, Exchange, Store
 from tests.scenarios import checks
 from tests.scenarios.clusters import STORES, Clusters, on
-from tests.scenarios.harness import Cluster
+from tests.scenarios.harness import PATIENT, Cluster
 from tests.scenarios.tasks import definition, note
 
 REPEATS = 4
@@ -28,14 +28,14 @@ def stopped_in_a_burst(cluster: Cluster, broken: str | None = None) -> list[str]
     ids = scheduler.schedule_task_many("note", [(n,) for n in range(TASKS)])
     left_behind, outputs = [], []
     for number in range(REPEATS):
-        node = cluster.node(f"burst-{number}", limit=20, broken=broken)
+        node = cluster.node(f"burst-{number}", limit=20, broken=broken, settings=PATIENT)
         time.sleep(random.random() * 0.1)
         node.terminate()
         assert node.wait(GRACE) == 0, node.output()
         left_behind += [one for one in cluster.rows().values() if one.status is TaskStatus.RUNNING]
         outputs.append(node.output())
-    cluster.node("last", limit=20)
-    cluster.until_ended(timeout=60)
+    cluster.node("last", limit=20, settings=PATIENT)
+    cluster.until_ended(timeout=60 if broken is None else 5)
     told = {
         f"no execution to be left RUNNING under a dead owner, not {len(left_behind)}": (
             not left_behind

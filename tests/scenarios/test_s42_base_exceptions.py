@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from advanced_scheduler import TaskStatus
 from tests.scenarios import checks
-from tests.scenarios.harness import Cluster
+from tests.scenarios.harness import PATIENT, Cluster
 
 HOW = ("thread", "process", "async")
 WHAT = ("SystemExit", "KeyboardInterrupt", "GeneratorExit")
 
 
 def raised_by_bodies(cluster: Cluster, broken: str | None = None) -> list[str]:
-    node = cluster.node("a", broken=broken, tasks="tests.scenarios.tasks:register_raising")
+    node = cluster.node(
+        "a", broken=broken, tasks="tests.scenarios.tasks:register_raising", settings=PATIENT
+    )
     scheduler = cluster.scheduler("tests.scenarios.tasks:register_raising")
     ids = {(how, what): scheduler.schedule_task(how, what) for how in HOW for what in WHAT}
     cluster.until_ended(timeout=30 if broken is None else 5)

@@ -12,7 +12,7 @@ from advanced_scheduler import AdvancedTaskScheduler, TaskDefinition
 from advanced_scheduler.config import Settings
 from advanced_scheduler.lifecycle import FINAL
 from tests.scenarios import breaks, checks
-from tests.scenarios.harness import SCALED, Cluster, waited
+from tests.scenarios.harness import PATIENT, SCALED, Cluster, waited
 from tests.scenarios.tasks import definition, note, register
 from tests.support.definitions import write_module
 
@@ -114,7 +114,8 @@ def gone_after_a_restart(cluster: Cluster, patience: float = 20.0) -> list[str]:
     orphan = before.schedule_task("gone")
     before.close()
 
-    after = AdvancedTaskScheduler(None, 1, store=cluster.store_url, settings=Settings(**SCALED))
+    settings = Settings(**SCALED | PATIENT)
+    after = AdvancedTaskScheduler(None, 1, store=cluster.store_url, settings=settings)
     after.register_task(definition(note))
     with after.running():
         others = [after.schedule_task("note") for _ in range(20)]

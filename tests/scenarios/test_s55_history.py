@@ -22,7 +22,7 @@ from tests.benchmarks.programs.history import fill as fill_mixed
 from tests.benchmarks.programs.ours_lists import asked, opened
 from tests.scenarios import breaks, checks
 from tests.scenarios.clusters import SQL, STORES, Clusters, on
-from tests.scenarios.harness import SCALED, Cluster, waited
+from tests.scenarios.harness import PATIENT, SCALED, Cluster, waited
 from tests.scenarios.tasks import definition, doze, note
 
 ROWS = 50_000
@@ -82,7 +82,7 @@ def watched(store: Store) -> list[Step]:
 
 def trimmed(cluster: Cluster) -> list[str]:
     limits = {"history_limit": Settings().history_limit, "history_grace_seconds": GRACE}
-    settings = Settings(**{**SCALED, **limits})
+    settings = Settings(**SCALED | PATIENT | limits)
     scheduler = AdvancedTaskScheduler(store=cluster.store_url, settings=settings)
     for one in (note, doze):
         scheduler.register_task(definition(one))
