@@ -33,7 +33,7 @@ from advanced_scheduler.testing import simulate
 from tests.scenarios import breaks
 
 SEEDS: Final = 1000
-CHUNK: Final = 100
+CHUNK: Final = 50
 ENOUGH: Final = 60  # seeds that a broken build may survive
 
 RUNNING: Final = frozenset({TaskStatus.RUNNING})

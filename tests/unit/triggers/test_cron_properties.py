@@ -32,7 +32,7 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_answers_increase_and_exist_in_every_zone(expression: str) -> None:
     for name in ZONES:
-        runs = upcoming(CronTrigger(expression, timezone=name), "2011-09-01T00:00", 15)
+        runs = upcoming(CronTrigger(expression, timezone=name), "2011-09-01T00:00", 8)
         instants = [run.astimezone(UTC) for run in runs]
 
         assert instants == sorted(set(instants)), name
@@ -98,9 +98,9 @@ def days_near_changes(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
 def by_definition(
     minute: Field, hour: Field, zone: ZoneInfo, midnight: datetime
 ) -> Iterator[datetime]:
-    """The instants of four days around ``midnight``, read off the wall clock minute by minute."""
+    """The instants of two days from ``midnight``, UTC, read off the wall clock minute by minute."""
     wildcard = "*" in minute.text[0] + hour.text[0]
-    for wall in (midnight + n * MINUTE for n in range(-2880, 5760)):
+    for wall in (midnight + n * MINUTE for n in range(-DAY // MINUTE, 3 * DAY // MINUTE)):
         if wall.minute not in minute.values or wall.hour not in hour.values:
             continue
         first, second = wall.replace(tzinfo=zone), wall.replace(tzinfo=zone, fold=1)
@@ -125,7 +125,7 @@ def after_jump(wall: datetime, zone: ZoneInfo) -> datetime:
     return wall.replace(tzinfo=zone).astimezone(UTC) + MINUTE
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(fields(60), fields(24), days_near_changes())
 def test_the_evaluator_agrees_with_the_rule_read_off_the_wall_clock(
     minute: Field, hour: Field, near: tuple[ZoneInfo, datetime]
