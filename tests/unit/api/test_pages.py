@@ -116,8 +116,8 @@ def lane(**fields: Any) -> LaneOut:
 
 def node(state: str, *roles: str) -> NodeOut:
     """A node in this state, silent for 90 s; what else there is to it does not matter."""
-    told = {"name": "one", "state": state, "seen_seconds_ago": 90.0, "roles": [*roles]}
-    return NodeOut.model_construct(**told)
+    told: dict[str, Any] = {"name": "one", "state": state, "roles": roles}
+    return NodeOut.model_construct(**told, seen_seconds_ago=90.0)
 
 
 def test_urgent_work_that_waits_is_an_alarm() -> None:
