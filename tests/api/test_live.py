@@ -42,7 +42,7 @@ def opened(url: str = "memory://") -> Iterator[AdvancedTaskScheduler]:
 async def heard(client: Client, number: int) -> list[Envelope]:
     """So many events; what is lost fails the test."""
     found: list[Envelope] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found) < number:
             news = await client.next()
             assert news is not None, "something was missed"
@@ -221,7 +221,7 @@ def test_a_process_that_only_serves_hears_the_nodes(tmp_path: Path) -> None:
             )
             await asyncio.to_thread(node.schedule_task, "works")
             found: list[Envelope] = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not (mine := _of(found, "works"))[2:]:
                     found += await client.next() or []
             steps = ["execution.scheduled", "execution.started", "execution.finished"]
@@ -242,7 +242,7 @@ def test_what_two_processes_do_with_an_execution_is_told_in_order(tmp_path: Path
             web = live.scheduler
             made = await asyncio.to_thread(web.schedule_task, "works")
             found: list[Envelope] = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not any(
                     one.type == "execution.finished" and one.data["execution_id"] == made
                     for one in found

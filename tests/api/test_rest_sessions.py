@@ -235,7 +235,7 @@ def test_a_stream_ends_with_the_application(rest: Rest) -> None:
         async with rest.client.app.router.lifespan_context(rest.client.app):
             running = asyncio.create_task(stream.run())
             await eventually_async(lambda: stream.text)
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 30)
         assert stream.over
 
     asyncio.run(live_and_end())
@@ -340,7 +340,7 @@ def test_a_socket_is_closed_with_the_application(far: Rest) -> None:
             running = asyncio.create_task(socket.run())
             await eventually_async(lambda: socket.is_open)
             await asyncio.sleep(0)
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 30)
         return socket.code
 
     assert asyncio.run(live_and_end()) == GOING_AWAY
