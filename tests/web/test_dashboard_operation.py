@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from advanced_scheduler.api.auth import Keyring, Scope
 from advanced_scheduler.models import NodeState, Record, RecordKind, TaskStatus
@@ -161,6 +161,24 @@ def test_keys_are_made_shown_once_and_revoked(browser: Browser, site: Site) -> N
         (left,) = keys.all()
         assert left.name == "operator"
         keys.revoke(left.key_id)
+
+
+def test_a_key_that_is_slow_to_come_is_not_lost(browser: Browser, site: Site) -> None:
+    """The first key of all: until it is shown, the page would be told to log in."""
+    keys = Keyring(site.scheduler.store, site.scheduler.clock)
+    with watched(browser, site.url, refusals=[401]) as page:
+
+        def slowly(route: Route) -> None:
+            answer = route.fetch()
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            page.wait_for_timeout(500)  # in which the page would look, and ask for the key
+            route.fulfill(response=answer)
+
+        page.goto("settings")
+        page.route("**/api/v1/scheduler/keys", slowly)
+        assert keys.bearer(make_key(page, "operator")).name == "operator"
+        (made,) = keys.all()
+        keys.revoke(made.key_id)
 
 
 def test_settings_tell_what_is_in_effect_and_hide_secrets(page: Page) -> None:

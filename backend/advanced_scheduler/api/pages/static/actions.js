@@ -21,10 +21,11 @@ const PLACES = {
   origin: new URL(`${meta("api")}../../../`, location.href).href.replace(/\/$/, ""),
 };
 
-/** Aborted while an action is under way that leads to another page: it may remove what this one shows. */
-export let leaving = new AbortController();
-const stay = () => (leaving = new AbortController());
-addEventListener("pagehide", stay); // it may be shown again as it was
+/** Aborted while an action is under way that may leave nothing of this page to look at: it leads to
+ * another one, or shows something that a reload would lose. */
+export let looking = new AbortController();
+const lookAgain = () => (looking = new AbortController());
+addEventListener("pagehide", lookAgain); // it may be shown again as it was
 
 /** Say something; `alarm` for what went wrong. It goes by itself, or by a click. */
 export function say(text, alarm = false) {
@@ -84,16 +85,19 @@ async function perform(form, button, done) {
   const title = button?.textContent.trim() ?? "";
   if (said.ask && !(await asked(title, filled(said.ask, counted), said.word))) return;
   if (button) button.disabled = true;
-  if (said.go !== undefined) leaving.abort();
+  if (said.go !== undefined || said.show) looking.abort();
   try {
     const answer = await call(said.api, body, said.match);
-    if (said.show) return show(form, answer[said.show]);
+    if (said.show) {
+      show(form, answer[said.show]);
+      return lookAgain();
+    }
     if (said.go !== undefined) return go(filled(said.go, answer));
     say(filled(said.done || "Done", answer));
     form.closest("dialog")?.close();
     done(form.closest("[data-live]"));
   } catch (error) {
-    stay();
+    lookAgain();
     throw error;
   } finally {
     if (button) button.disabled = false;

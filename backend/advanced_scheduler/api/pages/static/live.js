@@ -4,12 +4,12 @@
 // dialog is left alone until it does not. In a region with data-grow, rows (data-row="id") change
 // in place, and new ones are announced instead of pushing the others away.
 
-import { arm, leaving, listen } from "./actions.js";
+import { arm, listen, looking } from "./actions.js";
 import { tellTimes } from "./times.js";
 
 const SOON = 400; // milliseconds between an event and the fetch it leads to, at least
 const SHARE = 4; // and so many times as long as the last one took
-const SLOWLY = 15000; // between fetches when nothing is heard
+const SLOWLY = 15000; // between fetches when nothing is heard, and at most
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 const regionsOf = (page) => page.querySelectorAll("[data-live]");
 
@@ -84,7 +84,7 @@ const shown = () => document.querySelector("form[data-show] output:not(:empty)")
 
 async function refresh() {
   const began = performance.now();
-  const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: leaving.signal });
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: looking.signal });
   if (answer.status === 401) return shown() ? tell("lost", "log in again") : location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -96,7 +96,7 @@ async function refresh() {
 const lost = (error) => error.name === "AbortError" || tell("lost", "not reached");
 
 /** Fetch in a moment: what comes until then is one fetch, and two never run at once. */
-function soon(delay = Math.max(SOON, SHARE * took)) {
+function soon(delay = Math.min(Math.max(SOON, SHARE * took), SLOWLY)) {
   if (timer || !watching()) return;
   timer = setTimeout(async () => {
     await fetching;
