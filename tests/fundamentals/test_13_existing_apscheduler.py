@@ -80,7 +80,7 @@ def output_of(program: str, folder: Path) -> str:
 
 @pytest.fixture
 def apscheduler() -> Iterator[BackgroundScheduler]:
-    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"misfire_grace_time": None})
     yield scheduler
     scheduler.shutdown()
 
