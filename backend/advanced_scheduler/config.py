@@ -190,6 +190,8 @@ def _told(kind: type[BaseSettings], fault: Any, given: Collection[str]) -> str:
     source = name if name in given else variables_set(kind).get(name, name)
     shown = "" if SecretStr in get_args(field.annotation) else f"={_shown(fault['input'])}"
     why = str(fault.get("ctx", {}).get("error") or fault["msg"]).partition(", unable to")[0]
+    if why.startswith(f"{name}="):  # it is one of our own, and says so by itself
+        return f"{source}{why.removeprefix(name)}"
     return f"{source}{shown}: {why.replace('Input should be', 'it must be')}"
 
 

@@ -176,6 +176,8 @@ def test_a_value_that_is_refused_is_short_and_shows_no_password(
     for text in (str(told.value), str(raised.value)):
         assert "hush" not in text
         assert len(text) < 300
+    assert str(told.value).startswith(f"{OWN}STORE='**********@h")
+    assert "store=" not in str(told.value)
 
 
 def test_settings_do_not_change() -> None:

@@ -117,14 +117,14 @@ def _pick_ups(scheduler: AdvancedTaskScheduler, options: Any) -> list[float]:
 
 @contextmanager
 def _scheduler(store: str | None, slots: int) -> Iterator[AdvancedTaskScheduler]:
-    from ..config import Settings
+    from ..config import Settings, read_settings
     from ..models import Duties, Role
     from ..scheduler import AdvancedTaskScheduler
 
     queue = f"{TASK}-{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:///{Path(folder) / 'bench.db'}"
-        settings = Settings(store=url, redis_url=None, history_limit=2_000_000)
+        settings = read_settings(Settings, store=url, redis_url=None, history_limit=2_000_000)
         made = AdvancedTaskScheduler(max_concurrent_tasks=slots, settings=settings, queues=[queue])
         made.duties = Duties(roles=frozenset({Role.WORKER}))  # the store may have schedules
         with closing(made):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..config import Settings
+from ..config import Settings, read_settings
 from ..scheduler import AdvancedTaskScheduler
 from .samples import register_samples, schedule_samples
 from .workflow import Audit
@@ -23,7 +23,8 @@ def demo_scheduler(
     return AdvancedTaskScheduler(
         max_concurrent_tasks=max(4, os.cpu_count() or 1) if slots is None else slots,
         store=store,
-        settings=Settings(
+        settings=read_settings(
+            Settings,
             lease_seconds=5,
             drain_seconds=2,
             history_limit=50_000,
