@@ -54,6 +54,23 @@ def test_the_environment_names_the_service(world: World, monkeypatch: pytest.Mon
     assert ALONE.json("queue", schema="QueueOut")["running"] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["bench", "--store", "nope"], 2, "store='nope' is not a URL; try memory://"),
+        (["events", "--type", "odd"], 2, "; type/0: it must be 'execution.scheduled', "),
+        (["task", "run", "add", "--at", "now", "--in", "1h"], 2, "give --at or --in, not both"),
+        (["schedule", "remove", "none"], 3, "no schedule 'none'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_words_of_the_command(
+    words: list[str], code: int, told: str, jobs: str
+) -> None:
+    found, line = said(*words, *([] if words[0] == "bench" else ["--app", jobs]))
+    assert (found, told in line) == (code, True), line
+    assert line.count("store=") <= 1
+
+
 def test_one_way_is_enough(jobs: str) -> None:
     code, line = said("task", "list", "--url", "http://127.0.0.1:1", "--app", jobs)
     assert (code, "not both" in line) == (2, True)

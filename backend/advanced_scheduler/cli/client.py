@@ -179,10 +179,15 @@ def _failure(response: httpx.Response) -> CommandFailed:
         )
     said = [str(problem.get("detail") or problem.get("title"))]
     more = (one for one in problem.get("errors", ()) if one["detail"] not in said[0])
-    said += [f"{one['pointer']} {one['detail']}".strip() for one in more]
+    said += [_fault(one["pointer"].removeprefix("query:"), one["detail"]) for one in more]
     if advice := _ADVICE.get(status):
         said.append(advice)
     return CommandFailed("; ".join(said), _CODES.get(status, Exit.FAILED))
+
+
+def _fault(where: str, detail: str) -> str:
+    said = detail.replace("Input should be", "it must be")
+    return f"{where}: {said}" if where else said
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

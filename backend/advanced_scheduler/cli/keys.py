@@ -74,8 +74,9 @@ def revoke(
 ) -> None:
     """Let it open nothing more, at once, on all processes."""
     if not yes:
-        left = [one["id"] for one in session.client.get("/keys")["items"] if one["id"] != key_id]
-        last = "" if left else " It is the last: then this machine is let in without any."
+        known = [one["id"] for one in session.client.get("/keys")["items"]]
+        alone = known == [key_id]
+        last = " It is the last: then this machine is let in without any." if alone else ""
         confirm(f"Revoke key {key_id}?{last}", yes=yes)
     answer = session.client.delete(path_of("keys", key_id))
     session.done(answer)

@@ -137,8 +137,10 @@ def run(session: Session, schedule_id: ScheduleId, json: Json = None) -> None:
 @asking
 def remove(session: Session, schedule_id: ScheduleId, yes: Yes = False) -> None:
     """Delete it; what it has done stays in the ledger."""
+    path = _path(session, schedule_id)
+    session.client.get(path)  # before anybody is asked about what there is not
     confirm(f"Delete schedule {schedule_id}?", yes=yes)
-    session.done(session.client.delete(_path(session, schedule_id)))
+    session.done(session.client.delete(path))
 
 
 @commands.command()

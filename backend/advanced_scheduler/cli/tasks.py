@@ -10,6 +10,7 @@ from .asked import Priority, arguments, given, instant_of, seconds_of
 from .client import path_of
 from .lazy import group
 from .options import Cursor, Json, Limit, Session, asking
+from .outcome import CommandFailed, Exit
 from .output import ago, columns, seconds
 from .waiting import wait_for
 
@@ -96,6 +97,8 @@ def run(
     ] = False,
 ) -> None:
     """Run it once, as soon as a node is free."""
+    if at is not None and after is not None:
+        raise CommandFailed("give --at or --in, not both", Exit.USAGE)
     asked = {
         **arguments(json),
         "priority": priority,
