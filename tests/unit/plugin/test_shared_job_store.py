@@ -151,7 +151,7 @@ def test_one_goes_on_when_the_other_is_killed_and_no_run_time_is_lost(
     def told(process: subprocess.Popen[bytes]) -> int:
         return sum(line.startswith(f"{process.pid} ") for line in lines(tmp_path / "heard"))
 
-    eventually(lambda: told(first) and told(second), timeout=40, what="both have run some")
+    eventually(lambda: told(first) and told(second), timeout=60, what="both have run some")
     first.kill()
     before = told(second)
     eventually(lambda: told(second) >= before + 20, timeout=40, what="the other goes on")
