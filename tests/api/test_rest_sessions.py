@@ -184,7 +184,7 @@ def stir(rest: Rest) -> bool:
 
 
 def until_it_hears(rest: Rest, stream: Stream) -> None:
-    said = stream.text
+    said = eventually(lambda: stream.text)  # until then what opens it must not run out
     eventually(lambda: stir(rest) and len(stream.text) > len(said) + len("retry: 2000"))
     assert not stream.over
 
@@ -288,6 +288,7 @@ def test_a_socket_takes_no_cookie_no_key_in_its_address_and_no_page_of_another_s
 def test_a_socket_is_closed_when_its_key_is_revoked(far: Rest) -> None:
     browser = Browser(far, Scope.READ)
     socket = Socket(far.client.app, ticket(far, browser.word), {}).start()
+    eventually(lambda: socket.is_open)  # before the time goes on, which the ticket has little of
     eventually(lambda: stir(far) and "execution.scheduled" in socket.text)
     assert socket.is_open
     far.scheduler_keys.revoke(browser.key.key_id)
