@@ -102,6 +102,9 @@ def test_cancelling_kills_the_process_and_its_children(pool_id: str, tmp_path: P
 def test_a_time_out_kills_the_process_and_its_children(pool_id: str, tmp_path: Path) -> None:
     scheduler = get_scheduler_manager().scheduler
     start_scheduler()
+    # A process that boots would take its time of the four seconds.
+    before = schedule_task(process_file, "file.mp4", executor_id=pool_id)
+    assert wait_for_task(before, PATIENCE)
     options = ScheduleOptions(executor=pool_id, timeout=4)
     task_id = scheduler.schedule_task(app.hang_with_a_child, str(tmp_path), options=options)
     pids = hung(tmp_path)

@@ -121,8 +121,10 @@ async def test_a_time_out_kills_the_process_and_its_children_and_the_next_has_it
     target: AdvancedTaskScheduler, fifo: Fifo
 ) -> None:
     pool = target.add_process_pool(1)
-    first = schedule(target, "never_end", fifo.path, executor=pool, timeout=3)
+    booted = schedule(target, "add", 0, executor=pool)
     await target.start()
+    await eventually_async(lambda: status_of(target, booted) is COMPLETED)
+    first = schedule(target, "never_end", fifo.path, executor=pool, timeout=3)
     await eventually_async(fifo.begun, what="begun")
     second = schedule(target, "add", 1, executor=pool)
     await eventually_async(lambda: status_of(target, first) is FAILED)
