@@ -9,6 +9,7 @@ from typing import Any, Final, Unpack
 
 from .engine.commands import Commands
 from .engine.new_schedules import Edit, New
+from .engine.options import checked_list
 from .engine.parked import parked
 from .engine.parts import Parts
 from .engine.schedule_fields import Policies
@@ -116,7 +117,7 @@ class ScheduleCalls:
         in one step, and more in several: then a failure may leave the first ones, and to say all
         of them again adds the others.
         """
-        new = [self._new(**_wanted(said)) for said in wanted]
+        new = [self._new(**_wanted(said)) for said in checked_list("wanted", wanted, "dicts")]
         return [made.schedule_id for made in self._schedules.add_all(new)]
 
     def update_schedule(

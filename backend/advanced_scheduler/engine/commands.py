@@ -37,7 +37,13 @@ from ..registry import RegisteredTask
 from .again import Again
 from .ids import ids_under, is_id
 from .intake import DEFAULTS, Intake, Request, same_work
-from .options import check_execution_id, checked, cleared_until, execution_filter
+from .options import (
+    check_execution_id,
+    checked,
+    checked_list,
+    cleared_until,
+    execution_filter,
+)
 from .parts import Parts
 from .pools import Pools
 from .settler import Change
@@ -137,9 +143,8 @@ class Commands:
         options: ScheduleOptions | None,
     ) -> list[str]:
         """One execution for each call, which is positional or keyword arguments."""
-        if not isinstance(calls, Iterable):
-            raise InvalidArguments(f"calls={reprlib.repr(calls)} must be a list of calls")
-        return self.schedule(task, [_split(one) for one in calls], options, None)
+        every = checked_list("calls", calls, "calls")
+        return self.schedule(task, [_split(one) for one in every], options, None)
 
     def schedule_workflow(
         self,
@@ -148,11 +153,9 @@ class Commands:
         workflow_id: str | None = None,
     ) -> dict[str, str]:
         """One execution for each task, upstream ones first, bound to each other."""
-        if isinstance(task_ids, str) or not isinstance(task_ids, Iterable):
-            raise InvalidArguments(f"task_ids={reprlib.repr(task_ids)} must be a list of task ids")
+        task_ids = checked_list("task_ids", task_ids, "task ids")
         if not isinstance(arguments, Mapping):
             raise InvalidArguments(f"arguments={reprlib.repr(arguments)} must be a dict by task id")
-        task_ids = list(task_ids)
         strangers = sorted(set(arguments) - set(task_ids))
         if strangers:
             raise InvalidArguments(f"arguments for {strangers[0]!r}, which is not in the workflow")
@@ -203,9 +206,8 @@ class Commands:
 
     def delete(self, execution_ids: Collection[str]) -> int:
         """Delete those that have ended, in batches; answers how many."""
-        if isinstance(execution_ids, str):
-            raise InvalidArguments(f"execution_ids={execution_ids!r} is one text; give a list")
-        ids = [one for one in execution_ids if is_storable(one)]
+        given = checked_list("execution_ids", execution_ids, "execution ids")
+        ids = [one for one in given if is_storable(one)]
         parts = (ids[at : at + _BATCH] for at in range(0, len(ids), _BATCH))
         return sum(self._parts.store.delete(part) for part in parts)
 

@@ -22,7 +22,7 @@ class Heartbeat:
 
     ``held`` answers {execution id: fence}; ``lost`` is called on this thread with the ids that
     were lost, or with all of them once the store has been silent for a whole lease. ``show`` is
-    called after each round.
+    called after each round; if it answers False, the next one is soon.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Heartbeat:
         held: Callable[[], dict[str, int]],
         lost: Callable[[Collection[tuple[str, int]]], None],
         failed: Callable[[Exception], None] = lambda _: None,
-        show: Callable[[], None] = lambda: None,
+        show: Callable[[], bool] = lambda: True,
     ) -> None:
         self.last_beat = ground.clock.monotonic()
         self._store = ground.store
@@ -116,10 +116,11 @@ class Heartbeat:
             self._asked.clear()
             if self._stopping:
                 return
-            began = self._clock.monotonic()
+            began, shown = self._clock.monotonic(), False
             try:
                 self.beat()
-                self._show()
+                shown = self._show()
             except Exception:
                 logger.exception("a heartbeat failed; another follows")
-            rest = self._every if self.last_beat >= began else min(self._every, MAX_BACKOFF)
+            well = shown and self.last_beat >= began
+            rest = self._every if well else min(self._every, MAX_BACKOFF)

@@ -334,9 +334,8 @@ class Node:
         elif signal is Signal.ORDERS and self._sweeping is not None:
             self._sweeping.wake()
 
-    def _show(self) -> None:
-        if not self._orphaned:
-            self.presence.show()
+    def _show(self) -> bool:
+        return self._orphaned or self.presence.show()
 
     def _hurry(self) -> None:
         if self.heartbeat is not None:

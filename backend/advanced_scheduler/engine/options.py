@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -57,7 +57,7 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
         )
     for name in ("unique", "workflow_id", "queue", "executor"):
         _check(options, name, str, "a text")
-        _check_text(name, getattr(options, name))
+        check_text(name, getattr(options, name))
     if has_no_address(options.workflow_id):
         raise _bad("workflow_id", options.workflow_id, "a text other than '.' and '..'")
     _check_rank(options.rank)
@@ -71,6 +71,23 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
         tags=_texts("tags", options.tags),
         metadata=plain_json("metadata", options.metadata, metadata_bytes),
     )
+
+
+def checked_list(name: str, values: object, what: str) -> list[Any]:
+    """What a caller gives several of, in a list; raises ``InvalidArguments``."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _bad(name, values, f"a list of {what}")
+    return list(values)
+
+
+def check_text(name: str, text: str | None) -> None:
+    """Raise ``InvalidArguments`` unless it is None, or fit for a name such as that of a queue."""
+    if text is None:
+        return
+    if not (0 < len(text) <= TEXT_LENGTH and text == cleaned(text)):
+        raise _bad(name, text, f"1 to {TEXT_LENGTH} characters that every store takes")
+    if text != text.strip() or not text.isprintable():
+        raise _bad(name, text, "a text without blanks at its ends and without control characters")
 
 
 def checked_queues(queues: object) -> frozenset[str]:
@@ -162,17 +179,8 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
     for one in values:
         if not isinstance(one, str):
             raise _bad(name, values, "a list of texts")
-        _check_text(name, one)
+        check_text(name, one)
     return tuple(values)
-
-
-def _check_text(name: str, text: str | None) -> None:
-    if text is None:
-        return
-    if not (0 < len(text) <= TEXT_LENGTH and text == cleaned(text)):
-        raise _bad(name, text, f"1 to {TEXT_LENGTH} characters that every store takes")
-    if text != text.strip() or not text.isprintable():
-        raise _bad(name, text, "a text without blanks at its ends and without control characters")
 
 
 def _check_rank(rank: object) -> None:

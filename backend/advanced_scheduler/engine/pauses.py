@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import InvalidArguments
-from ..faults import is_storable
 from ..models import NO_PAUSES, Pauses, RecordKind, TaskPriority
 from ..stores.record_store import RecordStore
+from .options import check_text
 
 _EVERYTHING: Final = "everything"
 _QUEUE: Final = "queue:"
@@ -26,8 +26,9 @@ def pause_id(queue: str | None, priority: TaskPriority | None) -> str:
             f"queue={queue!r}, priority={priority!r}: give one of them, or none for everything"
         )
     if queue is not None:
-        if not (is_storable(queue) and queue):
+        if not isinstance(queue, str):
             raise InvalidArguments(f"queue={queue!r} must be the name of a queue")
+        check_text("queue", queue)
         return f"{_QUEUE}{queue}"
     if priority is None:
         return _EVERYTHING

@@ -48,6 +48,8 @@ class Presence:
         self._pulse = pulse
         self._id = node_id
         self._changed = changed
+        self.refused: str | None = None
+        """Why the store did not take the record of this node; None if it did."""
         self._fixed: dict[str, Any] = {
             "name": name,
             "host": platform.node(),
@@ -59,12 +61,15 @@ class Presence:
             "started_time": parts.clock.now().isoformat(),
         }
 
-    def show(self) -> None:
-        """Say that this node is there; without a store, it will look stale."""
+    def show(self) -> bool:
+        """Say that this node is there; False if the store does not take it: it will look stale."""
         try:
             self._store.save_record(self._record())
+            self.refused = None
         except StoreError as error:
+            self.refused = str(error)
             logger.debug("node %s cannot show itself: %s", self._id, error)
+        return self.refused is None
 
     def listen(self) -> None:
         """Do what was asked of all nodes, or of this one; raises ``StoreError``."""

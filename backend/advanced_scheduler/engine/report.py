@@ -44,10 +44,11 @@ def _facts(parts: Parts, node: Node | None, told: _Told) -> HealthFacts:
     backlog = told.backlog if told.backlog is not None and running else Backlog()
     passed = node.dispatcher.last_pass if node is not None else None
     beat = node.heartbeat.last_beat if node is not None and node.heartbeat is not None else None
+    refused = node.presence.refused if node is not None else None  # one that is only read from
     return HealthFacts(
         started=running,
         draining=node is not None and (node.draining or node.dispatcher.draining),
-        store_error=told.store_error,
+        store_error=told.store_error or refused,
         lock_error=told.lock_error,
         lock_required=parts.locks.kind == "redis",
         seconds_since_pass=None if passed is None else now - passed,

@@ -23,7 +23,7 @@ from ..triggers import EventTrigger, Trigger, trigger_from_json
 from .backfills import Backfills
 from .ledger import in_utc
 from .new_schedules import Asked, Edit, New, NewSchedules
-from .options import check_execution_id, plain_json
+from .options import check_execution_id, checked_list, plain_json
 from .parts import Parts
 from .plan import STRETCH, instants_between, next_instant
 from .schedule_edits import INSTANT, is_same, not_run, revived, shifted, with_trigger
@@ -40,6 +40,7 @@ from .ticker import ATTEMPTS
 SAID: Final = "said by the application"
 """The changelog of a version that ``create_schedule`` made; the first one is such, too."""
 POLICIES_SAID: Final = f"policies {SAID}"
+_AWARE: Final = "aware datetimes"
 
 
 class _News(NamedTuple):
@@ -232,8 +233,7 @@ class Schedules:
         With ``force`` of another one: for all, or for those that it names, under these new ids.
         All are due now: they do not go before what has waited since.
         """
-        if not isinstance(instants, Iterable):
-            raise InvalidArguments(f"instants={instants!r} must be a list of aware datetimes")
+        instants = checked_list("instants", instants, _AWARE)
         schedule, now = self.get(schedule_id), self._parts.clock.now()
         wanted = sorted({in_utc("instants", one) for one in instants})
         if wanted and wanted[-1] > now:
@@ -256,7 +256,7 @@ class Schedules:
     def backfilled(self, schedule_id: str, instants: Iterable[datetime]) -> dict[datetime, str]:
         """The executions that a backfill made for these instants, as long as they are there."""
         schedule = self.get(schedule_id)
-        wanted = [in_utc("instants", one) for one in instants]
+        wanted = [in_utc("instants", one) for one in checked_list("instants", instants, _AWARE)]
         return self._there(self._backfills.known(schedule, wanted))
 
     def _there(self, ids: Mapping[datetime, str]) -> dict[datetime, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,13 @@ def test_a_running_node_shows_itself_and_leaves_when_it_stops(tmp_path: Path) ->
     assert other.nodes() == []
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 201, " mail", "a\0b", "\ud800", 5])
+def test_what_can_be_no_queue_is_not_paused(bad: Any, target: AdvancedTaskScheduler) -> None:
+    with pytest.raises(InvalidArguments, match="queue="):
+        target.pause_dispatch(queue=bad)
+    assert target.pauses() == Pauses()
 
 
 def test_a_node_that_drains_starts_nothing_until_it_is_resumed(tmp_path: Path) -> None:
@@ -202,7 +210,7 @@ def test_started_nodes_tell_what_they_are_for(tmp_path: Path) -> None:
         eventually(lambda: len(other.nodes()) == 1)
         (node,) = other.nodes()
         assert (node.roles, node.priorities, node.slots) == (("worker",), ("low",), 10)
-        assert one.get_health_status()["status"] == "healthy"
+        eventually(lambda: one.get_health_status()["status"] == "healthy", what="it is well")
     one.duties = Duties(roles=frozenset({Role.SCHEDULER}))
     with one.running():
         eventually(other.nodes)

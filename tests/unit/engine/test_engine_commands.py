@@ -28,8 +28,9 @@ from advanced_scheduler.models import (
 )
 from advanced_scheduler.stores.memory import MemoryStore
 from advanced_scheduler.testing import FaultyStore
+from advanced_scheduler.triggers import IntervalTrigger
 from tests.support.definitions import add, define, nothing
-from tests.unit.engine.kit import NOW, faulty, parts
+from tests.unit.engine.kit import NOW, add_task, faulty, parts, scheduler
 
 
 @pytest.fixture
@@ -124,6 +125,22 @@ def test_of_many_calls_all_are_stored_or_none(bad: Any, commands: Commands, made
     with pytest.raises(InvalidArguments, match="must be a list of calls"):
         commands.schedule_many("job", 5, None)  # type: ignore[arg-type]
     assert stored(made) == 0
+
+
+@pytest.mark.parametrize("bad", [None, 5, "0190"])
+def test_what_is_no_list_is_refused_by_name(bad: Any) -> None:
+    target = scheduler()
+    add_task(target, add)
+    target.create_schedule("job", IntervalTrigger(60), args=[1], schedule_id="s")
+    with pytest.raises(InvalidArguments, match=r"execution_ids=.* must be a list"):
+        target.delete_executions(bad)
+    with pytest.raises(InvalidArguments, match=r"instants=.* must be a list"):
+        target.backfill_schedule("s", bad)
+    with pytest.raises(InvalidArguments, match=r"instants=.* must be a list"):
+        target.backfilled("s", bad)
+    with pytest.raises(InvalidArguments, match=r"wanted=.* must be a list"):
+        target.create_schedules(bad)
+    target.close()
 
 
 def test_a_workflow_is_bound_to_its_own_run(commands: Commands, made: Parts) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
+from advanced_scheduler.health import is_ready
 from advanced_scheduler.models import ScheduleOptions, TaskPriority
 from tests.support.definitions import nothing
 from tests.support.waiting import eventually_async
@@ -62,6 +64,20 @@ async def test_a_store_that_is_away_is_unhealthy_and_the_report_still_comes() ->
     assert any("down" in reason for reason in report["reasons"])
     assert report["queue_stats"]["total_queued"] == 0
     store.come_back()
+    await eventually_async(lambda: target.get_health_status()["status"] == "healthy")
+    await target.stop()
+
+
+async def test_a_store_that_takes_no_writes_is_unhealthy_though_it_can_be_read() -> None:
+    store = faulty()
+    target = scheduler(store.face, renewal_seconds=0.05)
+    await target.start()
+    await eventually_async(lambda: target.get_health_status()["status"] == "healthy")
+    store.at_random(random.Random(1), before=1.0, verbs=["save_record"])
+    await eventually_async(lambda: target.get_health_status()["status"] == "unhealthy")
+    (reason,) = is_ready(target.health_facts())
+    assert "save_record was not done" in reason
+    store.calm()
     await eventually_async(lambda: target.get_health_status()["status"] == "healthy")
     await target.stop()
 
