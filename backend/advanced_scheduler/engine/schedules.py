@@ -208,8 +208,6 @@ class Schedules:
         """Run it once, now; answers the id of the execution, or of the one that has not ended."""
         given, named = checked_call(args, kwargs)
         check_execution_id(new_id)
-        if new_id is not None and self._parts.store.get([new_id]):
-            return new_id
         wish = Wish(
             reason="run by hand",
             args=given,
@@ -217,10 +215,18 @@ class Schedules:
             by_hand=True,
             execution_id=new_id,
         )
+        asked = [] if new_id is None else [new_id]
+
+        def find() -> list[Schedule]:
+            there = asked and self._parts.store.get(asked)
+            return [] if there else [self.get(schedule_id)]
+
         while True:
-            ids = self._parts.ticker.run(lambda: [self.get(schedule_id)], wish)
-            if ids:  # else what stood in its way has just ended
+            ids = self._parts.ticker.run(find, wish)
+            if ids:  # else what stood in its way has just ended, or the id is there
                 return ids[0]
+            if asked and self._parts.store.get(asked):
+                return asked[0]
 
     def backfill(
         self,

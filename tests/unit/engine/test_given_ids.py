@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
@@ -17,6 +18,9 @@ from advanced_scheduler import (
     current_execution,
 )
 from advanced_scheduler.engine.ids import ExecutionIds, first_id_at, id_for, ids_under, is_id
+from advanced_scheduler.triggers import IntervalTrigger
+from tests.support.definitions import nothing
+from tests.unit.engine.kit import add_task, faulty, scheduler
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -115,3 +119,26 @@ def test_an_id_is_of_one_call() -> None:
     options = ScheduleOptions(execution_id=id_for(NOON))
     with pytest.raises(InvalidArguments, match="of one call"):
         scheduler.schedule_task_many(sum, [[[1]], [[2]]], options=options)
+
+
+def test_two_who_run_a_schedule_under_one_id_at_once_are_told_the_same() -> None:
+    store = faulty(blocking=True)
+    target = scheduler(store.face)
+    add_task(target, nothing)
+    target.create_schedule("job", IntervalTrigger(60), schedule_id="s")
+    wanted = id_for(NOON, "request")
+    told: list[str] = []
+
+    def ask() -> None:
+        told.append(target.run_schedule_now("s", execution_id=wanted))
+
+    late = store.hold("fire")
+    slower = threading.Thread(target=ask)
+    slower.start()
+    assert late.entered.wait(10)
+    ask()
+    late.released.set()
+    slower.join()
+    assert told == [wanted, wanted]
+    assert len(target.executions(schedule_id="s")) == 1
+    target.close()
