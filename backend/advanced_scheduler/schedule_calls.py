@@ -239,8 +239,7 @@ class ScheduleCalls:
         for key, text in texts.items():
             if text is not None and not isinstance(text, str):
                 raise InvalidArguments(f"{key}={reprlib.repr(text)} must be a text, or None")
-        if isinstance(tags, str) or not isinstance(tags, Collection):
-            raise InvalidArguments(f"tags={reprlib.repr(tags)} must be a list of texts")
+        wanted = {*checked_list("tags", tags, "texts", str)}
         if status not in (None, *SCHEDULE_STATES):
             raise InvalidArguments(
                 f"status={status!r} must be one of {', '.join(SCHEDULE_STATES)}, or None"
@@ -250,7 +249,7 @@ class ScheduleCalls:
         found = self._parts.store.find_schedules(
             ScheduleFilter(name=name, event=event, task_id=task_id)
         )
-        return [one for one in found if set(tags) <= set(one.tags) and status in (None, one.state)]
+        return [one for one in found if wanted <= set(one.tags) and status in (None, one.state)]
 
     def remove_schedule(self, schedule_id: str) -> bool:
         """Delete a schedule; its ledger stays. False if there is no such schedule."""

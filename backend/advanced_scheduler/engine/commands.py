@@ -153,7 +153,7 @@ class Commands:
         workflow_id: str | None = None,
     ) -> dict[str, str]:
         """One execution for each task, upstream ones first, bound to each other."""
-        task_ids = checked_list("task_ids", task_ids, "task ids")
+        task_ids = checked_list("task_ids", task_ids, "task ids", str)
         if not isinstance(arguments, Mapping):
             raise InvalidArguments(f"arguments={reprlib.repr(arguments)} must be a dict by task id")
         strangers = sorted(set(arguments) - set(task_ids))

@@ -73,11 +73,14 @@ def checked(options: object, *, metadata_bytes: int = METADATA_BYTES) -> Schedul
     )
 
 
-def checked_list(name: str, values: object, what: str) -> list[Any]:
-    """What a caller gives several of, in a list; raises ``InvalidArguments``."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+def checked_list(name: str, values: object, what: str, kind: type = object) -> list[Any]:
+    """What a caller gives several of, all of a kind, in a list; raises ``InvalidArguments``."""
+    found = None
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        found = list(values)
+    if found is None or not all(isinstance(one, kind) for one in found):
         raise _bad(name, values, f"a list of {what}")
-    return list(values)
+    return found
 
 
 def check_text(name: str, text: str | None) -> None:

@@ -160,6 +160,7 @@ def test_a_workflow_is_bound_to_its_own_run(commands: Commands, made: Parts) -> 
     [
         ("ab", {}, "must be a list of task ids"),
         (5, {}, "must be a list of task ids"),
+        ([["a"]], {}, "must be a list of task ids"),
         (["a"], 5, "must be a dict by task id"),
         (["a"], {"b": {}}, "arguments for 'b', which is not in the workflow"),
         (["a"], {"a": 5}, "must be a list of positional arguments"),

@@ -159,6 +159,7 @@ ODD = object()
         (lambda s, one: s.trigger_event("e\0"), "name='e.x00' is not the name of an event"),
         (lambda s, one: s.find_schedules(status="over"), "status='over' must be one of active"),
         (lambda s, one: s.find_schedules(tags=5), "tags=5 must be a list"),
+        (lambda s, one: s.find_schedules(tags=[[5]]), r"tags=\[\[5\]\] must be a list of texts"),
         (lambda s, one: s.find_schedules(name=10**30), "name=10000.* must be a text"),
         (lambda s, one: s.rollback_schedule(one, []), r"version=\[\] must be a whole number"),
         (lambda s, one: s.update_schedule(one, args=[1], version=True), "version=True must be"),
