@@ -71,6 +71,8 @@ def test_an_edit_minds_the_version_that_was_seen(world: World) -> None:
         schema="ScheduleOut",
     )
     assert changed["version"] == 2
+    nothing = world.run("schedule", "edit", made)
+    assert (nothing.exit_code, "nothing is given to change" in nothing.stderr) == (2, True)
     clash = world.run("schedule", "edit", made, "--cron", "0 5 * * *", "--if-version", "1")
     assert (clash.exit_code, clash.stdout) == (4, "")
     page = world.json("schedule", "history", made, schema="VersionPage")

@@ -97,6 +97,8 @@ def edit(
     ] = None,
 ) -> None:
     """Change what is given, on all nodes at once."""
+    if not fields:
+        raise CommandFailed("nothing is given to change: see schedule edit --help", Exit.USAGE)
     headers = {} if version is None else {"if-match": f'"v{version}"'}
     changed = session.client.patch(_path(session, schedule_id), fields, headers)
     session.printer.show(changed, _facts(changed))
