@@ -116,7 +116,7 @@ def test_a_thread_past_its_timeout_is_told_and_left_behind() -> None:
     scheduler = AdvancedTaskScheduler()
     told = threading.Event()
 
-    @scheduler.task(timeout=0.05)
+    @scheduler.task(timeout=0.5)
     def hangs() -> str:
         if current_execution().cancelled.wait(10):
             told.set()

@@ -83,7 +83,7 @@ async def test_a_thread_past_its_time_out_is_told_and_left_behind() -> None:
         assert current_execution().cancelled.wait(10)
         told.set()
 
-    row = await ran(work, timeout=0.02)
+    row = await ran(work, timeout=0.5)  # the thread must have begun by then
     assert row.status is TaskStatus.FAILED
     assert await asyncio.to_thread(told.wait, 10)
 
