@@ -28,7 +28,8 @@ from tests.scenarios.clusters import STORES, on
 from tests.scenarios.harness import PATIENT, POLL, SCALED, Cluster, waited
 from tests.scenarios.tasks import definition, note
 
-ANSWERED = 1.0 + 2.0  # seconds: a report comes within one, and a busy machine adds to it
+ANSWERED = 1.0  # seconds, in which a report comes
+BUSY = 2.0  # seconds that a busy machine may add to one in ten of them
 PATIENCE = 40.0  # seconds: the stated time within which 10,000 are dispatched on two slow cores
 SLOTS = 50
 LEAD = 3.0  # seconds to store the schedules; on a slow machine they are due before it starts
@@ -111,13 +112,19 @@ def burst(cluster: Cluster, count: int, url: str) -> list[str]:
     with scheduler.running(), asking(scheduler) as took:
         waited(all_ran, timeout=PATIENCE)
     violations = [
-        *(f"health took {one:.2f} s" for one in took if one >= ANSWERED),
-        *([] if len(took) > 10 else [f"health answered {len(took)} times"]),
+        *slow(took),
         *each_once(cluster, scheduler.store, count, due),
         *in_order(scheduler.store, stored),
     ]
     scheduler.close()
     return violations
+
+
+def slow(took: list[float]) -> list[str]:
+    late = [f"health took {one:.2f} s" for one in sorted(took) if one >= ANSWERED]
+    if len(took) <= 10:
+        return [f"health answered {len(took)} times", *late]
+    return late if len(late) > len(took) // 10 or max(took) >= ANSWERED + BUSY else []
 
 
 def each_once(cluster: Cluster, store: Store, count: int, due: datetime) -> list[str]:
