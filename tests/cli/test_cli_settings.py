@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from advanced_scheduler.cli.app import app
+from tests.support.programs import run_program
 from tests.support.servers import free_port
 
 OWN = "ADVANCED_SCHEDULER_"
@@ -45,14 +44,7 @@ def test_a_first_application_runs_as_it_is(tmp_path: Path) -> None:
         "print(len(scheduler.get_schedules()))\n"
         "scheduler.close()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=tmp_path / "app",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(program, tmp_path / "app")
     assert (done.stdout, done.stderr) == ("4 pages\n1\n", "")
 
 

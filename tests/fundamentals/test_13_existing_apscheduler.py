@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from advanced_scheduler import (
 )
 from advanced_scheduler.plugin import AdvancedExecutor
 from advanced_scheduler.stores import open_store
+from tests.support.programs import run_program
 from tests.support.waiting import eventually
 
 # What the user guide of APScheduler 3 and its examples teach: a background scheduler, an interval
@@ -67,14 +66,8 @@ def with_two_lines(program: str) -> str:
 
 
 def output_of(program: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run_program(program, folder)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +38,7 @@ from tests.requirements.document_000 import (
     process_file,
     status_of,
 )
+from tests.support.programs import run_program
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -321,13 +320,7 @@ def test_a_program_that_stops_nothing_ends_all_the_same() -> None:
         "print(wait_for_task(schedule_task(len, 'four')))\n"
         "schedule_task(__import__('threading').Event().wait)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    done = run_program(program, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")
 
 

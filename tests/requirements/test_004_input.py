@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,6 +23,7 @@ from tests.requirements.document_004 import (
     automated_task,
     nothing,
 )
+from tests.support.programs import run_program
 from tests.support.waiting import eventually
 
 # --- Any function -------------------------------------------------------------------------------
@@ -203,13 +202,7 @@ def test_a_program_that_shuts_nothing_down_ends_all_the_same() -> None:
         "Scheduler().add_interval_job('job', 0.01, ran.set)\n"
         "print(ran.wait(20))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    done = run_program(program, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 

@@ -6,9 +6,9 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -17,6 +17,7 @@ from advanced_scheduler import AdvancedTaskScheduler
 from advanced_scheduler.engine.leaving import heard_first
 from advanced_scheduler.events import EventType
 from advanced_scheduler.health import is_ready
+from tests.support.programs import run_program
 from tests.support.waiting import eventually_async
 
 
@@ -86,11 +87,9 @@ while not scheduler.running_tasks:
 """
 
 
-def test_a_program_that_ends_lets_what_runs_end_where_threads_may_start(tmp_path: object) -> None:
-    asked = [sys.executable, "-W", "error", "-c", PROGRAM]
-    done = subprocess.run(
-        asked, cwd=str(tmp_path), capture_output=True, text=True, check=True, timeout=30
-    )
+def test_a_program_that_ends_lets_what_runs_end_where_threads_may_start(tmp_path: Path) -> None:
+    done = run_program(PROGRAM, tmp_path, timeout=30)
+    assert done.returncode == 0, done.stderr
     if sys.version_info >= (3, 12):
         assert (done.stdout, done.stderr) == ("", "")
         return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from advanced_scheduler import TaskStatus
 from advanced_scheduler.engine import dispatcher, hosting
 from advanced_scheduler.engine.hosting import hosted
+from tests.support.programs import run_program
 
 from .kit import add_task, row_of, scheduler
 
@@ -73,9 +72,7 @@ def test_a_program_that_never_leaves_the_block_can_still_end() -> None:
         "hosting.__enter__()\n"
         "print(scheduler.result(scheduler.schedule_task(len, [1, 2]), 10))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run_program(program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 

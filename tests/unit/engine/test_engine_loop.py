@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
@@ -12,6 +10,7 @@ import pytest
 
 from advanced_scheduler.engine.loop import MAX_BACKOFF, Loop
 from advanced_scheduler.errors import StoreUnavailable
+from tests.support.programs import run_program
 from tests.support.waiting import eventually_async
 
 LONG = 3600.0
@@ -218,11 +217,5 @@ entered.wait()
 
 
 def test_a_pass_that_the_end_of_the_program_cuts_off_is_no_failure() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ENDS_IN_A_PASS],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert (done.stdout, done.stderr) == ("", "")
+    done = run_program(ENDS_IN_A_PASS, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
