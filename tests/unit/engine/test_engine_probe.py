@@ -11,6 +11,18 @@ from advanced_scheduler.errors import StoreUnavailable
 from tests.support.waiting import eventually
 
 
+class Hanging:
+    """Is called, and does not answer until it is released."""
+
+    def __init__(self) -> None:
+        self.asked: list[threading.Thread] = []
+        self.released = threading.Event()
+
+    def __call__(self) -> None:
+        self.asked.append(threading.current_thread())
+        self.released.wait()
+
+
 def test_an_answer_is_well_and_an_error_is_told() -> None:
     errors: list[StoreUnavailable] = []
 
@@ -27,32 +39,21 @@ def test_an_answer_is_well_and_an_error_is_told() -> None:
 
 
 def test_a_server_that_hangs_is_asked_once_and_told_of_at_once() -> None:
-    asked: list[threading.Thread] = []
-    released = threading.Event()
-
-    def hang() -> None:
-        asked.append(threading.current_thread())
-        released.wait()
-
+    hang = Hanging()
     probe = Probe(hang, SystemClock(), patience=0.01)
     try:
         for _ in range(3):
             assert "no answer within" in str(probe.answer()[1])
-        assert len(asked) == 1
+        assert len(hang.asked) == 1
     finally:
-        released.set()
+        hang.released.set()
     eventually(lambda: probe.answer()[1] is None, what="the server to be well again")
     assert probe.answer()[1] is None
-    assert len(asked) > 1
+    assert len(hang.asked) > 1
 
 
 def test_callers_that_come_together_have_it_asked_once() -> None:
-    asked: list[threading.Thread] = []
-    released = threading.Event()
-
-    def hang() -> None:
-        asked.append(threading.current_thread())
-        released.wait()
+    hang = Hanging()
 
     class Slow(SystemClock):
         """Lets the others catch up between the look and the start."""
@@ -72,9 +73,9 @@ def test_callers_that_come_together_have_it_asked_once() -> None:
             caller.start()
         for caller in callers:
             caller.join()
-        assert len(asked) == 1
+        assert len(hang.asked) == 1
     finally:
-        released.set()
+        hang.released.set()
 
 
 def test_what_costs_much_is_not_asked_for_again_at_once(clock: ManualClock) -> None:
