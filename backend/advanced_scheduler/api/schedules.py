@@ -266,9 +266,12 @@ class ScheduleService:
         """
         get = self._scheduler.get_schedule
         [seen] = plan(lambda: [str(get(schedule_id).version)])
-        versions = self._scheduler.schedule_versions(schedule_id)
-        done = any(is_changed(one) for one in versions if one.version > int(seen))
-        return schedule_out(get(schedule_id) if done else change())
+        there = get(schedule_id)
+        if there.version > int(seen):  # else there is no later one to look for
+            versions = self._scheduler.schedule_versions(schedule_id)
+            if any(is_changed(one) for one in versions if one.version > int(seen)):
+                return schedule_out(there)
+        return schedule_out(change())
 
 
 _NO_TRIGGER: Final = Fault("/trigger", "is missing")
